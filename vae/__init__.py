@@ -1,0 +1,27 @@
+"""A training framework for variational autoencoders.
+
+The public names are imported when first used, so that the command line answers at once.
+"""
+
+__all__ = ["VAE", "Latent", "Model", "Objective", "Trace", "VAEModule", "__version__", "load"]
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+HOMES = {
+    "Latent": "vae.trace",
+    "Model": "vae.models",
+    "Objective": "vae.objectives",
+    "Trace": "vae.trace",
+    "VAE": "vae.models",
+    "VAEModule": "vae.training",
+    "load": "vae.build",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module 'vae' has no attribute {name!r}")
+    return getattr(import_module(HOMES[name]), name)
