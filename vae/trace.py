@@ -1,0 +1,100 @@
+"""What a model says about a batch: the shape convention and the two records that carry it.
+
+**Shapes.** Every tensor of a trace has shape ``(K, B, *event)``: ``K`` samples of the latents,
+``B`` examples, then the event. A distribution given one example per row has batch shape ``(B,)``
+and one given sampled latents has batch shape ``(K, B)``; the event (pixels, latent dimensions) is
+always its ``event_shape``, so that a log-density is ``(K, B)``. Nothing is averaged before the
+objective; there, terms are summed over events and averaged over examples, in nats per example.
+
+Log-densities are computed when first asked for, so that an objective pays only for what it uses.
+"""
+
+__all__ = ["Latent", "Trace"]
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+from torch.distributions import Distribution, Independent, kl_divergence
+
+
+@dataclass(frozen=True)
+class Latent:
+    """One latent variable of one batch, with its posterior and its prior.
+
+    Args:
+        q: The posterior q(z|x), batch shape ``(B,)`` or ``(K, B)``.
+        p: The prior p(z), batch shape ``()``, ``(B,)`` or ``(K, B)``.
+        z: A draw from ``q``, ``(K, B, *event)``.
+        known_log_q: log q(z|x), ``(K, B)``, where drawing ``z`` gave it for free (flows).
+    """
+
+    q: Distribution
+    p: Distribution
+    z: Tensor
+    known_log_q: Tensor | None = None
+
+    @cached_property
+    def log_q(self) -> Tensor:
+        """Log q(z|x), ``(K, B)``."""
+        return self.q.log_prob(self.z) if self.known_log_q is None else self.known_log_q
+
+    @cached_property
+    def log_p(self) -> Tensor:
+        """Log p(z), ``(K, B)``."""
+        return self.p.log_prob(self.z)
+
+    @cached_property
+    def kl(self) -> Tensor:
+        """KL(q ‖ p), ``(K, B)``: in closed form where one is registered, else log q − log p."""
+        try:
+            return kl_divergence(self.q, self.p).expand(self.z.shape[:2])
+        except NotImplementedError:
+            return self.log_q - self.log_p
+
+    @cached_property
+    def kl_per_dim(self) -> Tensor | None:
+        """KL of each latent variable, ``(K, B, D)``; ``None`` where q or p does not factorise."""
+        if not (isinstance(self.q, Independent) and isinstance(self.p, Independent)):
+            return None
+        q, p = self.q.base_dist, self.p.base_dist
+        try:
+            kl = kl_divergence(q, p)
+        except NotImplementedError:
+            kl = q.log_prob(self.z) - p.log_prob(self.z)
+        return kl.expand(*self.z.shape[:2], kl.shape[-1])
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What every model returns, with one latent variable or many.
+
+    Args:
+        x: The batch, ``(B, *event)``.
+        px: The likelihood p(x|z), batch shape ``(K, B)``.
+        latents: The latent variables, in the order in which the generative model draws them.
+    """
+
+    x: Tensor
+    px: Distribution
+    latents: tuple[Latent, ...]
+
+    @cached_property
+    def log_px(self) -> Tensor:
+        """Log p(x|z), ``(K, B)``."""
+        return self.px.log_prob(self.x)
+
+    @cached_property
+    def kl(self) -> Tensor:
+        """KL(q ‖ p) summed over the latent variables, ``(K, B)``."""
+        return sum((latent.kl for latent in self.latents[1:]), self.latents[0].kl)
+
+    @cached_property
+    def log_weight(self) -> Tensor:
+        """Log w = log p(x, z) − log q(z|x), ``(K, B)``; its expectation is the ELBO."""
+        return self.log_px + sum(latent.log_p - latent.log_q for latent in self.latents)
+
+    @property
+    def elbo(self) -> Tensor:
+        """The evidence lower bound log p(x|z) − KL, ``(K, B)``, whatever the objective."""
+        return self.log_px - self.kl
