@@ -1,0 +1,136 @@
+"""One contract for every posterior head; a new one adds a line to `HEADS`."""
+
+import pytest
+import torch
+import zuko
+from torch.distributions import RelaxedOneHotCategorical, kl_divergence
+
+from vae.distributions import (
+    CategoricalPosterior,
+    FlowPosterior,
+    GumbelSoftmax,
+    NormalPosterior,
+    center,
+    draw,
+)
+
+D = 3
+
+
+def flow_head():
+    flow = zuko.flows.NSF(D, 4, transforms=2, passes=2, hidden_features=[8])
+    return FlowPosterior(D, flow=flow, context_dim=4)
+
+
+HEADS = {
+    "normal": lambda: NormalPosterior(D),
+    "flow": flow_head,
+    "categorical": lambda: CategoricalPosterior(D, num_categories=4),
+}
+
+
+@pytest.fixture(params=HEADS)
+def head(request, double_precision):
+    return HEADS[request.param]()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_shapes(head, training):
+    q = head.train(training)(torch.randn(5, *head.param_shape))
+    z, log_q = draw(q, 7)
+    assert q.batch_shape == (5,)
+    assert z.shape == (7, 5, *head.event_shape)
+    assert q.log_prob(z).shape == (7, 5)
+    assert center(q).shape == (5, *head.event_shape)
+    if log_q is not None:
+        assert torch.allclose(log_q, q.log_prob(z), atol=1e-8)
+
+
+def test_draws_carry_gradients_to_every_parameter(head):
+    params = torch.randn(5, *head.param_shape, requires_grad=True)
+    q = head(params)
+    z, _ = draw(q, 7)
+    weights = torch.randn_like(z)
+    ((z * weights).sum() + q.log_prob(z).sum()).backward()
+    assert (params.grad != 0).all()
+    assert all((p.grad is not None) and p.grad.isfinite().all() for p in head.parameters())
+
+
+def test_extreme_parameters_stay_finite(head):
+    params = (1e4 * torch.randn(5, *head.param_shape)).requires_grad_()
+    z, _ = draw(head(params), 7)
+    assert z.isfinite().all()
+    z.sum().backward()
+    assert params.grad.isfinite().all()
+
+
+def test_density_of_a_normal_is_reached_by_its_draws(double_precision):
+    """The sample mean of log q is the negative entropy."""
+    q = NormalPosterior(D)(torch.randn(1, 2 * D))
+    log_q = q.log_prob(draw(q, 50_000)[0])
+    z = (log_q.mean() + q.entropy()) / (log_q.std() / 50_000**0.5)
+    assert z.abs() < 4
+
+
+def test_flow_density_integrates_to_one(double_precision):
+    flow = zuko.flows.NSF(1, 2, transforms=1, hidden_features=[8])
+    q = FlowPosterior(1, flow=flow, context_dim=2)(torch.randn(1, 4))
+    grid = torch.linspace(-30, 30, 60_001)
+    density = q.log_prob(grid[:, None, None]).exp()[:, 0]
+    assert torch.trapezoid(density, grid).item() == pytest.approx(1, abs=1e-5)
+
+
+def test_flow_posterior_depends_on_its_context(double_precision):
+    head = flow_head()
+    params = torch.randn(1, 2 * D + 4)
+    other = params.clone()
+    other[:, 2 * D :] += 1
+    z = torch.randn(1, D)
+    assert not torch.allclose(head(params).log_prob(z), head(other).log_prob(z))
+
+
+def test_gumbel_softmax_is_the_concrete_density(double_precision):
+    logits = torch.randn(6, 4)
+    ours, theirs = (
+        GumbelSoftmax(0.7, logits),
+        RelaxedOneHotCategorical(torch.tensor(0.7), logits=logits),
+    )
+    z = ours.rsample((9,))
+    assert torch.allclose(ours.log_prob(z), theirs.log_prob(z))
+
+
+def test_gumbel_softmax_draws_categories_in_proportion(double_precision):
+    logits = torch.tensor([0.0, 1.0, -1.0])
+    z = GumbelSoftmax(0.1, logits).rsample((40_000,))
+    share = torch.nn.functional.one_hot(z.argmax(-1), 3).double().mean(0)
+    error = (logits.softmax(0) * (1 - logits.softmax(0)) / 40_000).sqrt()
+    assert ((share - logits.softmax(0)) / error).abs().max() < 4
+
+
+def test_gumbel_softmax_log_density_of_a_draw_is_finite_at_low_temperature():
+    q = GumbelSoftmax(0.05, 5 * torch.randn(1000, 10))
+    assert q.log_prob(q.rsample()).isfinite().all()
+
+
+def test_categorical_is_exact_in_evaluation(double_precision):
+    head = CategoricalPosterior(D, num_categories=4).eval()
+    q = head(torch.randn(2, 12))
+    z, _ = draw(q, 5)
+    assert ((z == 0) | (z == 1)).all()
+    uniform = head(torch.zeros(2, 12))
+    probs = q.base_dist.probs
+    exact = (probs * (probs / 0.25).log()).sum((-1, -2))
+    assert torch.allclose(kl_divergence(q, uniform), exact)
+
+
+@pytest.mark.parametrize("build", [lambda: NormalPosterior(0), lambda: NormalPosterior(-3)])
+def test_latent_dim_starts_at_one(build):
+    with pytest.raises(ValueError, match="latent_dim must be at least 1"):
+        build()
+
+
+def test_categories_and_temperature_are_checked():
+    with pytest.raises(ValueError, match="num_categories"):
+        CategoricalPosterior(2, num_categories=1)
+    with pytest.raises(ValueError, match="temperature"):
+        CategoricalPosterior(2, num_categories=3, temperature=0.0)

@@ -1,0 +1,50 @@
+"""Heads that read a net's output as a distribution, and the distributions they return."""
+
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "CategoricalPosterior",
+    "Conditional",
+    "ContinuousBernoulli",
+    "DiscretizedLogistic",
+    "DiscretizedLogisticMixture",
+    "FixedScale",
+    "FlowPosterior",
+    "GumbelSoftmax",
+    "Head",
+    "Laplace",
+    "LearnedScale",
+    "Likelihood",
+    "LogScaleNormal",
+    "Normal",
+    "NormalPosterior",
+    "OptimalScale",
+    "PixelwiseScale",
+    "UniformMixture",
+    "UnitNormal",
+    "center",
+    "draw",
+    "soft_bound",
+    "tempered",
+]
+
+from vae.distributions.bounds import soft_bound
+from vae.distributions.gumbel_softmax import GumbelSoftmax
+from vae.distributions.head import Conditional, Head, Likelihood
+from vae.distributions.likelihoods import (
+    Bernoulli,
+    Categorical,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    DiscretizedLogisticMixture,
+    FixedScale,
+    Laplace,
+    LearnedScale,
+    Normal,
+    OptimalScale,
+    PixelwiseScale,
+)
+from vae.distributions.mixture import UniformMixture
+from vae.distributions.normal import LogScaleNormal, UnitNormal
+from vae.distributions.posteriors import CategoricalPosterior, FlowPosterior, NormalPosterior
+from vae.distributions.sampling import center, draw, tempered

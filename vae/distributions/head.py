@@ -1,0 +1,70 @@
+"""What stands between the output of a net and a distribution."""
+
+__all__ = ["Conditional", "Head", "Likelihood"]
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.distributions.constraints import Constraint
+
+
+class Head(nn.Module, ABC):
+    """Turns the raw output of a net into a distribution over events of one shape.
+
+    Args:
+        event_shape: Shape of one event: of one latent vector, of one picture.
+        param_shape: Shape of the raw output that one event needs from the net.
+
+    Attributes:
+        support: Where the distribution lives, as a `torch.distributions.constraints` constraint.
+    """
+
+    support: Constraint
+
+    def __init__(self, event_shape: Sequence[int], param_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.event_shape = tuple(event_shape)
+        self.param_shape = tuple(param_shape)
+
+    @abstractmethod
+    def forward(self, params: Tensor) -> Distribution:
+        """Map ``(*lead, *param_shape)`` to a distribution of batch shape ``lead``."""
+
+
+class Likelihood(Head):
+    """A head for p(x|z): a normalised density, or a mass on a grid of `levels` values.
+
+    Attributes:
+        levels: How many equally spaced values in [0, 1] carry mass; ``None`` for a density.
+    """
+
+    levels: int | None = None
+
+
+class Conditional(nn.Module):
+    """A conditional distribution, q(z|x) or p(x|z): a net and the head that reads it.
+
+    The head always works in single precision or better, also under autocast: exponentials of
+    half-precision log-variances overflow at inputs above 11.
+
+    Args:
+        net: Maps what is given to raw parameters.
+        head: Maps raw parameters to a distribution.
+    """
+
+    head: Head
+
+    def __init__(self, net: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.net = net
+        self.head = head
+
+    def forward(self, *given: Tensor) -> Distribution:
+        """Return the distribution given tensors of shape ``(*lead, *in_shape)``."""
+        params = self.net(*given)
+        if params.dtype in (torch.float16, torch.bfloat16):
+            params = params.float()
+        return self.head(params)

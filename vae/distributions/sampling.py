@@ -1,0 +1,94 @@
+"""What the framework asks of a distribution beyond `torch.distributions`: one function each.
+
+Each is open to new kinds of distribution through ``register``.
+"""
+
+__all__ = ["center", "draw", "tempered"]
+
+from functools import singledispatch
+
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal, OneHotCategorical
+from zuko.distributions import NormalizingFlow
+
+from vae.distributions.gumbel_softmax import GumbelSoftmax
+from vae.distributions.mixture import UniformMixture
+from vae.distributions.normal import LogScaleNormal
+
+
+@singledispatch
+def draw(q: Distribution, num_samples: int) -> tuple[Tensor, Tensor | None]:
+    """Draw ``(num_samples, *batch, *event)``, with gradients where ``q`` has them.
+
+    Returns:
+        The draw, and its log-density where that comes for free, else ``None``.
+    """
+    return (q.rsample if q.has_rsample else q.sample)((num_samples,)), None
+
+
+@draw.register
+def _(q: NormalizingFlow, num_samples: int) -> tuple[Tensor, Tensor | None]:
+    return q.rsample_and_log_prob((num_samples,))
+
+
+@singledispatch
+def center(q: Distribution) -> Tensor:
+    """Return the point, ``(*batch, *event)``, that stands for ``q`` where one point must."""
+    return q.mean
+
+
+@center.register
+def _(q: Independent) -> Tensor:
+    return center(q.base_dist)
+
+
+@center.register(OneHotCategorical)
+@center.register(GumbelSoftmax)
+def _(q: OneHotCategorical | GumbelSoftmax) -> Tensor:
+    return q.logits.softmax(-1)
+
+
+@center.register
+def _(q: NormalizingFlow) -> Tensor:
+    return q.transform.inv(center(q.base))
+
+
+@singledispatch
+def tempered(p: Distribution, temperature: float) -> Distribution:
+    """Return ``p`` made narrower (temperature below 1) or wider (above 1).
+
+    Raises:
+        ValueError: If no rule is registered for this kind of distribution.
+    """
+    raise ValueError(f"sampling with a temperature is not defined for {type(p).__name__}")
+
+
+@tempered.register
+def _(p: Independent, temperature: float) -> Distribution:
+    ndims = p.reinterpreted_batch_ndims
+    return Independent(tempered(p.base_dist, temperature), ndims, validate_args=False)
+
+
+@tempered.register
+def _(p: Normal, temperature: float) -> Distribution:
+    return LogScaleNormal(p.loc, (p.scale * temperature).log())
+
+
+@tempered.register
+def _(p: OneHotCategorical, temperature: float) -> Distribution:
+    return OneHotCategorical(logits=p.logits / temperature, validate_args=False)
+
+
+@tempered.register
+def _(p: GumbelSoftmax, temperature: float) -> Distribution:
+    return GumbelSoftmax(p.temperature, p.logits / temperature)
+
+
+@tempered.register
+def _(p: UniformMixture, temperature: float) -> Distribution:
+    return UniformMixture(tempered(p.components, temperature))
+
+
+@tempered.register
+def _(p: NormalizingFlow, temperature: float) -> Distribution:
+    return NormalizingFlow(p.transform, tempered(p.base, temperature))
