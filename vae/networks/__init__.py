@@ -1,0 +1,20 @@
+"""Nets of every shape: dense, convolutional and residual, as encoders and as decoders."""
+
+__all__ = [
+    "MLP",
+    "ConvDecoder",
+    "ConvEncoder",
+    "GatedMLP",
+    "Linear",
+    "Network",
+    "ResNetDecoder",
+    "ResNetEncoder",
+    "SelfAttention",
+]
+
+from vae.networks.attention import SelfAttention
+from vae.networks.conv import ConvDecoder, ConvEncoder
+from vae.networks.linear import Linear
+from vae.networks.mlp import MLP, GatedMLP
+from vae.networks.network import Network
+from vae.networks.resnet import ResNetDecoder, ResNetEncoder

@@ -1,0 +1,116 @@
+"""Stacks of strided convolutions for pictures ``(C, H, W)`` and signals ``(C, L)`` of any size."""
+
+__all__ = ["ConvDecoder", "ConvEncoder"]
+
+from collections.abc import Sequence
+from math import prod
+from typing import final
+
+from torch import Tensor, nn
+
+from vae.networks.dense import dense
+from vae.networks.init import he_init
+from vae.networks.levels import plan_levels
+from vae.networks.network import Network, check_sizes
+
+
+@final
+class ConvEncoder(Network):
+    """Convolutions that halve every side at each level, then dense layers.
+
+    An odd side is rounded up, so that no pixel is lost; levels that would start at one pixel are
+    dropped, and of a single pixel only the dense layers remain. Weights start from `he_init`.
+
+    Args:
+        in_shape: Shape of the data, ``(C, H, W)`` or ``(C, L)``.
+        out_shape: Shape of one output, of any number of dimensions.
+        channels: Channels of each level, ≥ 1, from the data inwards.
+        kernel_size: Side of the kernels in pixels, ≥ 2, for all levels or for each.
+        hidden: Features of each dense layer, ≥ 1, from the data inwards.
+        activation: Nonlinearity, stateless, one instance for all layers; SiLU by default.
+
+    Raises:
+        ValueError: If `in_shape` is a vector's, or a size is out of range.
+
+    References:
+        Understanding disentangling in β-VAE (Burgess et al., 2018), arXiv:1804.03599.
+
+    Example:
+        >>> import torch
+        >>> ConvEncoder((3, 33, 47), (10,))(torch.zeros(5, 3, 33, 47)).shape
+        torch.Size([5, 10])
+    """
+
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        out_shape: Sequence[int],
+        *,
+        channels: Sequence[int] = (16, 16, 32, 64),
+        kernel_size: Sequence[int] | int = 4,
+        hidden: Sequence[int] = (256,),
+        activation: nn.Module | None = None,
+    ) -> None:
+        super().__init__(in_shape, out_shape)
+        check_sizes(hidden=hidden)
+        activation = nn.SiLU() if activation is None else activation
+        levels = plan_levels(self.in_shape, channels, kernel_size)
+        bottom = levels[-1].coarse if levels else self.in_shape
+        self.down = nn.Sequential(*(m for level in levels for m in (level.down(), activation)))
+        self.dense = dense((prod(bottom), *hidden, self.out_features), activation)
+        he_init(self)
+
+    def transform(self, x: Tensor) -> Tensor:
+        """Map ``(N, *in_shape)`` to ``(N, out_features)``."""
+        return self.dense(self.down(x).flatten(1))
+
+
+@final
+class ConvDecoder(Network):
+    """The mirror of `ConvEncoder`: dense layers, then transposed convolutions through its sizes.
+
+    It takes the lists of its encoder as they stand there, from the data inwards, and reverses
+    them itself.
+
+    Args:
+        in_shape: Shape of one latent, of any number of dimensions.
+        out_shape: Shape of the parameters of the likelihood, ``(C, H, W)`` or ``(C, L)``.
+        channels: Channels of each level, ≥ 1, from the data inwards.
+        kernel_size: Side of the kernels in pixels, ≥ 2, for all levels or for each.
+        hidden: Features of each dense layer, ≥ 1, from the data inwards.
+        activation: Nonlinearity, stateless, one instance for all layers; SiLU by default.
+
+    Raises:
+        ValueError: If `out_shape` is a vector's, or a size is out of range.
+
+    References:
+        Understanding disentangling in β-VAE (Burgess et al., 2018), arXiv:1804.03599.
+
+    Example:
+        >>> import torch
+        >>> ConvDecoder((10,), (3, 33, 47))(torch.zeros(2, 5, 10)).shape
+        torch.Size([2, 5, 3, 33, 47])
+    """
+
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        out_shape: Sequence[int],
+        *,
+        channels: Sequence[int] = (16, 16, 32, 64),
+        kernel_size: Sequence[int] | int = 4,
+        hidden: Sequence[int] = (256,),
+        activation: nn.Module | None = None,
+    ) -> None:
+        super().__init__(in_shape, out_shape)
+        check_sizes(hidden=hidden)
+        activation = nn.SiLU() if activation is None else activation
+        levels = plan_levels(self.out_shape, channels, kernel_size)
+        self.bottom = levels[-1].coarse if levels else self.out_shape
+        self.dense = dense((self.in_features, *reversed(hidden), prod(self.bottom)), activation)
+        self.up = nn.Sequential(*(m for level in levels[::-1] for m in (activation, level.up())))
+        he_init(self)
+
+    def transform(self, x: Tensor) -> Tensor:
+        """Map ``(N, *in_shape)`` to ``(N, *out_shape)``."""
+        return self.up(self.dense(x.flatten(1)).unflatten(1, self.bottom))

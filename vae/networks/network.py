@@ -1,0 +1,51 @@
+"""What every net is: a map from tensors of one stated shape to tensors of another."""
+
+__all__ = ["Network", "check_sizes"]
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from math import prod
+
+from torch import Tensor, nn
+
+
+def check_sizes(**sizes: Sequence[int] | int) -> None:
+    """Refuse sizes that are not positive.
+
+    Raises:
+        ValueError: Naming the argument, if a size is below 1.
+    """
+    for name, size in sizes.items():
+        if any(s < 1 for s in (size if isinstance(size, Sequence) else (size,))):
+            raise ValueError(f"{name} must be at least 1; got {size}")
+
+
+class Network(nn.Module, ABC):
+    """A map from ``(*lead, *in_shape)`` to ``(*lead, *out_shape)``, for any leading dimensions.
+
+    The leading dimensions, ``(B,)`` or ``(K, B)``, are flattened into one around `transform`.
+
+    Args:
+        in_shape: Shape of one input, without the leading dimensions.
+        out_shape: Shape of one output, without the leading dimensions.
+
+    Raises:
+        ValueError: If a size is below 1.
+    """
+
+    def __init__(self, in_shape: Sequence[int], out_shape: Sequence[int]) -> None:
+        super().__init__()
+        check_sizes(in_shape=in_shape, out_shape=out_shape)
+        self.in_shape = tuple(in_shape)
+        self.out_shape = tuple(out_shape)
+        self.in_features = prod(self.in_shape)
+        self.out_features = prod(self.out_shape)
+
+    @abstractmethod
+    def transform(self, x: Tensor) -> Tensor:
+        """Map ``(N, *in_shape)`` to ``(N, *out_shape)``, or to any shape of the same size."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(*lead, *in_shape)`` to ``(*lead, *out_shape)``."""
+        lead = x.shape[: x.dim() - len(self.in_shape)]
+        return self.transform(x.reshape(-1, *self.in_shape)).reshape(*lead, *self.out_shape)
