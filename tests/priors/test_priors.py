@@ -1,0 +1,80 @@
+"""One contract for every prior; a new one adds a line to `PRIORS`."""
+
+import pytest
+import torch
+import zuko
+from torch import nn
+
+from vae.distributions import CategoricalPosterior, Conditional, NormalPosterior, tempered
+from vae.priors import StandardNormal, UniformCategorical, VampPrior
+
+
+def encoder(head):
+    return Conditional(nn.Linear(6, head.param_shape[0]), head)
+
+
+PRIORS = {
+    "standard normal": lambda: StandardNormal((2,)),
+    "uniform categorical": lambda: UniformCategorical((2, 3), temperature=0.5),
+    "vamp": lambda: VampPrior(encoder(NormalPosterior(2)), (6,), "real", num_components=5),
+    "vamp of categories": lambda: VampPrior(
+        encoder(CategoricalPosterior(2, num_categories=3)), (6,), "boolean", num_components=5
+    ),
+    "flow": lambda: zuko.flows.NSF(2, transforms=2, hidden_features=[8]),
+}
+
+
+@pytest.fixture(params=PRIORS)
+def prior(request, double_precision):
+    return PRIORS[request.param]()
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_draws_have_a_density(prior, temperature):
+    z = tempered(prior(), temperature).sample((7,))
+    assert z.shape[0] == 7
+    assert prior().log_prob(z).shape == (7,)
+    assert prior().log_prob(z).isfinite().all()
+
+
+def test_every_parameter_gets_a_gradient(prior):
+    z = prior().sample((50,)).requires_grad_()
+    prior().log_prob(z).sum().backward()
+    assert all(p.grad is not None and (p.grad != 0).any() for p in prior.parameters())
+
+
+@pytest.mark.usefixtures("double_precision")
+def test_vamp_integrates_to_one():
+    prior = VampPrior(encoder(NormalPosterior(1)), (6,), "unit_interval", num_components=5)
+    grid = torch.linspace(-40, 40, 80_001)
+    density = prior().log_prob(grid[:, None]).exp()
+    assert torch.trapezoid(density, grid).item() == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.usefixtures("double_precision")
+def test_vamp_is_the_mean_of_posteriors_at_its_inputs():
+    q = encoder(NormalPosterior(2))
+    prior = VampPrior(q, (6,), "real", num_components=5)
+    z = torch.randn(3, 2)
+    densities = [q(u).log_prob(z).exp() for u in prior.pseudo_inputs]
+    assert torch.allclose(prior().log_prob(z).exp(), sum(densities) / 5)
+
+
+def test_vamp_does_not_list_its_encoder():
+    prior = VampPrior(encoder(NormalPosterior(2)), (6,), "real", num_components=5)
+    assert [name for name, _ in prior.named_parameters()] == ["free_inputs"]
+    assert list(prior.state_dict()) == ["free_inputs"]
+
+
+def test_every_pseudo_input_of_bounded_data_has_a_gradient():
+    """Clamped pseudo-inputs would start most of their pixels with none."""
+    prior = VampPrior(encoder(NormalPosterior(2)), (6,), "boolean", num_components=20)
+    prior.initialize(torch.bernoulli(torch.full((8, 6), 0.5)))
+    prior().log_prob(torch.randn(5, 2)).sum().backward()
+    assert (prior.free_inputs.grad != 0).all()
+    assert ((prior.pseudo_inputs >= 0) & (prior.pseudo_inputs <= 1)).all()
+
+
+def test_vamp_needs_a_component():
+    with pytest.raises(ValueError, match="num_components"):
+        VampPrior(encoder(NormalPosterior(2)), (6,), "real", num_components=0)

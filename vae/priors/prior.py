@@ -1,0 +1,25 @@
+"""What every prior is: a module that returns p(z)."""
+
+__all__ = ["Prior"]
+
+from abc import ABC, abstractmethod
+
+from torch import nn
+from torch.distributions import Distribution
+from torch.distributions.constraints import Constraint
+
+
+class Prior(nn.Module, ABC):
+    """A distribution p(z) of batch shape ``()``, learned or not.
+
+    An unconditional flow of zuko serves as a prior just as well.
+
+    Attributes:
+        support: Where the latents live, as a `torch.distributions.constraints` constraint.
+    """
+
+    support: Constraint
+
+    @abstractmethod
+    def forward(self) -> Distribution:
+        """Return p(z)."""

@@ -1,0 +1,36 @@
+"""The uniform prior over one-hot latents."""
+
+__all__ = ["UniformCategorical"]
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from vae.distributions.posteriors import categorical
+from vae.priors.prior import Prior
+
+
+class UniformCategorical(Prior):
+    """D uniform one-hot variables, relaxed in training mode like `CategoricalPosterior`.
+
+    Args:
+        latent_shape: ``(D, C)``: D variables of C categories.
+        temperature: Temperature of the relaxation in training; the posterior's.
+
+    References:
+        The Concrete Distribution (Maddison, Mnih, Teh, 2016), 1611.00712.
+    """
+
+    support = constraints.one_hot
+    logits: Tensor
+
+    def __init__(self, latent_shape: Sequence[int], *, temperature: float) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.register_buffer("logits", torch.zeros(*latent_shape), persistent=False)
+
+    def forward(self) -> Distribution:
+        """Return the uniform distribution of event shape ``(D, C)``."""
+        return categorical(self.logits, temperature=self.temperature, relaxed=self.training)
