@@ -1,0 +1,110 @@
+"""What every model is: a map from a batch to a trace, and what a user does with it afterwards."""
+
+__all__ = ["Model"]
+
+from abc import ABC, abstractmethod
+from math import log
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vae.distributions import Likelihood
+from vae.trace import Trace
+
+
+class Model(nn.Module, ABC):
+    """A latent-variable model of x with an approximate posterior.
+
+    ``context`` is what the model is conditioned on, ``(B, ...)``, or ``None``.
+    """
+
+    @property
+    @abstractmethod
+    def likelihood(self) -> Likelihood:
+        """The head of p(x|z)."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, context: Tensor | None = None, num_samples: int = 1) -> Trace:
+        """Encode ``(B, *event)``, draw ``num_samples`` latents per example and decode them."""
+
+    @abstractmethod
+    def encode(self, x: Tensor, context: Tensor | None = None) -> Distribution:
+        """Return q(z|x), batch shape ``(B,)``."""
+
+    @abstractmethod
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
+        """Return p(x|z) for latents ``(*lead, *latent)``, batch shape ``lead``."""
+
+    @abstractmethod
+    def embed(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return one latent point per example, the centre of q(z|x), ``(B, *latent)``."""
+
+    @abstractmethod
+    def sample_latents(self, n: int, *, temperature: float = 1.0) -> Tensor:
+        """Draw ``n`` latents from the prior, ``(n, *latent)``."""
+
+    @torch.no_grad()
+    def sample(self, n: int, *, temperature: float = 1.0, noise: bool = False) -> Tensor:
+        """Generate ``n`` examples.
+
+        Args:
+            n: How many.
+            temperature: Scale of the prior's spread, above 0; below 1 gives more typical examples.
+            noise: Draw x from p(x|z) instead of returning its mean.
+
+        Returns:
+            ``(n, *event)``.
+        """
+        px = self.decode(self.sample_latents(n, temperature=temperature))
+        return px.sample() if noise else px.mean
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the mean of p(x|z) at the centre of q(z|x), ``(B, *event)``."""
+        return self.decode(self.embed(x, context), context).mean
+
+    @torch.no_grad()
+    def log_weights(
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        *,
+        num_samples: int,
+        max_rows: int = 4096,
+    ) -> Tensor:
+        """Return importance weights log p(x, z_k) − log q(z_k|x), ``(K, B)``.
+
+        Args:
+            x: ``(B, *event)``.
+            context: What the model is conditioned on, ``(B, ...)``.
+            num_samples: Number of samples K per example, at least 1.
+            max_rows: How many latents are decoded at once, which bounds the memory.
+
+        Raises:
+            ValueError: If ``num_samples`` or ``max_rows`` is below 1.
+        """
+        if num_samples < 1 or max_rows < 1:
+            raise ValueError(f"num_samples and max_rows start at 1; got {num_samples}, {max_rows}")
+        step = max(1, max_rows // len(x))
+        counts = [min(step, num_samples - done) for done in range(0, num_samples, step)]
+        return torch.cat([self(x, context, num_samples=k).log_weight for k in counts])
+
+    def log_likelihood(
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        *,
+        num_samples: int,
+        max_rows: int = 4096,
+    ) -> Tensor:
+        r"""Estimate log p(x) by importance sampling, ``(B,)``, in nats.
+
+        :math:`\log \frac1K \sum_k p(x, z_k) / q(z_k|x)`, a lower bound in expectation that rises
+        to log p(x) with K. Arguments as for `log_weights`.
+
+        References:
+            Importance Weighted Autoencoders (Burda, Grosse, Salakhutdinov, 2015), 1509.00519.
+        """
+        log_w = self.log_weights(x, context, num_samples=num_samples, max_rows=max_rows)
+        return log_w.logsumexp(0) - log(num_samples)
