@@ -1,0 +1,34 @@
+"""A KL held at a capacity that grows."""
+
+__all__ = ["Capacity"]
+
+from torch import Tensor
+
+from vae.objectives.objective import Objective
+from vae.objectives.schedule import Schedule, at_step, check_weight
+from vae.trace import Trace
+
+
+class Capacity(Objective):
+    r"""The reconstruction term with the KL drawn to a capacity, :math:`γ\,|KL − C|`.
+
+    Args:
+        capacity: C in nats, at least 0, or a schedule.
+        gamma: Weight γ, at least 0.
+        num_samples: Latents drawn per example, at least 1.
+
+    References:
+        Understanding disentangling in β-VAE (Burgess et al., 2018), 1804.03599.
+    """
+
+    def __init__(
+        self, capacity: float | Schedule, *, gamma: float = 1000.0, num_samples: int = 1
+    ) -> None:
+        super().__init__(num_samples)
+        self.capacity = check_weight("capacity", capacity)
+        self.gamma: float = check_weight("gamma", gamma)
+
+    def forward(self, trace: Trace) -> dict[str, Tensor]:
+        """Return the terms ``reconstruction`` and ``capacity``."""
+        excess = trace.kl.mean() - at_step(self.capacity, self.step)
+        return {"reconstruction": -trace.log_px.mean(), "capacity": self.gamma * excess.abs()}

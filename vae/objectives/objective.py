@@ -1,0 +1,37 @@
+"""What every objective is: a map from a trace to named terms whose sum is minimised."""
+
+__all__ = ["Objective"]
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from vae.trace import Trace
+
+
+class Objective(nn.Module, ABC):
+    """Turns a trace into named scalar terms in nats per example; the loss is their sum.
+
+    The names become the TensorBoard tags ``objective/<name>``.
+
+    Args:
+        num_samples: How many latents per example the trace must hold, at least 1.
+
+    Attributes:
+        step: Optimizer steps taken so far. The training loop sets it, so that schedules are
+            functions of the step alone: they survive a resume and see no validation step.
+
+    Raises:
+        ValueError: If ``num_samples`` is below 1.
+    """
+
+    def __init__(self, num_samples: int = 1) -> None:
+        super().__init__()
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1; got {num_samples}")
+        self.num_samples = num_samples
+        self.step = 0
+
+    @abstractmethod
+    def forward(self, trace: Trace) -> dict[str, Tensor]:
+        """Return the terms to minimise: scalars, summed over events, averaged over examples."""
