@@ -1,0 +1,201 @@
+"""The user's arrays: shapes, types, labels and mistakes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vae.data import Array, DataModule
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(array, name="my data.npy"):
+        path = tmp_path / name
+        np.save(path, array)
+        return str(path)
+
+    return save
+
+
+def zipped(tmp_path, **arrays):
+    path = tmp_path / "data.npz"
+    np.savez_compressed(path, **arrays)
+    return str(path)
+
+
+def bytes_of(*shape):
+    return RNG.integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels", "expected"),
+    [
+        ((5, 7), None, (7,)),
+        ((5, 7), "none", (1, 7)),
+        ((5, 7, 9), "first", (7, 9)),
+        ((5, 7, 9), "last", (9, 7)),
+        ((5, 7, 9), "none", (1, 7, 9)),
+        ((5, 3, 8, 9), None, (3, 8, 9)),
+        ((5, 8, 9, 3), "last", (3, 8, 9)),
+        ((5, 8, 9, 3), "first", (8, 9, 3)),
+    ],
+)
+def test_shapes(saved, shape, channels, expected):
+    array = bytes_of(*shape)
+    source = Array(saved(array), channels=channels)
+    x = source.load().train.take(torch.arange(5)).numpy()
+    assert source.spec.shape == expected == x.shape[1:]
+    straight = np.moveaxis(array, -1, 1) if channels == "last" else array
+    assert np.array_equal(x.reshape(straight.shape), straight)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "support", "spec", "stored"),
+    [
+        (np.uint8, None, ("unit_interval", 256), torch.uint8),
+        (np.uint8, "boolean", ("boolean", 2), torch.float32),
+        (np.bool_, None, ("boolean", 2), torch.uint8),
+        (np.float64, None, ("real", None), torch.float32),
+        (np.float16, "unit_interval", ("unit_interval", None), torch.float32),
+        (">f4", None, ("real", None), torch.float32),
+        (np.int64, "real", ("real", None), torch.float32),
+    ],
+)
+def test_types(saved, dtype, support, spec, stored):
+    array = np.array([[0, 1], [1, 1]]).astype(dtype)
+    source = Array(saved(array), support=support)
+    assert (source.spec.support, source.spec.levels) == spec
+    x = source.load().train.take(torch.arange(2))
+    assert x.dtype == stored
+    assert x.tolist() == [[0, 1], [1, 1]]
+
+
+def test_bits_and_bytes_reach_the_model_in_range(saved):
+    bits = DataModule(Array(saved(RNG.random((40, 6)) < 0.5)), batch_size=4).examples("train")
+    assert bits.x.unique().tolist() == [0, 1]
+    shades = DataModule(Array(saved(bytes_of(40, 60))), batch_size=4).examples("train")
+    assert 0 <= shades.x.min() < 0.1 < 0.9 < shades.x.max() <= 1
+
+
+def test_standardised_by_the_training_part(saved):
+    data = DataModule(Array(saved(RNG.normal(5, 3, (400, 6)))), standardize=True)
+    assert data.examples("train").x.mean(0).abs().max() < 1e-5
+    assert 0 < data.examples("test").x.mean(0).abs().max() < 1
+
+
+def test_labels_by_key_by_name_and_from_a_file(saved, tmp_path):
+    y = np.array([0, 2, 1, 2])
+    for name in ("labels", "y"):
+        source = Array(zipped(tmp_path, x=bytes_of(4, 3), **{name: y}))
+        assert source.spec.num_classes == 3
+        assert source.load().train.labels.tolist() == y.tolist()
+    source = Array(zipped(tmp_path, x=bytes_of(4, 3), kind=y), label_key="kind", num_classes=5)
+    assert source.spec.num_classes == 5
+    source = Array(saved(bytes_of(4, 3)), labels=saved(y.astype(np.uint8), "y.npy"))
+    assert source.load().train.labels.tolist() == y.tolist()
+
+
+def test_the_data_key(tmp_path):
+    path = zipped(tmp_path, a=bytes_of(4, 3), b=bytes_of(4, 5))
+    with pytest.raises(ValueError, match=r"holds the arrays a, b: set data\.data_key"):
+        Array(path).spec  # noqa: B018
+    assert Array(path, data_key="b").spec.shape == (5,)
+    with pytest.raises(ValueError, match=r"no array 'c'; it has: a, b"):
+        Array(path, data_key="c").spec  # noqa: B018
+
+
+def test_spec_reads_no_data(saved, monkeypatch):
+    path = saved(bytes_of(10, 4))
+    monkeypatch.setattr(np, "load", pytest.fail)
+    assert Array(path).spec.shape == (4,)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_name_their_index(saved, bad):
+    array = RNG.normal(size=(5000, 3))
+    array[4321, 2] = bad
+    with pytest.raises(ValueError, match=rf"holds {bad} at index \(4321, 2\)"):
+        DataModule(Array(saved(array))).setup()
+
+
+def test_values_beyond_single_precision(saved):
+    with pytest.raises(ValueError, match=r"holds inf at index \(7, 0\)"):
+        DataModule(Array(saved(np.where(np.arange(50)[:, None] == 7, 1e300, 0)))).setup()
+    huge = np.full((50, 40), 3e38, dtype=np.float32)
+    DataModule(Array(saved(huge)), batch_size=4).setup()
+
+
+@pytest.mark.parametrize(
+    ("array", "support", "message"),
+    [
+        (np.linspace(0, 255, 60).reshape(20, 3), "unit_interval", "between 0 and 255"),
+        (np.linspace(-1, 1, 60).reshape(20, 3), "unit_interval", "between -1 and 1"),
+        (np.linspace(0, 1, 60).reshape(20, 3), "boolean", r"declared boolean .*between 0 and 1"),
+        (np.full((20, 3), 7, dtype=np.uint8), "boolean", "between 7 and 7"),
+        (np.full((20, 3), 7), "unit_interval", "between 7 and 7"),
+    ],
+)
+def test_a_declared_support_is_checked(saved, array, support, message):
+    with pytest.raises(ValueError, match=message):
+        DataModule(Array(saved(array), support=support)).setup()
+
+
+@pytest.mark.parametrize(
+    ("array", "settings", "message"),
+    [
+        (bytes_of(5, 8, 8), {}, r"shape \(5, 8, 8\): set data\.channels=none"),
+        (bytes_of(5, 8, 9, 3), {}, "channels last it seems: set data.channels=last"),
+        (bytes_of(5, 8, 9, 3), {"channels": "none"}, "needs 2 or 3 dimensions"),
+        (bytes_of(5, 8), {"channels": "last"}, "needs 3 or 4 dimensions"),
+        (bytes_of(5), {}, r"shape \(5,\): it must be \(N, D\)"),
+        (bytes_of(2, 2, 2, 2, 2), {}, "it must be"),
+        (bytes_of(0, 3), {}, "no dimension of 0"),
+        (np.zeros((4, 3), dtype=np.int64), {}, "holds int64: store uint8"),
+        (np.zeros((4, 3), dtype=complex), {"support": "real"}, "only real numbers"),
+        (np.array([["a", "b"]]), {"support": "real"}, "only real numbers"),
+        (np.array([[None, {}]]), {"support": "real"}, "only real numbers"),
+    ],
+)
+def test_arrays_that_cannot_be_used(saved, array, settings, message):
+    with pytest.raises(ValueError, match=message):
+        Array(saved(array), **settings).spec  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.arange(3), "must be 4 integers"),
+        (np.array([0.5, 1, 2, 3]), "got float64"),
+        (np.array([0, -1, 2, 3]), "from 0 up"),
+        (np.array([0, 1, 2, 9]), r"reach 9, but data\.num_classes=4"),
+    ],
+)
+def test_labels_that_do_not_fit(tmp_path, labels, message):
+    with pytest.raises(ValueError, match=message):
+        Array(zipped(tmp_path, x=bytes_of(4, 3), y=labels), num_classes=4).load()
+
+
+@pytest.mark.parametrize("name", ["data.npy", "data.npz"])
+def test_damaged_missing_and_foreign_files(tmp_path, saved, name):
+    path = tmp_path / name
+    with pytest.raises(FileNotFoundError, match=r"no file .*: set data\.path"):
+        Array(str(path)).spec  # noqa: B018
+    array = bytes_of(50, 30)
+    good = saved(array, "good.npy") if name == "data.npy" else zipped(tmp_path, x=array)
+    whole = Path(good).read_bytes()
+    for content in (b"", b"some text", whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="is damaged or no NumPy"):
+            Array(str(path)).load()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"channels": "middle"}, {"support": "positive"}, {"num_classes": 0}, {"path": ""}]
+)
+def test_bad_settings(settings):
+    with pytest.raises(ValueError, match=rf"data\.{next(iter(settings))}"):
+        Array(**{"path": "x.npy", **settings})

@@ -1,0 +1,53 @@
+"""Every file in conf/data makes a data module, and hands each short name on to its source."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+
+import vae.data
+from vae.data import make_data
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def load(name, **settings):
+    config = OmegaConf.create(
+        {"seed": 7, "group_size": 10, "data": OmegaConf.load(CONF / "data" / f"{name}.yaml")}
+    )
+    likelihood = config.data.pop("defaults")[0]["override /likelihood@_global_.likelihood"]
+    assert (CONF / "likelihood" / f"{likelihood}.yaml").exists()
+    config.data.update(settings)
+    return OmegaConf.to_container(config.data, resolve=True)
+
+
+def instantiate(node):
+    kwargs = {key: value for key, value in node.items() if key != "_target_"}
+    return getattr(vae.data, node["_target_"].removeprefix("vae.data."))(**kwargs)
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (CONF / "data").glob("*.yaml")))
+def test_every_data_config_builds(name, tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    np.save(tmp_path / "a.npy", np.zeros((50, 4)))
+    own = {"images": {"root": str(tmp_path)}, "array": {"path": str(tmp_path / "a.npy")}}
+    config = load(name, **own.get(name, {}))
+    data = make_data(config, instantiate)
+    assert data.seed == 7
+    assert data.spec.num_dims
+    if "binarization" in config and name not in ("sprites_gray", "images", "array"):
+        assert (config["binarization"], data.spec.support) == ("dynamic", "boolean")
+
+
+def test_short_names_reach_the_source():
+    config = load("sprites", size=123, split_seed=4, batch_size=16)
+    data = make_data(config, instantiate)
+    assert (data.source.size, data.source.seed, data.batch_size) == (123, 4, 16)
+
+
+@pytest.mark.parametrize(("name", "key"), [("images", "root"), ("array", "path")])
+def test_the_users_own_data_must_be_named(name, key):
+    with pytest.raises(ValueError, match=rf"data={name} needs data\.{key}="):
+        make_data(load(name), instantiate)

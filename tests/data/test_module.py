@@ -1,0 +1,229 @@
+"""The data module: splits, settings, Lightning, and the config that makes it."""
+
+import os
+from pathlib import Path
+
+import lightning.pytorch as pl
+import pytest
+import torch
+
+from vae.data import (
+    MNIST,
+    DataModule,
+    DataSpec,
+    Splits,
+    Sprites,
+    TensorExamples,
+    make_data,
+)
+from vae.data.source import Source
+
+ROOT = Path(__file__).parents[2]
+
+
+class Numbers(Source):
+    """100 grey pictures, each with its own value."""
+
+    def __init__(self, n=100, test=None, x=None):
+        self.n = n
+        self.test = test
+        self.x = x
+        self.has_test = test is not None
+
+    @property
+    def spec(self):
+        return DataSpec("numbers", (1, 2, 2), "unit_interval", 256)
+
+    def prepare(self):
+        pass
+
+    def load(self):
+        x = torch.arange(self.n, dtype=torch.uint8).view(-1, 1, 1, 1).repeat(1, 1, 2, 2)
+        x = x if self.x is None else self.x
+        test = None if self.test is None else TensorExamples(x[: self.test])
+        return Splits(TensorExamples(x, torch.arange(len(x))), test=test)
+
+
+def labels(data):
+    return [data.examples(split).labels.tolist() for split in ("train", "val", "test")]
+
+
+def test_splits_are_disjoint_whole_and_seeded():
+    parts = labels(DataModule(Numbers(), batch_size=10, val_size=0.2, test_size=15))
+    assert [len(p) for p in parts] == [65, 20, 15]
+    assert sorted(parts[0] + parts[1] + parts[2]) == list(range(100))
+    assert parts == labels(DataModule(Numbers(), batch_size=10, val_size=0.2, test_size=15, seed=9))
+    assert parts != labels(
+        DataModule(Numbers(), batch_size=10, val_size=0.2, test_size=15, split_seed=1)
+    )
+
+
+def test_train_size_leaves_validation_and_test_alone():
+    few, all_ = (labels(DataModule(Numbers(), train_size=n)) for n in (7, None))
+    assert len(few[0]) == 7
+    assert few[1:] == all_[1:]
+    assert few[0] == all_[0][:7]
+
+
+def test_a_test_set_of_its_own_is_kept():
+    data = DataModule(Numbers(test=30), batch_size=10)
+    assert len(data.examples("test").x) == 30
+    assert len(data.examples("train").x) == 90
+    with pytest.raises(ValueError, match=r"of its own.*data\.test_size=null"):
+        DataModule(Numbers(test=30), test_size=10)
+
+
+def test_static_binarisation_is_the_same_everywhere_and_dynamic_is_not():
+    def epochs(binarization):
+        data = DataModule(Numbers(), batch_size=10, binarization=binarization, drop_last=False)
+        data.setup()
+        loader = data.train_dataloader()
+        rows = (
+            {int(y): x for group in loader for _, b in group for x, y in zip(*b, strict=True)}
+            for _ in range(2)
+        )
+        first, second = rows
+        return all(torch.equal(first[k], second[k]) for k in first)
+
+    assert epochs("static")
+    assert not epochs("dynamic")
+    one, other = (
+        DataModule(Numbers(), binarization="static", split_seed=0, seed=s).examples("val").x
+        for s in (0, 1)
+    )
+    assert torch.equal(one, other)
+
+
+def test_spec_and_describe():
+    data = DataModule(Numbers(), batch_size=10, binarization="static")
+    assert data.spec.support == "boolean"
+    told = data.describe()
+    assert told["binarization"] == "static"
+    assert (told["train_examples"], told["val_examples"], told["test_examples"]) == (80, 10, 10)
+
+
+def test_examples_carry_factors():
+    data = DataModule(Sprites(200))
+    sample = data.examples("test", 5)
+    assert sample.x.shape == (5, 1, 64, 64)
+    assert sample.factors.shape == (5, 5)
+    assert torch.equal(sample.labels, sample.factors[:, 0])
+    with pytest.raises(ValueError, match="train, val, test"):
+        data.examples("rest")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch_size": 0}, r"data\.batch_size must be a whole number of at least 1; got 0"),
+        ({"batch_size": "abc"}, "got 'abc'"),
+        ({"batch_size": True}, "got True"),
+        ({"eval_batch_size": -1}, r"data\.eval_batch_size"),
+        ({"val_size": -3}, r"data\.val_size"),
+        ({"val_size": 1.5}, "fraction between 0 and 1"),
+        ({"test_size": 0}, r"data\.test_size"),
+        ({"train_size": 0}, r"data\.train_size"),
+        ({"seed": -1}, r"data\.seed"),
+        ({"split_seed": "x"}, r"data\.split_seed"),
+        ({"drop_last": 1}, r"data\.drop_last"),
+        ({"on_device": "maybe"}, r"data\.on_device"),
+    ],
+)
+def test_bad_settings_are_refused_before_loading(settings, message):
+    with pytest.raises(ValueError, match=message):
+        DataModule(Numbers(), **settings)
+
+
+def test_splits_that_leave_nothing():
+    with pytest.raises(ValueError, match="60 for validation and 50 for test leave 0 to train on"):
+        DataModule(Numbers(), val_size=60, test_size=50).setup()
+    with pytest.raises(ValueError, match="fewer than 500"):
+        DataModule(Numbers(), train_size=500).setup()
+
+
+def test_values_outside_the_declared_support():
+    data = DataModule(Numbers(x=torch.rand(50, 1, 2, 2) * 3 + 1))
+    with pytest.raises(ValueError, match=r"declared to lie in \[0, 1\] but holds values between"):
+        data.setup()
+
+
+def test_make_data_sorts_its_keys():
+    node = {"_target_": "vae.data.Sprites", "size": 50, "seed": 1}
+    config = {"source": node, "size": 50, "batch_size": 10, "split_seed": 1}
+    data = make_data(config, lambda n: Sprites(n["size"], seed=n["seed"]))
+    assert data.batch_size == 10
+    assert data.splitter.seed == 1
+    with pytest.raises(ValueError, match=r"no setting 'batchsize'; did you mean batch_size\?"):
+        make_data({**config, "batchsize": 3}, lambda n: Sprites(50))
+
+
+class Recorder(pl.LightningModule):
+    """Writes down which examples it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.seen = []
+
+    def training_step(self, group, batch_idx):
+        ((_, batch),) = group
+        self.seen.append((batch_idx, batch.y.tolist(), batch.x.sum().item()))
+        return self.weight * batch.x.mean()
+
+    def validation_step(self, batch, batch_idx):
+        pass
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def fit(tmp_path, max_epochs, checkpoint=None, every=None, **settings):
+    saver = pl.callbacks.ModelCheckpoint(tmp_path, every_n_train_steps=every, save_top_k=-1)
+    trainer = pl.Trainer(
+        max_epochs=max_epochs,
+        accelerator="cpu",
+        logger=False,
+        callbacks=[saver] if every else [],
+        enable_checkpointing=bool(every),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        **settings,
+    )
+    model = Recorder()
+    data = DataModule(Numbers(), batch_size=10, binarization="dynamic")
+    trainer.fit(model, data, ckpt_path=checkpoint)
+    return model.seen
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("settings", [{}, {"limit_train_batches": 5}])
+def test_lightning_resumes_with_exactly_the_next_batch(tmp_path, settings):
+    whole = fit(tmp_path, 3, every=1, **settings)
+    per_epoch = settings.get("limit_train_batches", 8)
+    assert len(whole) == 3 * per_epoch
+    for step in (1, per_epoch - 1, per_epoch, per_epoch + 1, 2 * per_epoch, 3 * per_epoch - 1):
+        checkpoint = tmp_path / f"epoch={(step - 1) // per_epoch}-step={step}.ckpt"
+        rest = fit(tmp_path, 3, checkpoint=checkpoint, **settings)
+        assert rest == whole[step:], f"after step {step}"
+
+
+def mnist_root():
+    for place in (os.environ.get("VAE_TEST_DATA"), ROOT / ".." / "shared" / "data"):
+        if place and (Path(place) / "MNIST" / "raw" / "train-images-idx3-ubyte").exists():
+            return str(place)
+    return None
+
+
+@pytest.mark.skipif(mnist_root() is None, reason="no MNIST: set VAE_TEST_DATA to its folder")
+def test_real_mnist():
+    data = DataModule(MNIST(mnist_root(), download=False), val_size=5000, binarization="dynamic")
+    data.setup()
+    assert len(data.train_dataloader()) == 55_000 // 128
+    assert sum(len(b.x) for b in data.test_dataloader()) == 10_000
+    raw = data.source.load().train
+    grey = raw.x.double().mean().item() / 255
+    assert grey == pytest.approx(0.1307, abs=1e-4)
+    sample = data.examples("val")
+    assert sample.x.mean().item() == pytest.approx(grey, abs=0.005)
+    assert sample.labels.unique().tolist() == list(range(10))

@@ -1,0 +1,264 @@
+"""The well-known sets: tiny files in their true layout, missing files, and silent servers."""
+
+import os
+import pickle
+import shutil
+import socket
+import struct
+import threading
+import time
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vae.data import (
+    CIFAR10,
+    CIFAR100,
+    EMNIST,
+    KMNIST,
+    MNIST,
+    STL10,
+    SVHN,
+    CelebA,
+    DataModule,
+    FashionMNIST,
+    Omniglot,
+    standard,
+)
+
+RNG = np.random.default_rng(0)
+SETS = (MNIST, FashionMNIST, KMNIST, EMNIST, Omniglot, CIFAR10, CIFAR100, SVHN, STL10, CelebA)
+
+
+def bytes_of(*shape):
+    return RNG.integers(0, 256, shape, dtype=np.uint8)
+
+
+def write_idx(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(header + array.tobytes())
+
+
+@pytest.fixture
+def any_checksum(monkeypatch):
+    """Tiny files cannot have the true files' checksums."""
+
+    def exists(path, md5=None):
+        return os.path.isfile(path)
+
+    for module in ("cifar", "svhn", "stl10", "omniglot", "celeba"):
+        monkeypatch.setattr(f"torchvision.datasets.{module}.check_integrity", exists)
+
+
+@pytest.mark.parametrize(
+    ("cls", "folder"), [(MNIST, "MNIST"), (FashionMNIST, "FashionMNIST"), (KMNIST, "KMNIST")]
+)
+def test_mnist_and_its_kin(tmp_path, cls, folder):
+    pictures = {"train": bytes_of(12, 28, 28), "t10k": bytes_of(5, 28, 28)}
+    for part, x in pictures.items():
+        write_idx(tmp_path / folder / "raw" / f"{part}-images-idx3-ubyte", x)
+        labels = np.arange(len(x), dtype=np.uint8) % 10
+        write_idx(tmp_path / folder / "raw" / f"{part}-labels-idx1-ubyte", labels)
+    splits = cls(str(tmp_path)).load()
+    for examples, x in zip((splits.train, splits.test), pictures.values(), strict=True):
+        assert np.array_equal(examples.take(torch.arange(len(x))).numpy()[:, 0], x)
+        assert examples.labels.tolist() == [i % 10 for i in range(len(x))]
+
+
+def test_emnist_letters_stand_upright_and_count_from_zero(tmp_path):
+    x = bytes_of(6, 28, 28)
+    for part in ("train", "test"):
+        prefix = tmp_path / "EMNIST" / "raw" / f"emnist-letters-{part}"
+        write_idx(prefix.with_name(prefix.name + "-images-idx3-ubyte"), x)
+        write_idx(prefix.with_name(prefix.name + "-labels-idx1-ubyte"), np.full(6, 26, np.uint8))
+    source = EMNIST(str(tmp_path), split="letters")
+    train = source.load().train
+    assert source.spec.num_classes == 26
+    assert np.array_equal(train.take(torch.arange(6)).numpy()[:, 0], x.swapaxes(1, 2))
+    assert train.labels.tolist() == [25] * 6
+    with pytest.raises(ValueError, match=r"data\.split must be one of byclass"):
+        EMNIST(split="capitals")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text"])
+def test_a_damaged_idx_file_is_named(tmp_path, damage):
+    raw = tmp_path / "MNIST" / "raw"
+    for part in ("train", "t10k"):
+        write_idx(raw / f"{part}-images-idx3-ubyte", bytes_of(4, 28, 28))
+        write_idx(raw / f"{part}-labels-idx1-ubyte", np.zeros(4, np.uint8))
+    file = raw / "train-images-idx3-ubyte"
+    file.write_bytes(file.read_bytes()[:1000] if damage == "truncated" else b"not found")
+    with pytest.raises(ValueError, match=r"cannot be read .train-images-idx3-ubyte is.*delete"):
+        MNIST(str(tmp_path)).load()
+
+
+@pytest.mark.usefixtures("any_checksum")
+@pytest.mark.parametrize("cls", [CIFAR10, CIFAR100])
+def test_cifar(tmp_path, cls):
+    ten = cls is CIFAR10
+    folder = tmp_path / ("cifar-10-batches-py" if ten else "cifar-100-python")
+    folder.mkdir()
+    key = "labels" if ten else "fine_labels"
+    parts = [f"data_batch_{i}" for i in range(1, 6)] if ten else ["train"]
+    data = bytes_of(4, 3072)
+    for name in (*parts, "test_batch" if ten else "test"):
+        (folder / name).write_bytes(pickle.dumps({"data": data, key: [0, 1, 2, 3]}))
+    meta = {"label_names": ["a"], "fine_label_names": ["a"]}
+    (folder / ("batches.meta" if ten else "meta")).write_bytes(pickle.dumps(meta))
+    splits = cls(str(tmp_path)).load()
+    assert len(splits.train) == 4 * len(parts)
+    assert np.array_equal(splits.test.take(torch.arange(4)).numpy().reshape(4, -1), data)
+    assert splits.test.labels.tolist() == [0, 1, 2, 3]
+
+
+def test_files_with_wrong_checksums_are_never_unpickled(tmp_path):
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    for name in ("train", "test", "meta"):
+        (folder / name).write_bytes(b"cos\nsystem\n(S'touch " + bytes(tmp_path / "x") + b"'\ntR.")
+    with pytest.raises(ValueError, match=r"cifar100 in .* cannot be read .*delete its files"):
+        CIFAR100(str(tmp_path)).load()
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.usefixtures("any_checksum")
+def test_svhn(tmp_path):
+    sio = pytest.importorskip("scipy.io")
+    x = bytes_of(32, 32, 3, 4)
+    for part in ("train", "test"):
+        sio.savemat(tmp_path / f"{part}_32x32.mat", {"X": x, "y": np.array([[10], [1], [2], [9]])})
+    train = SVHN(str(tmp_path)).load().train
+    assert np.array_equal(train.take(torch.arange(4)).numpy(), x.transpose(3, 2, 0, 1))
+    assert train.labels.tolist() == [0, 1, 2, 9]
+
+
+@pytest.mark.usefixtures("any_checksum")
+def test_stl10(tmp_path):
+    folder = tmp_path / "stl10_binary"
+    folder.mkdir()
+    x = bytes_of(3, 3, 96, 96)
+    for part in ("train", "test", "unlabeled"):
+        (folder / f"{part}_X.bin").write_bytes(x.tobytes())
+        (folder / f"{part}_y.bin").write_bytes(bytes([1, 2, 10]))
+    train = STL10(str(tmp_path)).load().train
+    assert np.array_equal(train.take(torch.arange(3)).numpy(), x.swapaxes(2, 3))
+    assert train.labels.tolist() == [0, 1, 9]
+    both = STL10(str(tmp_path), unlabeled=True)
+    assert both.spec.num_classes is None
+    assert len(both.load().train) == 6
+    assert both.load().train.labels is None
+
+
+@pytest.mark.usefixtures("any_checksum")
+@pytest.mark.parametrize("unpacked", [True, False])
+def test_omniglot(tmp_path, unpacked):
+    folder = tmp_path / "omniglot-py"
+    stroke = Image.new("1", (105, 105), 1)
+    stroke.paste(0, (0, 0, 105, 50))
+    for part in ("images_background", "images_evaluation"):
+        for character in ("character01", "character02"):
+            where = folder / part / "Greek" / character
+            where.mkdir(parents=True)
+            stroke.save(where / "0001_01.png")
+        with ZipFile(folder / f"{part}.zip", "w") as archive:
+            for file in (folder / part).rglob("*.png"):
+                archive.write(file, file.relative_to(folder))
+        if not unpacked:
+            shutil.rmtree(folder / part)
+    splits = Omniglot(str(tmp_path), cache=str(tmp_path / "cache")).load()
+    x = splits.train.take(torch.arange(2))
+    assert x.shape == (2, 1, 28, 28)
+    assert (x[..., :13, :] == 255).all()
+    assert (x[..., 14:, :] == 0).all()
+    assert splits.train.labels.tolist() == [0, 1]
+    assert splits.test.labels.tolist() == [2, 3]
+
+
+@pytest.mark.usefixtures("any_checksum")
+def test_celeba(tmp_path):
+    folder = tmp_path / "celeba"
+    (folder / "img_align_celeba").mkdir(parents=True)
+    names = [f"{i:06d}.jpg" for i in range(1, 7)]
+    for name in names:
+        Image.fromarray(bytes_of(218, 178, 3)).save(folder / "img_align_celeba" / name)
+    rows = {"list_attr_celeba.txt": "-1 1", "list_bbox_celeba.txt": "1 2 3 4",
+            "list_landmarks_align_celeba.txt": "1 2"}  # fmt: skip
+    for file, row in rows.items():
+        lines = "".join(f"{name} {row}\n" for name in names)
+        (folder / file).write_text(f"{len(names)}\nSmiling Young\n{lines}")
+    (folder / "identity_CelebA.txt").write_text("".join(f"{n} 7\n" for n in names))
+    parts = "".join(f"{n} {i // 2}\n" for i, n in enumerate(names))
+    (folder / "list_eval_partition.txt").write_text(parts)
+    source = CelebA(str(tmp_path), image_size=16, cache=str(tmp_path / "cache"))
+    splits = source.load()
+    assert [len(s) for s in (splits.train, splits.val, splits.test)] == [2, 2, 2]
+    assert splits.val.take(torch.arange(2)).shape == (2, 3, 16, 16)
+    with pytest.raises(ValueError, match=r"data\.val_size=null"):
+        DataModule(source, val_size=5)
+
+
+@pytest.mark.parametrize("cls", SETS)
+def test_missing_files_are_named_at_once_with_their_place(tmp_path, cls):
+    settings = {} if cls is CelebA else {"download": False}
+    source = cls(str(tmp_path / "my data"), **settings)
+    start = time.perf_counter()
+    with pytest.raises(FileNotFoundError) as error:
+        source.load()
+    message = str(error.value)
+    assert time.perf_counter() - start < 1
+    assert str(tmp_path / "my data") in message
+    assert all(name in message for name in source.recipe.files)
+    assert "data=sprites" in message
+    assert source.spec.shape
+
+
+def test_home_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert MNIST("~/sets").root == tmp_path / "sets"
+
+
+@pytest.fixture
+def silent_server():
+    """A server that takes connections and never answers."""
+    server = socket.create_server(("127.0.0.1", 0))
+    kept = []
+
+    def accept():
+        while True:
+            try:
+                kept.append(server.accept()[0])
+            except OSError:
+                return
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join()
+    for connection in kept:
+        connection.close()
+
+
+@pytest.mark.parametrize("where", ["silent", "refused"])
+def test_a_server_that_never_answers_does_not_hang(tmp_path, monkeypatch, silent_server, where):
+    from torchvision import datasets
+
+    url = silent_server if where == "silent" else "http://127.0.0.1:9/"
+    monkeypatch.setattr(datasets.MNIST, "mirrors", [url, url])
+    monkeypatch.setattr(standard, "TIMEOUT_SECONDS", 0.3)
+    start = time.perf_counter()
+    with pytest.raises(FileNotFoundError, match=r"the download failed: .*Place them there"):
+        MNIST(str(tmp_path)).load()
+    assert time.perf_counter() - start < 5
+    assert socket.getdefaulttimeout() is None
+
+
+def test_an_unwritable_root(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileNotFoundError, match="the download failed"):
+        MNIST(str(tmp_path / "file" / "data")).load()

@@ -1,0 +1,43 @@
+"""Data sets, their splits, and batches of them."""
+
+__all__ = [
+    "CIFAR10",
+    "CIFAR100",
+    "EMNIST",
+    "KMNIST",
+    "MNIST",
+    "STL10",
+    "SVHN",
+    "Array",
+    "Batch",
+    "Batches",
+    "CelebA",
+    "DataModule",
+    "DataSpec",
+    "EvalBatches",
+    "Examples",
+    "FashionMNIST",
+    "Group",
+    "Images",
+    "Omniglot",
+    "Preprocess",
+    "Sample",
+    "Source",
+    "Splits",
+    "Sprites",
+    "TensorExamples",
+    "TrainBatches",
+    "make_data",
+]
+
+from vae.data.array import Array
+from vae.data.batches import Batch, Batches, EvalBatches, Group, TrainBatches
+from vae.data.colors import CIFAR10, CIFAR100, STL10, SVHN
+from vae.data.digits import EMNIST, KMNIST, MNIST, FashionMNIST
+from vae.data.drawings import CelebA, Omniglot
+from vae.data.images import Images
+from vae.data.module import DataModule, Sample, make_data
+from vae.data.preprocess import Preprocess
+from vae.data.source import Examples, Source, Splits, TensorExamples
+from vae.data.spec import DataSpec
+from vae.data.sprites import Sprites

@@ -1,0 +1,184 @@
+"""The user's own arrays: vectors, signals or pictures in an .npy or .npz file."""
+
+__all__ = ["Array"]
+
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae.data.checks import check_choice, check_int
+from vae.data.headers import ArrayHeader, data_key, load_array, read_headers
+from vae.data.source import Source, Splits, TensorExamples
+from vae.data.spec import DataSpec
+
+SUPPORTS = (None, "boolean", "unit_interval", "real")
+CHANNELS = (None, "first", "last", "none")
+LABEL_KEYS = ("labels", "y")
+
+
+@final
+class Array(Source):
+    """N vectors ``(N, D)``, signals ``(N, C, L)`` or pictures ``(N, C, H, W)`` in a NumPy file.
+
+    uint8 is taken as 0…255 for [0, 1], bool as {0, 1}, floats as real numbers, unless ``support``
+    says otherwise. Other integers need ``support``, and become floats.
+
+    Args:
+        path: An ``.npy`` or ``.npz`` file; ``~`` is the home folder.
+        data_key: Which array of an ``.npz``; ``None`` takes the only one, or data, x, images.
+        label_key: Which array of the ``.npz`` holds the labels ``(N,)``, integers from 0; ``None``
+            takes labels or y if there.
+        labels: An ``.npy`` file of labels, instead.
+        channels: Where the channels stand: ``first``, ``last``, or ``none`` if the array has none.
+            ``None`` takes 2 dimensions as vectors and 4 as channels first, and refuses 3, which
+            may be either.
+        support: ``boolean``, ``unit_interval``, ``real``, or ``None`` to go by the type.
+        num_classes: How many classes the labels name; ``None`` counts them.
+
+    Raises:
+        ValueError: If a setting is not allowed.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        data_key: str | None = None,
+        label_key: str | None = None,
+        labels: str | None = None,
+        channels: str | None = None,
+        support: str | None = None,
+        num_classes: int | None = None,
+    ) -> None:
+        if not path:
+            raise ValueError("data=array needs data.path=<an .npy or .npz file>.")
+        check_choice("data.channels", channels, CHANNELS)
+        check_choice("data.support", support, SUPPORTS)
+        if num_classes is not None:
+            check_int("data.num_classes", num_classes)
+        self.path = Path(path).expanduser().absolute()
+        self.labels_path = None if labels is None else Path(labels).expanduser().absolute()
+        self.data_key = data_key
+        self.label_key = label_key
+        self.channels = channels
+        self.support = support
+        self.num_classes = num_classes
+
+    @property
+    def spec(self) -> DataSpec:
+        """Shape and range from the file's header; labels are read if there are any.
+
+        Raises:
+            FileNotFoundError: If a file does not exist.
+            ValueError: If shape or type cannot be used.
+        """
+        headers = read_headers(self.path)
+        header = headers[data_key(self.path, headers, self.data_key)]
+        support = self.support or self._natural_support(header.dtype)
+        byte_levels = header.dtype == np.uint8 and support == "unit_interval"
+        labels = self._labels(headers)
+        counted = None if labels is None else max(int(labels.max()) + 1, self.num_classes or 1)
+        return DataSpec(
+            name=self.path.stem,
+            shape=self._shape(header),
+            support=support,
+            levels=2 if support == "boolean" else 256 if byte_levels else None,
+            num_classes=counted,
+        )
+
+    def prepare(self) -> None:
+        """Do nothing: the file is the user's."""
+
+    def load(self) -> Splits:
+        """Read the file.
+
+        Raises:
+            ValueError: If it is damaged, or labels do not fit.
+        """
+        headers = read_headers(self.path)
+        spec = self.spec
+        x = load_array(self.path, data_key(self.path, headers, self.data_key))
+        if self.channels == "last":
+            x = np.moveaxis(x, -1, 1)
+        x = np.ascontiguousarray(x.reshape(len(x), *spec.shape))
+        keep_bytes = x.dtype == np.bool_ or spec.levels == 256
+        # A float64 beyond float32 becomes infinite, which the check of all values then refuses.
+        with np.errstate(over="ignore"):
+            x = x.astype(np.uint8 if keep_bytes else np.float32, copy=False)
+        return Splits(TensorExamples(torch.from_numpy(x), self._labels(headers)))
+
+    def _natural_support(self, dtype: np.dtype) -> str:
+        if dtype == np.uint8:
+            return "unit_interval"
+        if dtype == np.bool_:
+            return "boolean"
+        if dtype.kind == "f":
+            return "real"
+        raise ValueError(
+            f"{self.path} holds {dtype}: store uint8 (0…255), bool or float32, or set data.support "
+            "to boolean, unit_interval or real to read integers as floats."
+        )
+
+    def _shape(self, header: ArrayHeader) -> tuple[int, ...]:
+        shape = header.shape
+        if header.dtype.kind not in "fiub":
+            raise ValueError(f"{self.path} holds {header.dtype}: only real numbers can be used.")
+        if not 2 <= len(shape) <= 4 or 0 in shape:
+            raise ValueError(
+                f"{self.path} has shape {shape}: it must be (N, D), (N, C, L) or (N, C, H, W), "
+                "with no dimension of 0."
+            )
+        self._check_channels(shape)
+        if self.channels == "none":
+            return (1, *shape[1:])
+        return (shape[-1], *shape[1:-1]) if self.channels == "last" else shape[1:]
+
+    def _check_channels(self, shape: tuple[int, ...]) -> None:
+        if self.channels is None and len(shape) == 3:
+            raise ValueError(
+                f"{self.path} has shape {shape}: set data.channels=none for pictures (N, H, W), or "
+                "first for signals (N, C, L), or last for signals (N, L, C)."
+            )
+        if self.channels is None and len(shape) == 4 and shape[-1] in (1, 3, 4) and shape[1] > 4:
+            raise ValueError(
+                f"{self.path} has shape {shape}, with channels last it seems: set "
+                "data.channels=last, or data.channels=first if the second dimension is channels."
+            )
+        if self.channels == "none" and len(shape) == 4:
+            raise ValueError(
+                f"data.channels=none needs 2 or 3 dimensions; {self.path} has {shape}."
+            )
+        if self.channels == "last" and len(shape) == 2:
+            raise ValueError(
+                f"data.channels=last needs 3 or 4 dimensions; {self.path} has {shape}."
+            )
+
+    def _labels(self, headers: dict[str, ArrayHeader]) -> Tensor | None:
+        found = self._load_labels(headers)
+        if found is None:
+            return None
+        count = headers[data_key(self.path, headers, self.data_key)].shape[0]
+        if found.dtype.kind not in "iu" or found.shape != (count,) or found.min() < 0:
+            raise ValueError(
+                f"Labels for {self.path} must be {count} integers from 0 up; got {found.dtype} of "
+                f"shape {found.shape}."
+            )
+        if self.num_classes is not None and found.max() >= self.num_classes:
+            raise ValueError(
+                f"Labels for {self.path} reach {found.max()}, but data.num_classes="
+                f"{self.num_classes}: raise it, or leave it null."
+            )
+        return torch.from_numpy(found.astype(np.int64))
+
+    def _load_labels(self, headers: dict[str, ArrayHeader]) -> np.ndarray | None:
+        if self.labels_path is not None:
+            labels_headers = read_headers(self.labels_path)
+            key = data_key(self.labels_path, labels_headers, self.label_key)
+            return load_array(self.labels_path, key)
+        if self.label_key is not None:
+            return load_array(self.path, data_key(self.path, headers, self.label_key))
+        found = next((key for key in LABEL_KEYS if key in headers), None)
+        return None if found is None else load_array(self.path, found)

@@ -1,0 +1,100 @@
+"""Decoded pictures in one memory-mapped file, made once."""
+
+__all__ = ["CACHE", "cache_key", "cached_bytes"]
+
+import hashlib
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Sequence
+from math import prod
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.progress import track
+from torch import Tensor
+
+CACHE = "~/.cache/vae"
+# Room that must remain: a full disk would take the run's checkpoints with it.
+SPARE_BYTES = 64 << 20
+
+
+def cache_key(files: Sequence[Path], *settings: object) -> str:
+    """Return a name that changes with any file's path, size or time, and with any setting."""
+    digest = hashlib.sha256(repr(settings).encode())
+    for file in files:
+        stat = file.stat()
+        digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode("utf-8", "replace"))
+    return digest.hexdigest()[:20]
+
+
+def cached_bytes(
+    folder: str | Path,
+    key: str,
+    files: Sequence[Path],
+    shape: tuple[int, ...],
+    decode: Callable[[Path], np.ndarray],
+) -> Tensor:
+    """Return ``(len(files), *shape)`` uint8, memory-mapped, decoding the files if need be.
+
+    Args:
+        folder: Where caches are kept; made if it is missing.
+        key: What distinguishes this cache (`cache_key`).
+        files: One file per example.
+        shape: Shape of one decoded example.
+        decode: From a file to an array of ``shape``, uint8; called from several threads.
+
+    Raises:
+        ValueError: If the folder cannot be written or has too little room, or from ``decode``.
+    """
+    path = Path(folder).expanduser().absolute() / f"pictures-{key}.u8"
+    size = len(files) * prod(shape)
+    if not path.is_file() or path.stat().st_size != size:
+        _make_room(path.parent, size)
+        _write(path, files, decode)
+    flat = torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)
+    return flat.view(len(files), *shape)
+
+
+def _make_room(folder: Path, size: int) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise ValueError(
+            f"The cache folder {folder} cannot be made ({error.strerror}): "
+            "set data.cache to a folder that can be written."
+        ) from error
+    if free < size + SPARE_BYTES:
+        raise ValueError(
+            f"The cache of decoded pictures needs {size / 1e9:.2f} GB, and {folder} has "
+            f"{free / 1e9:.2f} GB free: make room, set data.cache to another folder, or use "
+            "smaller or fewer pictures."
+        )
+
+
+def _write(path: Path, files: Sequence[Path], decode: Callable[[Path], np.ndarray]) -> None:
+    # Written under another name, so that a run that is killed leaves no half a cache behind.
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as out, _bombs_are_errors(), ThreadPool(os.cpu_count()) as pool:
+            pictures = pool.imap(decode, files, chunksize=16)
+            for picture in track(pictures, "Decoding pictures", len(files), transient=True):
+                out.write(np.ascontiguousarray(picture).tobytes())
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ValueError(
+            f"The cache {path} could not be written ({error}): set data.cache to another folder."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _bombs_are_errors() -> warnings.catch_warnings:
+    # Set here and not where a picture is opened: warning filters are shared by all threads.
+    return warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)

@@ -1,0 +1,89 @@
+"""Refusals in one sentence: settings out of range, and values that are not what was declared."""
+
+__all__ = ["check_bool", "check_choice", "check_int", "check_size", "check_values"]
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+
+from vae.data.source import Examples
+from vae.data.spec import DataSpec
+
+CHUNK = 4096
+
+
+def check_int(name: str, value: object, *, low: int = 1) -> None:
+    """Raise a ``ValueError`` unless ``value`` is a whole number of at least ``low``."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise ValueError(f"{name} must be a whole number of at least {low}; got {value!r}.")
+
+
+def check_bool(name: str, value: object) -> None:
+    """Raise a ``ValueError`` unless ``value`` is true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false; got {value!r}.")
+
+
+def check_choice(name: str, value: object, choices: Collection[str | None]) -> None:
+    """Raise a ``ValueError`` unless ``value`` is one of ``choices``."""
+    if value not in choices:
+        listed = ", ".join("null" if c is None else c for c in choices)
+        raise ValueError(f"{name} must be one of {listed}; got {value!r}.")
+
+
+def check_size(name: str, value: object) -> None:
+    """Raise a ``ValueError`` unless ``value`` is None, a count ≥ 1 or a fraction in (0, 1)."""
+    if value is None or (isinstance(value, float) and 0 < value < 1):
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(
+            f"{name} must be a number of examples (1 or more) or a fraction between 0 and 1; "
+            f"got {value!r}."
+        )
+
+
+def check_values(examples: Examples, spec: DataSpec) -> None:
+    """Look at every float value once.
+
+    Raises:
+        ValueError: If a value is NaN or infinite, or lies outside the declared support.
+    """
+    for start in range(0, len(examples), CHUNK):
+        indices = torch.arange(start, min(start + CHUNK, len(examples)), device=examples.device)
+        x = examples.take(indices)
+        if x.dtype == torch.uint8:
+            # Bytes cannot leave [0, 255], and sources that store bits make them themselves.
+            return
+        _check_finite(x, spec.name, start)
+        _check_support(x, spec)
+
+
+def _check_finite(x: Tensor, name: str, start: int) -> None:
+    # One sum instead of a mask over everything: a sum of finite values is finite here, unless
+    # they are huge, and then the mask decides.
+    if torch.isfinite(x.sum()):
+        return
+    bad = (~torch.isfinite(x)).nonzero()
+    if len(bad):
+        first = bad[0]
+        value = x[tuple(first)].item()
+        index = (start + int(first[0]), *first[1:].tolist())
+        raise ValueError(
+            f"{name} holds {value} at index {index}; every value must be finite. "
+            "Remove or replace such examples."
+        )
+
+
+def _check_support(x: Tensor, spec: DataSpec) -> None:
+    low, high = (v.item() for v in torch.aminmax(x))
+    if spec.support == "boolean" and not ((x == 0) | (x == 1)).all():
+        raise ValueError(
+            f"{spec.name} was declared boolean (0 or 1) but holds values between {low:g} and "
+            f"{high:g}; rescale it, or declare another support."
+        )
+    if spec.support == "unit_interval" and (low < 0 or high > 1):
+        raise ValueError(
+            f"{spec.name} was declared to lie in [0, 1] but holds values between {low:g} and "
+            f"{high:g}; rescale it, store 0…255 as uint8, or use data.support=real."
+        )

@@ -1,0 +1,87 @@
+"""Shape, type and names of NumPy files, read without their data."""
+
+__all__ = ["ArrayHeader", "data_key", "load_array", "read_headers"]
+
+import zlib
+from pathlib import Path
+from typing import IO, NamedTuple
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+
+DATA_KEYS = ("data", "x", "images", "arr_0")
+_DAMAGE = (ValueError, OSError, EOFError, BadZipFile, zlib.error)
+
+
+class ArrayHeader(NamedTuple):
+    """Shape and type of one stored array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+def read_headers(path: Path) -> dict[str, ArrayHeader]:
+    """Return the header of every array of an ``.npz`` file, or of the one ``""`` of an ``.npy``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a NumPy file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}: set data.path to an .npy or .npz file.")
+    try:
+        if path.suffix == ".npz":
+            with ZipFile(path) as archive:
+                names = [name for name in archive.namelist() if name.endswith(".npy")]
+                return {n.removesuffix(".npy"): _header(archive.open(n)) for n in names}
+        with path.open("rb") as file:
+            return {"": _header(file)}
+    except _DAMAGE as error:
+        raise ValueError(_unreadable(path, error)) from error
+
+
+def _header(file: IO[bytes]) -> ArrayHeader:
+    version = np.lib.format.read_magic(file)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read is None:
+        raise ValueError(f"version {version} of the format is not supported")
+    shape, _, dtype = read(file)
+    return ArrayHeader(shape, dtype)
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path} is damaged or no NumPy .npy or .npz file ({error}): save it again."
+
+
+def data_key(path: Path, headers: dict[str, ArrayHeader], key: str | None) -> str:
+    """Return which array holds the data: the one asked for, the only one, or one so called.
+
+    Raises:
+        ValueError: If there is no such array, or no telling which is meant.
+    """
+    listed = ", ".join(headers)
+    if key is not None and key not in headers:
+        raise ValueError(f"{path} has no array {key!r}; it has: {listed or 'none'}.")
+    found = [key] if key is not None else [k for k in DATA_KEYS if k in headers] or list(headers)
+    if not found or (key is None and len(found) > 1 and found[0] not in DATA_KEYS):
+        raise ValueError(f"{path} holds the arrays {listed or '(none)'}: set data.data_key to one.")
+    return found[0]
+
+
+def load_array(path: Path, key: str) -> np.ndarray:
+    """Read one array; ``key`` is ``""`` for an ``.npy`` file. Pickled objects are never loaded.
+
+    Raises:
+        ValueError: If the file is damaged, or holds Python objects.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return loaded[key]
+    except _DAMAGE as error:
+        raise ValueError(_unreadable(path, error)) from error

@@ -1,0 +1,145 @@
+"""From stored values to what the model sees, per batch, on the batch's device."""
+
+__all__ = ["Preprocess"]
+
+from dataclasses import replace
+from typing import final
+
+import torch
+from torch import Generator, Tensor
+
+from vae.data.binarize import bernoulli, threshold
+from vae.data.checks import check_bool, check_choice
+from vae.data.source import Examples, TensorExamples
+from vae.data.spec import DataSpec
+
+BINARIZATIONS = ("none", "dynamic", "static", "threshold")
+CHUNK = 1024
+
+
+@final
+class Preprocess:
+    """Scaling, binarisation, dequantisation and flips.
+
+    Bytes v become v/255; dequantised bytes become (v + u)/256 with u ~ U[0, 1). Binarisation draws
+    each value as Bernoulli(v/255): ``dynamic`` at every reading, ``static`` once and for all
+    (`freeze`), ``threshold`` as v/255 > ½.
+
+    Args:
+        raw: What is stored.
+        binarization: ``none``, ``dynamic``, ``static`` or ``threshold``.
+        dequantize: Whether to add uniform noise of one level's width.
+        flip: Whether to mirror pictures left to right with probability ½, in training only.
+
+    Attributes:
+        spec: What reaches the model.
+
+    Raises:
+        ValueError: If a setting does not suit the data.
+    """
+
+    def __init__(
+        self,
+        raw: DataSpec,
+        *,
+        binarization: str = "none",
+        dequantize: bool = False,
+        flip: bool = False,
+    ) -> None:
+        check_choice("data.binarization", binarization, BINARIZATIONS)
+        check_bool("data.dequantize", dequantize)
+        check_bool("data.flip", flip)
+        self.raw = raw
+        # Bits stay bits: drawing Bernoulli(0) or Bernoulli(1) would only cost time.
+        self.binarization = "none" if raw.support == "boolean" else binarization
+        self.dequantize = dequantize
+        self.flip = flip
+        self.shift: Tensor | None = None
+        self.scale: Tensor | None = None
+        self._check()
+        self.spec = self._output_spec()
+
+    def _check(self) -> None:
+        raw = self.raw
+        grey = raw.support == "unit_interval" and (len(raw.shape) < 3 or raw.shape[0] == 1)
+        if self.binarization != "none" and not grey:
+            raise ValueError(
+                f"data.binarization={self.binarization} needs grey values in [0, 1]; {raw.name} has"
+                f" shape {raw.shape} and support {raw.support}. Use data.binarization=none."
+            )
+        if self.dequantize and (self.binarization != "none" or raw.levels != 256):
+            raise ValueError(
+                f"data.dequantize=true needs bytes that are not binarised; {raw.name} has "
+                f"{raw.levels or 'continuous'} levels and data.binarization={self.binarization}. "
+                "Use data.dequantize=false."
+            )
+        if self.flip and len(raw.shape) != 3:
+            raise ValueError(
+                f"data.flip=true needs pictures (C, H, W); {raw.name} has shape {raw.shape}. "
+                "Use data.flip=false."
+            )
+
+    def _output_spec(self) -> DataSpec:
+        if self.binarization != "none":
+            return replace(self.raw, support="boolean", levels=2)
+        return replace(self.raw, dequantized=self.dequantize)
+
+    def freeze(self, examples: Examples, generator: Generator) -> Examples:
+        """Draw a static binarisation of all of ``examples``; leave them alone otherwise."""
+        if self.binarization != "static":
+            return examples
+        bits = torch.empty(len(examples), *self.raw.shape, dtype=torch.uint8)
+        for rows in torch.arange(len(examples)).split(CHUNK):
+            bits[rows[0] : rows[-1] + 1] = bernoulli(examples.take(rows), generator)
+        return TensorExamples(bits, examples.labels, examples.factors)
+
+    def fit(self, examples: Examples) -> None:
+        """Take mean and standard deviation per dimension from ``examples``; both then apply.
+
+        A dimension that never varies keeps its width, so that it does not become NaN.
+
+        Raises:
+            ValueError: If the data are not real vectors.
+        """
+        raw = self.raw
+        if raw.support != "real" or len(raw.shape) != 1:
+            raise ValueError(
+                f"data.standardize=true needs real vectors; {raw.name} has shape {raw.shape} and "
+                f"support {raw.support}. Use data.standardize=false."
+            )
+        x = examples.take(torch.arange(len(examples), device=examples.device)).double()
+        std, mean = torch.std_mean(x, dim=0, correction=0)
+        self.shift = mean.float()
+        self.scale = torch.where(std > 0, std, 1.0).float()
+
+    def __call__(self, raw: Tensor, generator: Generator, *, training: bool = False) -> Tensor:
+        """Turn raw values ``(B, *shape)`` into float32 ``(B, *shape)`` on the same device.
+
+        Args:
+            raw: ``(B, *shape)`` uint8 or float32, as stored or as frozen.
+            generator: Source of randomness, on the device of ``raw``.
+            training: Whether to augment.
+        """
+        if self.flip and training:
+            raw = _flip(raw, generator)
+        if self.binarization == "dynamic":
+            return bernoulli(raw, generator).float()
+        if self.binarization == "threshold":
+            return threshold(raw).float()
+        return self._scaled(raw, generator)
+
+    def _scaled(self, raw: Tensor, generator: Generator) -> Tensor:
+        if self.dequantize:
+            noise = torch.rand(raw.shape, generator=generator, device=raw.device)
+            return noise.add_(raw).div_(256)
+        x = raw.float()
+        if raw.dtype == torch.uint8 and self.spec.levels == 256:
+            return x.div_(255)
+        if self.shift is not None and self.scale is not None:
+            return (x - self.shift.to(x.device)).div_(self.scale.to(x.device))
+        return x
+
+
+def _flip(raw: Tensor, generator: Generator) -> Tensor:
+    coins = torch.rand(len(raw), 1, 1, 1, generator=generator, device=raw.device) < 0.5
+    return torch.where(coins, raw.flip(-1), raw)

@@ -1,0 +1,154 @@
+"""What a data set is: a spec that costs nothing, and the examples behind it."""
+
+__all__ = ["Examples", "Source", "Splits", "TensorExamples"]
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol, Self, final
+
+import torch
+from torch import Tensor
+
+from vae.data.spec import DataSpec
+
+
+class Examples(ABC):
+    """N stored examples, taken by index.
+
+    Attributes:
+        labels: ``(N,)`` int64 classes, or ``None``.
+    """
+
+    labels: Tensor | None
+
+    @property
+    @abstractmethod
+    def factors(self) -> Tensor | None:
+        """``(N, F)`` int64 ground-truth factors, or ``None``."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where the examples are stored, and where indices must be."""
+
+    @property
+    @abstractmethod
+    def num_bytes(self) -> int:
+        """How much memory the examples take once moved to a device."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def take(self, indices: Tensor) -> Tensor:
+        """Return the raw values, ``(B, *shape)`` uint8 or float32, at ``indices`` ``(B,)``."""
+
+    @abstractmethod
+    def subset(self, indices: Tensor) -> Self:
+        """Return the examples at ``indices`` ``(M,)`` int64, without copying their values."""
+
+    @abstractmethod
+    def to(self, device: torch.device) -> Self:
+        """Return the same examples on ``device``."""
+
+
+@final
+class TensorExamples(Examples):
+    """Examples in one tensor, which may be memory-mapped.
+
+    Args:
+        x: ``(M, *shape)`` uint8 or float32.
+        labels: ``(N,)`` int64, or ``None``.
+        factors: ``(N, F)`` int64, or ``None``.
+        index: ``(N,)`` int64, which rows of ``x`` are meant; ``None`` means all, in order.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        labels: Tensor | None = None,
+        factors: Tensor | None = None,
+        *,
+        index: Tensor | None = None,
+    ) -> None:
+        self.x = x
+        self.labels = labels
+        self._factors = factors
+        self.index = index
+
+    @property
+    def factors(self) -> Tensor | None:
+        """``(N, F)`` int64 ground-truth factors, or ``None``."""
+        return self._factors
+
+    @property
+    def device(self) -> torch.device:
+        """Where the examples are stored."""
+        return self.x.device
+
+    @property
+    def num_bytes(self) -> int:
+        """How much memory the examples take once moved to a device."""
+        return len(self) * self.x[:1].numel() * self.x.element_size()
+
+    def __len__(self) -> int:
+        return len(self.x if self.index is None else self.index)
+
+    def take(self, indices: Tensor) -> Tensor:
+        """Return ``(B, *shape)`` raw values at ``indices`` ``(B,)``."""
+        if self.index is not None:
+            indices = self.index.index_select(0, indices)
+        # On the CPU ten times faster than x[indices]: 9 against 90 µs for 128 × 784 bytes.
+        return self.x.index_select(0, indices)
+
+    def subset(self, indices: Tensor) -> "TensorExamples":
+        """Return the examples at ``indices`` ``(M,)``; the values stay where they are."""
+        return TensorExamples(
+            self.x,
+            None if self.labels is None else self.labels[indices],
+            None if self._factors is None else self._factors[indices],
+            index=indices if self.index is None else self.index[indices],
+        )
+
+    def to(self, device: torch.device) -> "TensorExamples":
+        """Return the same examples on ``device``; rows outside the subset are left behind."""
+        if device == self.device:
+            return self
+        x = self.x if self.index is None else self.x.index_select(0, self.index)
+        labels = None if self.labels is None else self.labels.to(device)
+        factors = None if self._factors is None else self._factors.to(device)
+        return TensorExamples(x.to(device), labels, factors)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The parts of a data set; ``None`` where the data set has no such part of its own."""
+
+    train: Examples
+    val: Examples | None = None
+    test: Examples | None = None
+
+
+class Source(Protocol):
+    """A data set as it is stored: whatever has these members will do.
+
+    Attributes:
+        has_test: Whether the data set comes with a test set of its own.
+        has_val: Whether the data set comes with a validation set of its own.
+    """
+
+    has_test: bool = False
+    has_val: bool = False
+
+    @property
+    @abstractmethod
+    def spec(self) -> DataSpec:
+        """What is stored: shape and range of the raw values. Reads no more than file headers."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Download or decode, once for all processes; does nothing if that is already done."""
+
+    @abstractmethod
+    def load(self) -> Splits:
+        """Read the examples."""

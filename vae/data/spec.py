@@ -1,0 +1,38 @@
+"""What a data set says about itself, once, before any of it is read."""
+
+__all__ = ["DataSpec"]
+
+from dataclasses import dataclass
+from math import prod
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Shape and values of the examples that reach the model; plain values, kept in checkpoints.
+
+    Args:
+        name: What the data set is called in reports.
+        shape: Shape of one example: ``(C, H, W)``, ``(C, L)`` or ``(D,)``.
+        support: Where the values lie: ``boolean`` {0, 1}, ``unit_interval`` [0, 1] or ``real``.
+        levels: How many equally spaced values in [0, 1] occur (256 for bytes, 2 for binary);
+            ``None`` if the values are continuous.
+        dequantized: Whether noise of one level's width was added, so that a density of ``levels``
+            bins per dimension bounds a mass.
+        num_classes: How many classes the labels name; ``None`` without labels.
+        factor_names: Names of the ground-truth factors, in the order of their columns.
+        factor_sizes: How many values each factor takes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    support: str
+    levels: int | None = None
+    dequantized: bool = False
+    num_classes: int | None = None
+    factor_names: tuple[str, ...] = ()
+    factor_sizes: tuple[int, ...] = ()
+
+    @property
+    def num_dims(self) -> int:
+        """How many values one example has."""
+        return prod(self.shape)

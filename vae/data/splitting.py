@@ -1,0 +1,86 @@
+"""Training, validation and test parts: seeded, disjoint, and the source's own where it has them."""
+
+__all__ = ["Splitter"]
+
+from typing import final
+
+import torch
+
+from vae.data.checks import check_int, check_size
+from vae.data.randomness import permutation
+from vae.data.source import Examples, Source, Splits
+
+DEFAULT_SHARE = 0.1
+
+
+@final
+class Splitter:
+    """Which examples go where.
+
+    Args:
+        source: Whose own parts are kept.
+        val_size: A number of examples, a fraction, or ``None``: the source's own, or a tenth.
+        test_size: The same for the test part.
+        train_size: How many training examples are used; ``None`` means all.
+        seed: Seed of the permutation that the parts are cut from, ≥ 0.
+
+    Raises:
+        ValueError: If a size is out of range, or given for a part that the source has itself.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        val_size: int | float | None,
+        test_size: int | float | None,
+        train_size: int | None,
+        *,
+        seed: int,
+    ) -> None:
+        check_size("data.val_size", val_size)
+        check_size("data.test_size", test_size)
+        check_int("data.split_seed", seed, low=0)
+        if train_size is not None:
+            check_int("data.train_size", train_size)
+        for name, size, own in (
+            ("val_size", val_size, source.has_val),
+            ("test_size", test_size, source.has_test),
+        ):
+            if own and size is not None:
+                raise ValueError(
+                    f"{source.spec.name} has a part of its own for data.{name}={size}: "
+                    f"use data.{name}=null."
+                )
+        self.val_size = val_size
+        self.test_size = test_size
+        self.train_size = train_size
+        self.seed = seed
+
+    def split(self, loaded: Splits) -> dict[str, Examples]:
+        """Return ``train``, ``val`` and ``test``; those not given are cut from ``loaded.train``.
+
+        Raises:
+            ValueError: If no training examples are left, or fewer than ``train_size``.
+        """
+        total = len(loaded.train)
+        num_test = 0 if loaded.test is not None else _count(self.test_size, total)
+        num_val = 0 if loaded.val is not None else _count(self.val_size, total)
+        left = total - num_test - num_val
+        if left < (self.train_size or 1):
+            raise ValueError(
+                f"Of {total} examples, {num_val} for validation and {num_test} for test leave "
+                f"{max(left, 0)} to train on, fewer than {self.train_size or 1}: change "
+                "data.val_size, data.test_size or data.train_size."
+            )
+        order = permutation(total, self.seed).to(loaded.train.device)
+        test, val, train = torch.tensor_split(order, [num_test, num_test + num_val])
+        return {
+            "train": loaded.train.subset(train[: self.train_size]),
+            "val": loaded.val or loaded.train.subset(val),
+            "test": loaded.test or loaded.train.subset(test),
+        }
+
+
+def _count(size: int | float | None, total: int) -> int:
+    share = DEFAULT_SHARE if size is None else size
+    return max(1, int(total * share)) if isinstance(share, float) else share
