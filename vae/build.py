@@ -1,0 +1,171 @@
+"""From a run's config to its parts: model, objective, data; and from a checkpoint to a model."""
+
+__all__ = ["build_data", "build_model", "check_parts", "load", "read_checkpoint"]
+
+import zipfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+import zuko
+from torch.distributions import constraints
+
+from vae.data import DataModule, DataSpec, make_data
+from vae.distributions import Conditional, Head, Likelihood
+from vae.instantiate import instantiate
+from vae.models import Model
+from vae.objectives import Objective
+from vae.priors import Prior
+
+NARROWER = {  # for each support of a likelihood, the supports of data that it can score
+    constraints.boolean: {"boolean"},
+    constraints.unit_interval: {"boolean", "unit_interval"},
+    constraints.real: {"boolean", "unit_interval", "real"},
+}
+
+
+def build_data(config: Mapping[str, Any]) -> DataModule:
+    """Build the data module that ``config["data"]`` describes; nothing is read yet."""
+    return make_data(config["data"], partial(instantiate, path="data.source"))
+
+
+def build_model(config: Mapping[str, Any], spec: DataSpec) -> Model:
+    """Build the model that the groups model, posterior, prior and likelihood describe.
+
+    Every part may ask, by naming a parameter, for ``data_shape``, ``support`` and ``levels`` of
+    the data, ``latent_dim``, and once they are known ``latent_shape`` and ``encoder``.
+
+    Raises:
+        ValueError: If parts do not fit together or a setting is wrong.
+    """
+    node = dict(config["model"])
+    if not isinstance(node["latent_dim"], int):
+        raise ValueError(f"model.latent_dim must be a whole number; got {node['latent_dim']!r}")
+    facts: dict[str, Any] = {
+        "data_shape": spec.shape,
+        "support": spec.support,
+        "latent_dim": node.pop("latent_dim"),
+    }
+    likelihood = build_likelihood(config, spec)
+    posterior: Head = instantiate(config["posterior"], "posterior", **facts)
+    encoder = conditional(node.pop("encoder"), "model.encoder", spec.shape, posterior, facts)
+    decoder_node = node.pop("decoder")
+    shape = posterior.event_shape
+    decoder = conditional(decoder_node, "model.decoder", shape, likelihood, facts)
+    facts |= {"encoder": encoder, "latent_shape": shape}
+    prior = instantiate(config["prior"], "prior", **facts)
+    check_latents(posterior, prior)
+    return instantiate(node, "model", encoder=encoder, decoder=decoder, prior=prior)
+
+
+def conditional(
+    net: Mapping[str, Any], path: str, in_shape: tuple[int, ...], head: Head, facts: dict[str, Any]
+) -> Conditional:
+    """Build the net that feeds a head, and join the two."""
+    shapes = {"in_shape": in_shape, "out_shape": head.param_shape}
+    return Conditional(instantiate(net, path, **facts, **shapes), head)
+
+
+def build_likelihood(config: Mapping[str, Any], spec: DataSpec) -> Likelihood:
+    """Build the likelihood, or refuse one that is not a density of such data."""
+    target = config["likelihood"]["_target_"]
+    node = config["likelihood"]
+    name = target.rpartition(".")[2]
+    facts = {"event_shape": spec.shape, "levels": 2 if spec.levels is None else spec.levels}
+    likelihood: Likelihood = instantiate(node, "likelihood", **facts)
+    if likelihood.levels is not None and likelihood.support is not constraints.boolean:
+        if spec.levels is None or spec.dequantized:
+            raise ValueError(
+                f"likelihood {name} is a mass on a grid of values, but data {spec.name} is "
+                f"continuous. Use likelihood=normal_learned or likelihood=laplace."
+            )
+    elif spec.support not in NARROWER[likelihood.support]:
+        raise ValueError(
+            f"likelihood {name} does not cover data {spec.name}, whose values are "
+            f"{spec.support}. {advice(spec)}"
+        )
+    return likelihood
+
+
+def advice(spec: DataSpec) -> str:
+    """Say which likelihoods cover such data."""
+    if spec.support == "real":
+        return "Use likelihood=normal_learned or likelihood=laplace."
+    return (
+        "Use data.binarization=dynamic, or a likelihood of grey values: "
+        "continuous_bernoulli, discretized_logistic, normal_learned."
+    )
+
+
+def check_latents(posterior: Head, prior: Any) -> None:
+    """Refuse a prior that lives on another space than the posterior."""
+    if isinstance(prior, zuko.lazy.LazyDistribution):
+        support: Any = constraints.real_vector
+    elif isinstance(prior, Prior):
+        support = prior.support
+    else:
+        raise ValueError(f"prior: {type(prior).__name__} is not a prior")
+    if support is not posterior.support:
+        raise ValueError(
+            f"prior {type(prior).__name__} and posterior {type(posterior).__name__} live on "
+            "different spaces. Use posterior=categorical with prior=uniform_categorical or "
+            "prior=vamp, and the other posteriors with the other priors."
+        )
+
+
+def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]:
+    """Pass two blank examples through model and objective, so that a misfit is met here.
+
+    Returns:
+        The names of the objective's terms.
+
+    Raises:
+        ValueError: What the part that refuses the combination says.
+    """
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        trace = model(torch.zeros(2, *spec.shape), num_samples=objective.num_samples)
+        return list(objective(trace))
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint without running code from it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a whole checkpoint of this framework.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(f"{path} is damaged, or not a checkpoint that is safe to read") from error
+    if not isinstance(checkpoint, dict) or "spec" not in checkpoint.get("hyper_parameters", {}):
+        raise ValueError(f"{path} is not a checkpoint of this framework: it holds no config")
+    return checkpoint
+
+
+def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
+    """Load the model of a checkpoint, in evaluation mode, from the file alone.
+
+    Where the run kept an exponential moving average of its weights, these are the averages.
+
+    Args:
+        path: A checkpoint written by ``train.py``.
+        device: Where to put the model.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a whole checkpoint of this framework.
+    """
+    checkpoint = read_checkpoint(path)
+    hparams = checkpoint["hyper_parameters"]
+    model = build_model(hparams["config"], DataSpec(**hparams["spec"]))
+    prefix = "model."
+    state = checkpoint["state_dict"].items()
+    model.load_state_dict({k[len(prefix) :]: v for k, v in state if k.startswith(prefix)})
+    return model.to(device).eval()
