@@ -1,0 +1,125 @@
+"""Figures of a model for which they are known exactly."""
+
+from math import log, log2
+
+import pytest
+import torch
+
+from tests.linear_gaussian import LinearGaussian
+from vae.data import Batch, DataSpec
+from vae.distributions import Bernoulli, Conditional
+from vae.evaluation import evaluate
+from vae.evaluation.figures import bits_per_dim
+from vae.models import VAE
+
+pytestmark = pytest.mark.usefixtures("double_precision")
+SPEC = DataSpec("vectors", (6,), "real")
+
+
+def data_of(gold, n=60, size=25):
+    """Draws of the model itself, in batches of which the last is smaller."""
+    x = gold.marginal.sample((n,))
+    return x, [Batch(part, None) for part in x.split(size)]
+
+
+def test_at_the_exact_posterior_every_figure_is_the_likelihood():
+    gold, k = LinearGaussian(), 7
+    x, batches = data_of(gold)
+    figures = evaluate(gold.exact(), batches, SPEC, num_samples=k)
+    log_p = gold.log_p(x)
+    assert figures["elbo"] == pytest.approx(log_p.mean().item(), abs=1e-10)
+    assert figures["nll"] == pytest.approx(-log_p.mean().item(), abs=1e-10)
+    assert figures["nll_standard_error"] == pytest.approx(log_p.std().item() / len(x) ** 0.5)
+    assert figures["effective_sample_size"] == pytest.approx(k, abs=1e-8)
+    assert figures["num_examples"] == len(x)
+    assert figures["elbo"] == pytest.approx(figures["log_likelihood"] - figures["kl"], abs=1e-12)
+
+
+@pytest.mark.parametrize(("k", "max_rows"), [(40, 200), (500, 4096)])
+def test_importance_sampling_finds_the_likelihood_from_a_wide_posterior(k, max_rows):
+    gold = LinearGaussian()
+    x, batches = data_of(gold)
+    figures = evaluate(gold.factorised(width=2.0), batches, SPEC, num_samples=k, max_rows=max_rows)
+    ess = figures["effective_sample_size"]
+    assert 1 < ess < k
+    noise = ((1 / ess - 1 / k) / len(x)) ** 0.5  # of the mean of log p over examples
+    assert abs(figures["nll"] + gold.log_p(x).mean().item()) < 5 * noise
+    assert figures["elbo"] < -figures["nll"]
+
+
+def test_the_divergence_of_each_dimension_adds_up():
+    gold = LinearGaussian()
+    _, batches = data_of(gold)
+    figures = evaluate(gold.factorised(), batches, SPEC, num_samples=1)
+    assert sum(figures["kl_per_dim"]) == pytest.approx(figures["kl"], abs=1e-10)
+    assert figures["active_units"] == gold.latent_dim
+
+
+def test_figures_are_a_function_of_the_seed_and_leave_the_random_state_alone():
+    gold = LinearGaussian()
+    _, batches = data_of(gold)
+    model, before = gold.factorised(), torch.get_rng_state()
+    first, again, other = (
+        evaluate(model, batches, SPEC, num_samples=3, seed=seed) for seed in (1, 1, 2)
+    )
+    assert torch.equal(torch.get_rng_state(), before)
+    assert first == again
+    assert first["nll"] != other["nll"]
+
+
+def test_progress_is_told_of_every_example_once():
+    gold, told = LinearGaussian(), []
+    _, batches = data_of(gold, n=60, size=25)
+    evaluate(gold.exact(), batches, SPEC, num_samples=1, on_batch=told.append)
+    assert told == [25, 25, 10]
+
+
+@pytest.mark.parametrize(
+    ("spec", "mass", "expected"),
+    [
+        (DataSpec("binary", (4,), "boolean", 2), True, {"bits_per_dim": 3 / (4 * log(2))}),
+        (
+            DataSpec("dequantized", (4,), "unit_interval", 256, dequantized=True),
+            False,
+            {"bits_per_dim": 3 / (4 * log(2)) + log2(256)},
+        ),
+        (DataSpec("on a grid", (4,), "unit_interval", 256), False, {}),
+        (DataSpec("real", (4,), "real"), False, {}),
+    ],
+)
+def test_bits_per_dimension_exist_where_the_data_are_discrete(spec, mass, expected):
+    assert bits_per_dim(3.0, spec, mass=mass) == pytest.approx(expected)
+
+
+def test_a_uniform_density_of_dequantized_data_takes_all_bits():
+    """log p = 0 on the unit cube: each of 256 levels has probability 1/256, eight bits."""
+    spec = DataSpec("bytes", (3, 2, 2), "unit_interval", 256, dequantized=True)
+    assert bits_per_dim(0.0, spec, mass=False) == {"bits_per_dim": 8.0}
+
+
+def test_a_fair_coin_takes_one_bit_per_dimension():
+    gold = LinearGaussian()
+    net = torch.nn.Linear(gold.latent_dim, 6)
+    torch.nn.init.zeros_(net.weight)
+    torch.nn.init.zeros_(net.bias)
+    model = gold.factorised()
+    likelihood = Bernoulli((6,))
+    coin = VAE(PriorPosterior(model.prior), Conditional(net, likelihood), model.prior)
+    spec = DataSpec("coins", (6,), "boolean", 2)
+    figures = evaluate(coin, [Batch(torch.ones(4, 6), None)], spec, num_samples=2)
+    assert figures["bits_per_dim"] == pytest.approx(1, abs=1e-12)
+    assert figures["kl"] == pytest.approx(0, abs=1e-12)
+    assert figures["active_units"] == 0
+
+
+class PriorPosterior(torch.nn.Module):
+    """A posterior that has learned nothing."""
+
+    def __init__(self, prior):
+        super().__init__()
+        self.prior = prior
+
+    def forward(self, x):
+        p = self.prior().base_dist
+        normal = torch.distributions.Normal(p.loc.expand(len(x), -1), p.scale.expand(len(x), -1))
+        return torch.distributions.Independent(normal, 1)

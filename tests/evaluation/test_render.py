@@ -1,0 +1,72 @@
+"""Examples as one picture."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vae.evaluation import render, save_picture
+from vae.evaluation.render import GAP
+
+
+def cell(picture, row, column, height, width):
+    """The part of a grid where a picture stands."""
+    top, left = GAP + row * (height + GAP), GAP + column * (width + GAP)
+    return picture[:, top : top + height, left : left + width]
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_pixel_stands_where_its_row_and_column_say(channels, scale):
+    rows = torch.randint(256, (2, 3, channels, 4, 5)) / 255
+    picture = render(rows, scale=scale)
+    height, width = 4 * scale, 5 * scale
+    assert picture.dtype == torch.uint8
+    assert picture.shape == (3, 2 * (height + GAP) + GAP, 3 * (width + GAP) + GAP)
+    for i in range(2):
+        for j in range(3):
+            shown = cell(picture, i, j, height, width)[:, ::scale, ::scale].float() / 255
+            assert torch.allclose(shown, rows[i, j].expand(3, 4, 5))
+    assert len(picture[:, :GAP].unique()) == 1
+
+
+def test_transparent_pixels_are_white_and_opaque_ones_keep_their_colour():
+    rgba = torch.rand(1, 2, 4, 3, 3)
+    rgba[0, 0, 3], rgba[0, 1, 3] = 0.0, 1.0
+    picture = render(rgba, scale=1)
+    assert (cell(picture, 0, 0, 3, 3) == 255).all()
+    expected = (rgba[0, 1, :3] * 255).round().to(torch.uint8)
+    assert torch.equal(cell(picture, 0, 1, 3, 3), expected)
+
+
+def test_values_outside_the_unit_interval_are_clipped():
+    rows = torch.tensor([-1.0, 2.0]).view(1, 2, 1, 1, 1)
+    picture = render(rows, scale=1)
+    assert (cell(picture, 0, 0, 1, 1) == 0).all()
+    assert (cell(picture, 0, 1, 1, 1) == 255).all()
+
+
+@pytest.mark.parametrize(("side", "least"), [(8, 48), (28, 48), (64, 64)])
+def test_small_pictures_are_enlarged(side, least):
+    height = render(torch.rand(1, 1, 1, side, side)).shape[1] - 2 * GAP
+    assert height >= least
+    assert height % side == 0
+    assert height < least + side
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 20), (2, 20), (1,)])
+def test_signals_and_vectors_become_curves(shape):
+    rows = torch.randn(2, 3, *shape)
+    picture = render(rows)
+    assert picture.dtype == torch.uint8
+    assert picture.shape[0] == 3
+    assert len(picture.unique()) > 2
+    if shape != (1,):
+        assert not torch.equal(picture, render(torch.zeros_like(rows)))
+
+
+def test_the_saved_picture_is_the_picture(tmp_path):
+    picture = torch.randint(256, (3, 7, 9), dtype=torch.uint8)
+    path = save_picture(tmp_path / "neuer Ordner" / "bild.png", picture)
+    with Image.open(path) as read:
+        assert torch.equal(torch.from_numpy(np.array(read)).permute(2, 0, 1), picture)

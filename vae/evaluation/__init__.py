@@ -1,0 +1,17 @@
+"""Figures and pictures from a trained model."""
+
+__all__ = [
+    "LatentStatistics",
+    "evaluate",
+    "interpolations",
+    "reconstructions",
+    "render",
+    "samples",
+    "save_picture",
+    "traversals",
+]
+
+from vae.evaluation.figures import evaluate
+from vae.evaluation.latents import LatentStatistics
+from vae.evaluation.pictures import interpolations, reconstructions, samples, traversals
+from vae.evaluation.render import render, save_picture

@@ -1,0 +1,88 @@
+"""Rows of examples as one picture: pictures as a grid, signals and vectors as curves."""
+
+__all__ = ["render", "save_picture"]
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+GAP = 2  # pixels between two pictures
+MARKERS = ("o", "")  # of a single value, of a curve
+
+
+def render(rows: Tensor, *, scale: int | None = None) -> Tensor:
+    """Draw ``(rows, columns, *event)`` as one picture, uint8 ``(3, height, width)``.
+
+    Args:
+        rows: Pictures ``(C, H, W)`` with values in [0, 1], signals ``(C, L)`` or vectors ``(D,)``.
+        scale: How many times pictures are enlarged; by default small ones to 48 pixels or more.
+    """
+    rows = rows.detach().float().cpu()
+    return picture_grid(rows, scale) if rows.dim() == 5 else curve_grid(rows)
+
+
+def picture_grid(rows: Tensor, scale: int | None) -> Tensor:
+    """Draw ``(rows, columns, C, H, W)`` as a grid on a light ground."""
+    num_rows, num_columns, _, height, width = rows.shape
+    scale = scale or max(1, -(-48 // max(height, width)))
+    pixels = (as_rgb(rows).clamp(0, 1) * 255).round().to(torch.uint8)
+    pixels = pixels.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+    height, width = height * scale, width * scale
+    size = (num_rows * (height + GAP) + GAP, num_columns * (width + GAP) + GAP)
+    canvas = torch.full((3, *size), 208, dtype=torch.uint8)
+    for i in range(num_rows):
+        for j in range(num_columns):
+            top, left = GAP + i * (height + GAP), GAP + j * (width + GAP)
+            canvas[:, top : top + height, left : left + width] = pixels[i, j]
+    return canvas
+
+
+def as_rgb(rows: Tensor) -> Tensor:
+    """Return pictures of any number of channels, dim −3, with three."""
+    channels = rows.shape[-3]
+    if channels in (1, 2):
+        return rows[..., :1, :, :].expand(*rows.shape[:-3], 3, *rows.shape[-2:])
+    if channels == 4:  # over white
+        alpha = rows[..., 3:, :, :]
+        return rows[..., :3, :, :] * alpha + 1 - alpha
+    return rows[..., :3, :, :]
+
+
+def curve_grid(rows: Tensor) -> Tensor:
+    """Draw signals ``(rows, columns, C, L)`` or vectors ``(rows, columns, D)`` as curves.
+
+    All stand on one pair of axes, since a pair for each costs a hundred times as much: a unit
+    wide and high each, with a common scale.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    curves = rows if rows.dim() == 4 else rows.unsqueeze(2)
+    num_rows, num_columns, num_channels, length = curves.shape
+    low, high = curves.min(), curves.max()
+    heights = 0.1 + 0.8 * (curves - low) / (high - low).clamp_min(1e-12)
+    steps = torch.linspace(0.05, 0.95, length)
+    figure = Figure(figsize=(1.6 * num_columns, 1.1 * num_rows), dpi=90)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, num_columns), ylim=(num_rows, 0))
+    axes.set(xticks=range(1, num_columns), yticks=range(1, num_rows))
+    axes.grid(linewidth=0.5)
+    for c in range(num_channels):
+        for i in range(num_rows):
+            for j in range(num_columns):
+                line = i + 1 - heights[i, j, c]
+                axes.plot(j + steps, line, color=f"C{c}", linewidth=1, marker=MARKERS[length > 1])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def save_picture(path: str | Path, picture: Tensor) -> Path:
+    """Write a uint8 picture ``(3, height, width)`` as PNG and return the path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(path)
+    return path
