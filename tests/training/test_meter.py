@@ -1,0 +1,57 @@
+"""Running means are exact means."""
+
+import pytest
+import torch
+
+from vae.training.meter import Meter, NonFiniteError, check_finite
+
+SIZES = (1, Meter.BLOCK - 1, Meter.BLOCK, Meter.BLOCK + 1, 2 * Meter.BLOCK + 3)
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_means_over_batches_of_different_sizes_weigh_every_example_alike(count):
+    meter, sizes = Meter(), torch.randint(1, 9, (count,)).tolist()
+    examples = [torch.randn(3, size, dtype=torch.float64) for size in sizes]
+    for x in examples:
+        meter.update({"tensor": x, "scalar": x.square().mean()}, x.shape[1])
+    every = torch.cat(examples, 1)
+    means = meter.means()
+    assert means["tensor"] == pytest.approx(every.mean().item(), abs=1e-12)
+    assert means["scalar"] == pytest.approx(every.square().mean().item(), abs=1e-12)
+
+
+def test_sums_are_kept_in_double_precision():
+    meter, large = Meter(), 2.0**24
+    for value in (large, 1.0, 1.0):
+        meter.update({"x": torch.tensor(value)}, 1)
+    assert meter.means()["x"] == (large + 2) / 3
+
+
+def test_means_start_afresh_and_need_something_to_average():
+    meter = Meter()
+    meter.update({"x": torch.tensor(5.0)}, 2)
+    assert meter.means() == {"x": 5.0}
+    meter.update({"x": torch.tensor(1.0)}, 1)
+    assert meter.means() == {"x": 1.0}
+    with pytest.raises(ValueError, match="nothing was measured"):
+        meter.means()
+
+
+def test_sums_of_several_meters_add_up_to_the_mean_of_all():
+    meters = Meter(), Meter()
+    for meter, value, weight in zip(meters, (1.0, 4.0), (2, 1), strict=True):
+        meter.update({"x": torch.tensor(value)}, weight)
+    assert meters[0].means(meters[0].sums() + meters[1].sums()) == {"x": 2.0}
+
+
+def test_an_update_keeps_no_graph():
+    meter, x = Meter(), torch.ones(2, requires_grad=True)
+    meter.update({"x": (2 * x).sum()}, 2)
+    assert not meter.pending["x"][0].requires_grad
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_figure_that_is_not_finite_is_named_with_its_step(value):
+    with pytest.raises(NonFiniteError, match=r"^kl, other became NaN or infinite by step 12\."):
+        check_finite({"elbo": 1.0, "kl": value, "other": value}, 12)
+    check_finite({"elbo": 1.0}, 12)

@@ -1,0 +1,82 @@
+"""Pictures of what the model does, every few epochs."""
+
+__all__ = ["Pictures"]
+
+from pathlib import Path
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+
+from vae.data import DataModule
+from vae.evaluation import reconstructions, render, samples, save_picture, traversals
+from vae.models import Model
+
+
+class Pictures(Callback):
+    """Writes reconstructions, prior samples and traversals to TensorBoard and to the run folder.
+
+    Args:
+        every_n_epochs: How often, at least 1; the last epoch always.
+        columns: Pictures per row, at least 1.
+        max_dims: How many latent dimensions are traversed, at least 1.
+        folder: Where PNG files go; ``None`` writes none.
+    """
+
+    def __init__(
+        self,
+        *,
+        every_n_epochs: int = 1,
+        columns: int = 10,
+        max_dims: int = 10,
+        folder: str | None = None,
+    ) -> None:
+        if min(every_n_epochs, columns, max_dims) < 1:
+            raise ValueError("every_n_epochs, columns and max_dims must be at least 1")
+        self.every_n_epochs = every_n_epochs
+        self.columns = columns
+        self.max_dims = max_dims
+        self.folder = folder
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw, on the first process only."""
+        last = trainer.current_epoch + 1 == trainer.max_epochs
+        due = last or (trainer.current_epoch + 1) % self.every_n_epochs == 0
+        if trainer.sanity_checking or not trainer.is_global_zero or not due:
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        model = pl_module.model
+        assert isinstance(data, DataModule)
+        assert isinstance(model, Model)
+        x = data.examples("val", self.columns).x.to(pl_module.device)
+        for name, picture in draw_all(model, x, self.columns, self.max_dims).items():
+            self.write(trainer, name, picture)
+
+    def write(self, trainer: pl.Trainer, name: str, picture: Tensor) -> None:
+        """Send one picture to TensorBoard and to its file."""
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image(f"pictures/{name}", picture, trainer.global_step)
+        if self.folder is not None:
+            save_picture(Path(self.folder) / f"{name}.png", picture)
+
+
+@torch.no_grad()
+def draw_all(model: Model, x: Tensor, columns: int, max_dims: int) -> dict[str, Tensor]:
+    """Return the pictures by name, each uint8 ``(3, height, width)``."""
+    dims = informative_dims(model, x, max_dims)
+    return {
+        "reconstructions": render(reconstructions(model, x)),
+        "samples": render(samples(model, 6, columns)),
+        "traversals": render(traversals(model, x[0], dims)),
+    }
+
+
+def informative_dims(model: Model, x: Tensor, max_dims: int) -> list[int]:
+    """Return the latent dimensions of greatest KL on a batch, the greatest first."""
+    with torch.random.fork_rng():
+        per_dim = model(x).latents[0].kl_per_dim
+    use = model.embed(x).var(0) if per_dim is None else per_dim.mean((0, 1))
+    return use.argsort(descending=True)[:max_dims].tolist()
