@@ -1,0 +1,134 @@
+"""Wrong input ends with one message of a line or two and status 2, before anything is trained."""
+
+import pytest
+import torch
+
+from tests.cli.command import TINY, array, call
+from vae.cli import app
+
+# the arguments, and what the message must say
+WRONG = {
+    "a choice, almost": (["model=convv"], "model=convv does not exist; did you mean conv?"),
+    "a choice": (["model=zzz"], "choose from burda, burgess, conv"),
+    "an optimizer": (["optimizer=adamm"], "did you mean adam?"),
+    "a group": (["modle=conv"], "modle is not a setting; did you mean model?"),
+    "a key": (["model.latentdim=3"], "model.latentdim is not a setting; did you mean model.latent"),
+    "a deep key": (["model.encoder.hiden=[3]"], "did you mean model.encoder.hidden?"),
+    "an objective's key": (["objective.bta=4"], "did you mean objective.beta?"),
+    "an added key": (["+model.latentdim=3"], "model.latentdim is not a setting"),
+    "text for a number": (["model.latent_dim=abc"], "must be a whole number; got 'abc'"),
+    "a fraction": (["model.latent_dim=2.5"], "must be a whole number; got 2.5"),
+    "a negative size": (["model.latent_dim=-3"], "latent_dim must be at least 1; got -3"),
+    "a list": (["model.encoder.hidden=8"], "model.encoder.hidden must be a list"),
+    "no features": (["model.encoder.hidden=[0]"], "hidden must be at least 1; got [0]"),
+    "a negative weight": (["objective.beta=-5"], "beta must be a finite number of at least 0"),
+    "no weight": (["objective.beta=nan"], "beta must be a finite number of at least 0; got nan"),
+    "no batch": (["data.batch_size=0"], "data.batch_size must be a whole number of at least 1"),
+    "a large batch": (["data.batch_size=100"], "64 training examples"),
+    "a learning rate": (["optimizer.lr=-1"], "Invalid learning rate: -1"),
+    "a rate in words": (["optimizer.lr=abc"], "optimizer.lr must be a number"),
+    "a seed": (["seed=-1"], "seed must be at least 0; got -1"),
+    "clipping": (["gradient_clip=-1"], "gradient_clip must be above 0 or null; got -1"),
+    "accumulation": (["accumulate=0"], "accumulate must be at least 1; got 0"),
+    "a group size": (["group_size=0"], "group_size must be at least 1; got 0"),
+    "threads": (["threads=0"], "threads must be at least 1; got 0"),
+    "epochs in words": (["trainer.max_epochs=abc"], "trainer.max_epochs must be a whole number"),
+    "a precision": (["trainer.precision=abc"], "Precision 'abc' is invalid"),
+    "an accelerator": (["trainer.accelerator=abc"], "invalid accelerator name"),
+    "a schedule": (["scheduler.rise=2"], "scheduler: rise must lie in (0, 1); got 2"),
+    "columns": (["callbacks.pictures.columns=0"], "columns and max_dims must be at least 1"),
+    "an average": (
+        ["callbacks=[default,ema]", "callbacks.ema.decay=2"],
+        "callbacks.ema: Invalid decay value 2",
+    ),
+    "a sweep without -m": (["model.latent_dim=3,4"], "Several values need a sweep: add -m."),
+    "a net": (["model=conv"], "got (6,): use model=mlp"),
+    "a likelihood": (["likelihood=bernoulli"], "likelihood Bernoulli does not cover data vectors"),
+    "free bits of a flow": (["posterior=nsf", "objective=free_bits"], "Use objective=elbo"),
+    "spaces that differ": (
+        ["posterior=categorical", "prior=standard_normal"],
+        "live on different spaces. Use posterior=categorical with",
+    ),
+    "a target": (["model._target_=os.system"], "_target_ os.system is not a part"),
+    "a split": (["data.val_size=1000"], "Of 80 examples, 1000 for validation"),
+    "no file named": (["data.path="], "data=array needs data.path="),
+    "an absent file": (["data.path=none.npy"], "none.npy: set data.path to"),
+    "an absent run": (["resume=none"], "no checkpoint at none"),
+    "a run folder that is a file": (["hydra.run.dir=vectors.npy/x"], "vectors.npy/x"),
+    "two values": (["seed=1=2"], "mismatched input '='"),
+    "clipping in words": (["gradient_clip=abc"], "gradient_clip must be"),
+    "accumulation in words": (["accumulate=abc"], "accumulate must be"),
+    "more accumulation than batches": (["accumulate=100"], "accumulate"),
+    "threads in words": (["threads=abc"], "threads must be"),
+    "no samples": (["test_samples=0"], "test_samples must be at least 1"),
+    "neither true nor false": (["test=abc"], "test must be true or false"),
+    "a figure": (["monitor=val/elbow"], "val/elbo"),
+    "no logging interval": (["trainer.log_every_n_steps=0"], "log_every_n_steps"),
+    "no validation interval": (["trainer.check_val_every_n_epoch=0"], "check_val_every_n_epoch"),
+    "epochs below 0": (["trainer.max_epochs=-5"], "max_epochs"),
+    "no step": (["trainer.max_steps=0"], "max_steps"),
+    "a callback": (["callbacks=[default,emma]"], "did you mean ema?"),
+    "a checkpoint of text": (["resume=text.ckpt"], "text.ckpt is damaged, or not a checkpoint"),
+    "dimensions of a chart": (["callbacks.latents.max_dims=-1"], "max_dims must be at least 0"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_input_is_told_in_a_sentence(monkeypatch, capsys, tmp_path, name):
+    (tmp_path / "text.ckpt").write_text("hello")
+    wrong, told = WRONG[name]
+    arguments = [*TINY, array(tmp_path), *wrong]
+    status, out, message = call(monkeypatch, capsys, tmp_path, *arguments)
+    assert told in message
+    assert status == 2
+    assert message.startswith("error: ")
+    assert message.count("\n") <= 2
+    assert "Traceback" not in message
+    assert "elbo" not in out
+
+
+@pytest.mark.parametrize("flaw", [float("nan"), float("inf")])
+def test_values_that_are_not_numbers_are_found_before_training(monkeypatch, capsys, tmp_path, flaw):
+    status, out, message = call(monkeypatch, capsys, tmp_path, *TINY, array(tmp_path, flaw=flaw))
+    assert status == 2
+    assert "(3, 2); every value must be finite" in message
+    assert "elbo" not in out
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_absent(monkeypatch, capsys, tmp_path):
+    arguments = [*TINY, array(tmp_path), "trainer=gpu"]
+    status, _, message = call(monkeypatch, capsys, tmp_path, *arguments)
+    assert status != 0
+    assert "gpu" in message.lower()
+    assert message.count("\n") <= 2
+
+
+def test_a_stack_trace_is_shown_when_asked_for(monkeypatch, capsys, tmp_path):
+    with pytest.raises(ValueError, match="latent_dim must be at least 1"):
+        call(
+            monkeypatch, capsys, tmp_path,
+            *TINY, array(tmp_path), "model.latent_dim=-3", "debug=true",
+        )  # fmt: skip
+
+
+WRONG_EVALUATION = {
+    "no checkpoint": ([], "checkpoint"),
+    "an absent checkpoint": (["checkpoint=none.ckpt"], "no checkpoint at none.ckpt"),
+    "text": (["checkpoint=text.ckpt"], "text.ckpt is damaged, or not a checkpoint"),
+    "an empty file": (["checkpoint=empty.ckpt"], "empty.ckpt is damaged"),
+    "a foreign file": (["checkpoint=foreign.ckpt"], "is not a checkpoint of this framework"),
+    "a key": (["checkpont=none.ckpt"], "checkpont is not a setting"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_EVALUATION)
+def test_wrong_input_of_the_evaluation(monkeypatch, capsys, tmp_path, name):
+    (tmp_path / "text.ckpt").write_text("hello")
+    (tmp_path / "empty.ckpt").touch()
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "foreign.ckpt")
+    wrong, told = WRONG_EVALUATION[name]
+    status, _, message = call(monkeypatch, capsys, tmp_path, *wrong, command=app.evaluate)
+    assert told in message
+    assert status == 2
+    assert message.count("\n") <= 2

@@ -1,0 +1,84 @@
+"""The entry points, and what the user sees of an error.
+
+Nothing here imports torch, so that ``--help``, ``--cfg job`` and tab completion answer at once.
+Exit status: 0 done, 1 the run failed, 2 the input was wrong, 130 interrupted.
+"""
+
+__all__ = ["evaluate", "train"]
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from vae.cli.compose import CONF
+from vae.cli.messages import explain
+
+
+def train() -> None:
+    """Train a model, evaluate it and say where everything is."""
+
+    def task(config: DictConfig) -> float:
+        from vae.cli.train import run
+
+        return run(config)
+
+    resume_arguments(sys.argv)
+    command("train", task)
+
+
+def evaluate() -> None:
+    """Evaluate a checkpoint."""
+
+    def task(config: DictConfig) -> float:
+        from vae.cli.evaluate import run
+
+        return run(config)
+
+    command("eval", task)
+
+
+def resume_arguments(arguments: list[str]) -> None:
+    """Put the overrides of a resumed run before the given ones, and stay in its folder."""
+    given = [a.partition("=")[2] for a in arguments if a.startswith("resume=")]
+    if not given or given[0] in ("", "null"):
+        return
+    path = Path(given[0].strip("'\"")).expanduser()
+    folder = path if path.is_dir() else path.parent.parent
+    record = folder / ".hydra" / "overrides.yaml"
+    if not record.is_file():
+        return  # the task says what is missing
+    before = [str(a) for a in OmegaConf.load(record) if not str(a).startswith("resume=")]
+    arguments[1:] = [*before, *arguments[1:], f"hydra.run.dir='{folder}'"]
+
+
+def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
+    """Run a Hydra task; end with one clear message and a status if anything fails."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed
+
+    def guarded(config: DictConfig) -> Any:
+        with one_message():
+            return task(config)
+
+    with one_message():
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
+
+
+@contextmanager
+def one_message() -> Iterator[None]:
+    """Turn an exception into a message on standard error and an exit status."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if "debug=true" in [argument.lower() for argument in sys.argv]:
+            raise
+        message, status = explain(error, sys.argv[1:])
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(status)

@@ -1,0 +1,36 @@
+"""The settings of a command line without its process: for notebooks, benchmarks and tests."""
+
+__all__ = ["CONF", "compose_settings"]
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def compose_settings(
+    overrides: Sequence[str] = (), *, folder: str | Path = "outputs", resolve: bool = True
+) -> dict[str, Any]:
+    """Return the settings of ``python train.py overrides`` as plain values.
+
+    Args:
+        overrides: As on the command line.
+        folder: The run folder that the settings name.
+        resolve: Replace interpolations by their values.
+    """
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=list(overrides), return_hydra_config=True)
+    config.hydra.runtime.output_dir = str(folder)
+    HydraConfig.instance().set_config(config)
+    settings: Any = OmegaConf.to_container(config, resolve=False)
+    del settings["hydra"]
+    if resolve:
+        settings = OmegaConf.to_container(OmegaConf.create(settings), resolve=True)
+    return dict(settings)

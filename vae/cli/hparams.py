@@ -1,0 +1,32 @@
+"""TensorBoard's HParams page: the settings that runs are compared by, and the final figures."""
+
+__all__ = ["log_hparams"]
+
+from typing import Any
+
+import lightning.pytorch as pl
+from hydra.core.hydra_config import HydraConfig
+from lightning.pytorch.loggers import TensorBoardLogger
+
+PARTS = ("model", "posterior", "prior", "likelihood", "objective", "optimizer")
+FIGURES = ("elbo", "log_likelihood", "kl", "nll", "active_units")
+
+
+def log_hparams(trainer: pl.Trainer, settings: dict[str, Any], figures: dict[str, Any]) -> None:
+    """Write the settings and the test figures of a run."""
+    metrics = {f"test/{name}": float(figures[name]) for name in FIGURES}
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logger.log_hyperparams(hyperparameters(settings), metrics, trainer.global_step)
+            logger.finalize("success")
+
+
+def hyperparameters(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the choice of each group, and the numbers in the parts' own settings."""
+    choices = HydraConfig.get().runtime.choices
+    named = {group: choices[group] for group in ("data", *PARTS, "scheduler")}
+    for part in PARTS:
+        for key, value in settings[part].items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                named[f"{part}.{key}"] = value
+    return {**named, "batch_size": settings["data"]["batch_size"], "seed": settings["seed"]}

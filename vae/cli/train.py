@@ -1,0 +1,125 @@
+"""``train.py``: from a config to a trained model, its figures, its pictures and its checkpoint."""
+
+__all__ = ["run"]
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
+from lightning.pytorch.callbacks import WeightAveraging
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from vae.build import build_data, check_parts, load, read_checkpoint
+from vae.cli.checks import check_monitor, check_resume, check_settings
+from vae.cli.environment import describe_environment, prepare_process
+from vae.cli.evaluate import evaluate_model, find_checkpoint
+from vae.cli.hparams import log_hparams
+from vae.cli.summary import show_commands, show_figures, show_run
+from vae.data import DataModule
+from vae.instantiate import instantiate
+from vae.networks import Network
+from vae.priors import VampPrior
+from vae.training import VAEModule
+from vae.training.profiler import NoProfiler
+
+
+def run(config: DictConfig) -> float:
+    """Train, evaluate the best checkpoint and return its monitored figure."""
+    settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    check_settings(settings)
+    prepare_process(settings["threads"])
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    console = Console()
+    torch.manual_seed(settings["seed"])
+    data = build_data(settings)
+    module = VAEModule.from_config(settings, data.spec)
+    check_monitor(settings["monitor"], check_parts(module.model, module.objective, data.spec))
+    trainer = build_trainer(settings)
+    resumed = find_resumed(settings)
+    if any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
+        data.group_size = 1  # Lightning averages once per group
+    data.setup("fit")
+    if trainer.is_global_zero:
+        show_run(console, module.model, data, folder)
+        record = json.dumps(describe_environment(), indent=2)
+        (folder / "environment.json").write_text(record + "\n")
+    prepare_model(module, data, settings)
+    started = time.perf_counter()
+    trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+    seconds = time.perf_counter() - started
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return finish(settings, trainer, data, folder, console, seconds)
+
+
+def find_resumed(settings: dict[str, Any]) -> Path | None:
+    """Return the checkpoint to go on from, if there is to be one and it fits."""
+    if settings["resume"] is None:
+        return None
+    path = find_checkpoint(settings["resume"], "last")
+    check_resume(settings, read_checkpoint(path)["hyper_parameters"]["config"])
+    return path
+
+
+def build_trainer(settings: dict[str, Any]) -> pl.Trainer:
+    """Build the Trainer with its loggers and callbacks."""
+    loggers = instantiate(settings.get("logger") or {}, "logger")
+    callbacks = instantiate(settings.get("callbacks") or {}, "callbacks")
+    trainer: pl.Trainer = instantiate(
+        settings["trainer"],
+        "trainer",
+        logger=list(loggers.values()),
+        callbacks=list(callbacks.values()),
+        profiler=NoProfiler(),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+    return trainer
+
+
+def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any]) -> None:
+    """Start data-dependent parameters at examples and set how the nets are executed."""
+    for part in module.model.modules():
+        if isinstance(part, VampPrior):
+            part.initialize(data.examples("train", len(part.free_inputs)).x)
+    if settings["channels_last"]:
+        module.model.to(memory_format=torch.channels_last)
+    if settings["compile"]:
+        for part in module.model.modules():
+            if isinstance(part, Network):
+                part.compile()
+
+
+def finish(
+    settings: dict[str, Any],
+    trainer: pl.Trainer,
+    data: DataModule,
+    folder: Path,
+    console: Console,
+    seconds: float,
+) -> float:
+    """Evaluate the best checkpoint, report, and return the figure that picked it."""
+    keeper: Any = trainer.checkpoint_callback
+    monitored = float(keeper.best_model_score)
+    best = Path(keeper.best_model_path)
+    if not trainer.is_global_zero:
+        return monitored
+    title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s"
+    if settings["test"]:
+        model = load(best, device=trainer.strategy.root_device)
+        figures = evaluate_model(
+            model, data, folder, split="test", num_samples=settings["test_samples"]
+        )
+        log_hparams(trainer, settings, figures)
+        show_figures(console, figures, title=title)
+    else:
+        console.print(f"{title}; best {settings['monitor']} {monitored:.3f}", highlight=False)
+    show_commands(console, folder, best)
+    return monitored
