@@ -89,9 +89,8 @@ class VAEModule(pl.LightningModule):
             accumulate=config.get("accumulate", 1),
             seed=config["seed"],
         )
-        module.make_optimizer(
-            module.parameters()
-        )  # refuses a wrong setting now, not after the data
+        # Made for its refusal of a wrong setting, before data are read.
+        module.make_optimizer(module.parameters())
         module.save_hyperparameters({"config": dict(config), "spec": asdict(spec)}, logger=False)
         return module
 
