@@ -47,10 +47,17 @@ class Latent:
     @cached_property
     def kl(self) -> Tensor:
         """KL(q ‖ p), ``(K, B)``: in closed form where one is registered, else log q − log p."""
+        return self.log_q - self.log_p if self.closed_kl is None else self.closed_kl
+
+    @cached_property
+    def closed_kl(self) -> Tensor | None:
+        """KL(q ‖ p) in closed form, ``(K, B)``; ``None`` where none is registered."""
         try:
-            return kl_divergence(self.q, self.p).expand(self.z.shape[:2])
+            kl = kl_divergence(self.q, self.p)
         except NotImplementedError:
-            return self.log_q - self.log_p
+            return None
+        # A view where it does: a broadcast has a sum in its gradient.
+        return kl.view(self.z.shape[:2]) if len(self.z) == 1 else kl.expand(self.z.shape[:2])
 
     @cached_property
     def kl_per_dim(self) -> Tensor | None:
@@ -90,9 +97,14 @@ class Trace:
         return sum((latent.kl for latent in self.latents[1:]), self.latents[0].kl)
 
     @cached_property
+    def log_joint(self) -> Tensor:
+        """Log p(x, z), ``(K, B)``."""
+        return self.log_px + sum(latent.log_p for latent in self.latents)
+
+    @cached_property
     def log_weight(self) -> Tensor:
         """Log w = log p(x, z) − log q(z|x), ``(K, B)``; its expectation is the ELBO."""
-        return self.log_px + sum(latent.log_p - latent.log_q for latent in self.latents)
+        return self.log_joint - sum(latent.log_q for latent in self.latents)
 
     @property
     def elbo(self) -> Tensor:

@@ -63,10 +63,13 @@ class LogScaleNormal(LogScale, torch.distributions.Normal):
 
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         """Draw ``μ + σ·ε``, ``(*sample_shape, *batch)``."""
-        noise = torch.randn(
-            (*sample_shape, *self._batch_shape), dtype=self.loc.dtype, device=self.loc.device
-        )
-        return torch.addcmul(self.loc, noise, self.log_scale.exp())
+        loc, scale = self.loc, self.log_scale.exp()
+        shape = (*sample_shape, *self._batch_shape)
+        noise = torch.randn(shape, dtype=loc.dtype, device=loc.device)
+        if noise.numel() == loc.numel() == scale.numel():
+            # Nothing is repeated: a view, unlike a broadcast, has no sum in its gradient.
+            loc, scale = loc.view(shape), scale.view(shape)
+        return torch.addcmul(loc, noise, scale)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density of `value`, of the broadcast shape of `value` and the batch."""

@@ -48,4 +48,5 @@ class Network(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(*lead, *in_shape)`` to ``(*lead, *out_shape)``."""
         lead = x.shape[: x.dim() - len(self.in_shape)]
-        return self.transform(x.reshape(-1, *self.in_shape)).reshape(*lead, *self.out_shape)
+        flat = x if len(lead) == 1 else x.reshape(-1, *self.in_shape)
+        return self.transform(flat).reshape(*lead, *self.out_shape)

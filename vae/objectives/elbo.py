@@ -29,4 +29,5 @@ class ELBO(Objective):
     def forward(self, trace: Trace) -> dict[str, Tensor]:
         """Return the terms ``reconstruction`` and ``kl``, the latter weighted."""
         beta = at_step(self.beta, self.step)
-        return {"reconstruction": -trace.log_px.mean(), "kl": beta * trace.kl.mean()}
+        kl = trace.kl.mean()
+        return {"reconstruction": -trace.log_px.mean(), "kl": kl if beta == 1 else beta * kl}

@@ -116,16 +116,20 @@ class VAEModule(pl.LightningModule):
 
     def training_step(self, group: Group, group_idx: int) -> None:
         """Learn from each batch of a group in turn."""
+        trainer = self.trainer
+        key = (self.seed, TRAINING, trainer.global_rank, trainer.current_epoch)
+        step = trainer.global_step
         for index, batch in group:
-            self.learn(batch, index)
-            if self.trainer.global_step == self.trainer.max_steps:
+            seed_noise(batch.x.device, *key, index)
+            self.learn(batch, index, step)
+            step = trainer.global_step
+            if step == trainer.max_steps:
                 break
 
-    def learn(self, batch: Batch, index: int) -> None:
+    def learn(self, batch: Batch, index: int, step: int) -> None:
         """Take the gradient of a batch and, every `accumulate` batches, an optimizer step."""
-        seed_noise(batch.x.device, self.seed, TRAINING, self.global_rank, self.current_epoch, index)
-        self.examples_seen += len(batch.x)
-        self.objective.step = self.trainer.global_step
+        self.examples_seen += batch.x.shape[0]
+        set_plainly(self.objective, "step", step)
         _, terms = self.measure(batch, self.train_meter)
         loss = reduce(torch.add, terms.values())
         if self.accumulate > 1:
@@ -135,13 +139,14 @@ class VAEModule(pl.LightningModule):
         else:
             self.manual_backward(loss)
         if (index + 1) % self.accumulate == 0:
-            self.descend()
+            self.descend(step)
 
-    def descend(self) -> None:
+    def descend(self, step: int) -> None:
         """Take an optimizer step with the gradients at hand and clear them."""
-        optimizer = self.trainer.strategy._lightning_optimizers[0]
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if (self.trainer.global_step + 1) % every == 0:
+        trainer = self.trainer
+        optimizer = trainer.strategy._lightning_optimizers[0]
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if (step + 1) % every == 0:
             self.logging_due = True
             self.gradient_norm = gradient_norm(self)
         if self.gradient_clip is not None:
@@ -152,7 +157,9 @@ class VAEModule(pl.LightningModule):
             optimizer._on_after_step()
         else:
             optimizer.step()
-        optimizer.optimizer.zero_grad()
+        for group in optimizer.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
         if self.scheduler is not None:
             self.lr_schedulers().step()  # type: ignore[union-attr]
 
@@ -236,12 +243,15 @@ class VAEModule(pl.LightningModule):
         self.zero_grad()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Lightning sets this name twice for each of some thirty hooks a step, and the detour
-        # through `nn.Module.__setattr__` is longer than the hooks.
-        if name == "_current_fx_name":
-            object.__setattr__(self, name, value)
+        # Set in every step, Lightning's one twice for each of some thirty hooks; the detour through
+        # `nn.Module.__setattr__` is longer than the hooks.
+        if name in ("_current_fx_name", "examples_seen"):
+            set_plainly(self, name, value)
         else:
             super().__setattr__(name, value)
+
+
+set_plainly = object.__setattr__  # for what is neither parameter, buffer nor module
 
 
 def with_elbo(means: dict[str, float]) -> dict[str, float]:

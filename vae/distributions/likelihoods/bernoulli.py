@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, constraints
+from torch.distributions import Distribution, Independent, constraints
 from torch.nn.functional import logsigmoid
 
 from vae.distributions.head import Likelihood
@@ -46,7 +46,9 @@ class LogitBernoulli(torch.distributions.Bernoulli):
     """
 
     def __init__(self, logits: Tensor) -> None:
-        super().__init__(logits=logits, validate_args=False)
+        # Without the detour of torch's constructor, which broadcasts the logits with nothing.
+        self.logits = self._param = logits
+        Distribution.__init__(self, logits.shape, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return ``log σ(l) - (1 - x) l``, of the broadcast shape of `value` and the logits."""
