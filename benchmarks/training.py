@@ -33,7 +33,7 @@ WORKLOADS = {
     "mlp 784-400-20, 28×28": ["model=mlp", "data=array", "data.binarization=dynamic"],
     "conv, 64×64 sprites": ["model=conv", "data=sprites", "data.size=60000"],
 }
-COMMON = ["optimizer=adam", "scheduler=constant", "trainer=cpu"]
+COMMON = ["likelihood=bernoulli", "optimizer=adam", "scheduler=constant", "trainer=cpu"]
 BATCH_SIZE = 128
 WARM_UP = 20
 
