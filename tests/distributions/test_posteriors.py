@@ -7,6 +7,7 @@ from torch.distributions import RelaxedOneHotCategorical, kl_divergence
 
 from vae.distributions import (
     CategoricalPosterior,
+    ConstantNormalPosterior,
     FlowPosterior,
     GumbelSoftmax,
     NormalPosterior,
@@ -24,6 +25,7 @@ def flow_head():
 
 HEADS = {
     "normal": lambda: NormalPosterior(D),
+    "constant normal": lambda: ConstantNormalPosterior(D, scale=0.1),
     "flow": flow_head,
     "categorical": lambda: CategoricalPosterior(D, num_categories=4),
 }
@@ -123,7 +125,60 @@ def test_categorical_is_exact_in_evaluation(double_precision):
     assert torch.allclose(kl_divergence(q, uniform), exact)
 
 
-@pytest.mark.parametrize("build", [lambda: NormalPosterior(0), lambda: NormalPosterior(-3)])
+def test_categorical_without_a_temperature_is_exact_in_training_too(double_precision):
+    params = torch.randn(5, 4 * D, requires_grad=True)
+    head = CategoricalPosterior(D, num_categories=4, temperature=None)
+    for training in (True, False):
+        q = head.train(training)(params)
+        z, _ = draw(q, 7)
+        assert z.shape == (7, 5, D, 4)
+        assert not q.has_rsample
+        assert not z.requires_grad
+        assert ((z == 0) | (z == 1)).all()
+        assert (z.sum(-1) == 1).all()
+    log_probs = params.unflatten(-1, (D, 4)).log_softmax(-1)
+    assert torch.allclose(q.log_prob(z), (z * log_probs).sum((-1, -2)))
+
+
+def test_categorical_without_a_temperature_has_a_score(double_precision):
+    params = torch.randn(5, 4 * D, requires_grad=True)
+    q = CategoricalPosterior(D, num_categories=4, temperature=None)(params)
+    q.log_prob(draw(q, 7)[0]).sum().backward()
+    assert (params.grad != 0).all()
+
+
+def test_constant_normal_has_one_width_and_no_parameters(double_precision):
+    head = ConstantNormalPosterior(D, scale=0.3)
+    params = torch.randn(5, D)
+    q = head(params)
+    assert head.param_shape == (D,)
+    assert list(head.parameters()) == []
+    assert torch.equal(q.mean, params)
+    assert torch.allclose(q.stddev, torch.tensor(0.3))
+
+
+def test_constant_normal_kl_is_finite_at_the_least_width(double_precision):
+    q = ConstantNormalPosterior(D, scale=1e-6)(torch.zeros(2, D))
+    kl = kl_divergence(q, NormalPosterior(D)(torch.zeros(2, 2 * D)))
+    assert kl.isfinite().all()
+    assert (kl > 10 * D).all()
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_scale_is_checked(scale):
+    with pytest.raises(ValueError, match="scale must be a finite number above 0"):
+        ConstantNormalPosterior(D, scale=scale)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: NormalPosterior(0),
+        lambda: NormalPosterior(-3),
+        lambda: ConstantNormalPosterior(0),
+        lambda: CategoricalPosterior(0, num_categories=3),
+    ],
+)
 def test_latent_dim_starts_at_one(build):
     with pytest.raises(ValueError, match="latent_dim must be at least 1"):
         build()

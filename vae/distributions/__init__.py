@@ -5,6 +5,7 @@ __all__ = [
     "Categorical",
     "CategoricalPosterior",
     "Conditional",
+    "ConstantNormalPosterior",
     "ContinuousBernoulli",
     "DiscretizedLogistic",
     "DiscretizedLogisticMixture",
@@ -22,13 +23,18 @@ __all__ = [
     "PixelwiseScale",
     "UniformMixture",
     "UnitNormal",
+    "aggregate_log_probs",
     "center",
     "draw",
+    "fixed_log_prob",
+    "frozen",
     "soft_bound",
     "tempered",
 ]
 
+from vae.distributions.aggregate import aggregate_log_probs
 from vae.distributions.bounds import soft_bound
+from vae.distributions.fixed import fixed_log_prob, frozen
 from vae.distributions.gumbel_softmax import GumbelSoftmax
 from vae.distributions.head import Conditional, Head, Likelihood
 from vae.distributions.likelihoods import (
@@ -46,5 +52,10 @@ from vae.distributions.likelihoods import (
 )
 from vae.distributions.mixture import UniformMixture
 from vae.distributions.normal import LogScaleNormal, UnitNormal
-from vae.distributions.posteriors import CategoricalPosterior, FlowPosterior, NormalPosterior
+from vae.distributions.posteriors import (
+    CategoricalPosterior,
+    ConstantNormalPosterior,
+    FlowPosterior,
+    NormalPosterior,
+)
 from vae.distributions.sampling import center, draw, tempered

@@ -1,8 +1,17 @@
 """Heads for q(z|x): what the output of an encoder net means."""
 
-__all__ = ["CategoricalPosterior", "FlowPosterior", "NormalPosterior"]
+__all__ = [
+    "CategoricalPosterior",
+    "ConditionalFlow",
+    "ConstantNormalPosterior",
+    "FlowPosterior",
+    "NormalPosterior",
+]
 
 
+from math import log
+
+import torch
 import zuko
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, OneHotCategorical, constraints
@@ -14,9 +23,9 @@ from vae.distributions.head import Head
 from vae.distributions.normal import LogScaleNormal
 
 
-def categorical(logits: Tensor, *, temperature: float, relaxed: bool) -> Distribution:
-    """Return ``(*batch, N, C)`` logits as N independent one-hot variables, relaxed or exact."""
-    if relaxed:
+def categorical(logits: Tensor, temperature: float | None) -> Distribution:
+    """Return ``(*batch, N, C)`` logits as N one-hot variables, exact or relaxed."""
+    if temperature is not None:
         return Independent(GumbelSoftmax(temperature, logits), 1, validate_args=False)
     exact = OneHotCategorical(logits=logits, validate_args=False)
     return Independent(exact, 1, validate_args=False)
@@ -44,6 +53,34 @@ class NormalPosterior(Head):
         """Map ``(*lead, 2D)`` to a distribution over ``(D,)``."""
         loc, log_scale = params.chunk(2, -1)
         return diagonal_normal(loc, soft_bound(log_scale, *LOG_SCALE_BOUNDS))
+
+
+class ConstantNormalPosterior(Head):
+    r"""The Gaussian of one width for all examples, :math:`q(z|x) = N(z; μ(x), σ² I)`.
+
+    As σ falls it becomes the deterministic encoder of an autoencoder, whose KL is infinite: give
+    the KL no weight then.
+
+    Args:
+        latent_dim: Number of latent variables D, at least 1.
+        scale: σ, above 0.
+
+    References:
+        From Variational to Deterministic Autoencoders (Ghosh et al., 2020), 1903.12436.
+    """
+
+    support = constraints.real_vector
+
+    def __init__(self, latent_dim: int, *, scale: float = 1e-4) -> None:
+        check_latent_dim(latent_dim)
+        if not 0 < scale < float("inf"):
+            raise ValueError(f"scale must be a finite number above 0; got {scale}")
+        super().__init__((latent_dim,), (latent_dim,))
+        self.log_scale = log(scale)
+
+    def forward(self, params: Tensor) -> Distribution:
+        """Map ``(*lead, D)`` to a distribution over ``(D,)``."""
+        return diagonal_normal(params, torch.full_like(params, self.log_scale))
 
 
 class FlowPosterior(Head):
@@ -77,19 +114,35 @@ class FlowPosterior(Head):
         dim = self.event_shape[0]
         loc, log_scale, context = params.split([dim, dim, self.context_dim], -1)
         base = diagonal_normal(loc, soft_bound(log_scale, *LOG_SCALE_BOUNDS))
-        return NormalizingFlow(self.flow.transform(context), base)
+        return ConditionalFlow(self.flow, context, base)
+
+
+class ConditionalFlow(NormalizingFlow):
+    """A base distribution carried through a flow, which still knows what it is conditioned on.
+
+    Args:
+        flow: A conditional flow of zuko.
+        context: What it is conditioned on, ``(*batch, context_dim)``.
+        base: The distribution at its far end, batch shape ``batch``.
+    """
+
+    def __init__(self, flow: zuko.lazy.Flow, context: Tensor, base: Distribution) -> None:
+        super().__init__(flow.transform(context), base)
+        self.flow = flow
+        self.context = context
 
 
 class CategoricalPosterior(Head):
     """D one-hot variables: relaxed (Gumbel-softmax) in training mode, exact in evaluation mode.
 
     In training, q and a matching prior are densities on the simplex, so that the bound is one of
-    the relaxed model; in evaluation every figure is one of the discrete model.
+    the relaxed model; in evaluation every figure is one of the discrete model. Without a
+    temperature they are exact in training too, and their gradient needs the score function.
 
     Args:
         latent_dim: Number of categorical variables D, at least 1.
         num_categories: Number of categories C of each, at least 2.
-        temperature: Temperature τ of the relaxation, above 0.
+        temperature: Temperature τ of the relaxation, above 0; ``None`` relaxes nothing.
 
     References:
         Categorical Reparameterization with Gumbel-Softmax (Jang, Gu, Poole, 2016), 1611.01144.
@@ -97,7 +150,9 @@ class CategoricalPosterior(Head):
 
     support = constraints.one_hot
 
-    def __init__(self, latent_dim: int, *, num_categories: int, temperature: float = 0.5) -> None:
+    def __init__(
+        self, latent_dim: int, *, num_categories: int, temperature: float | None = 0.5
+    ) -> None:
         check_latent_dim(latent_dim)
         check_categorical(num_categories, temperature)
         super().__init__((latent_dim, num_categories), (latent_dim * num_categories,))
@@ -106,7 +161,7 @@ class CategoricalPosterior(Head):
     def forward(self, params: Tensor) -> Distribution:
         """Map ``(*lead, D·C)`` to a distribution over ``(D, C)``."""
         logits = params.unflatten(-1, self.event_shape)
-        return categorical(logits, temperature=self.temperature, relaxed=self.training)
+        return categorical(logits, self.temperature if self.training else None)
 
 
 def diagonal_normal(loc: Tensor, log_scale: Tensor) -> Distribution:
@@ -120,9 +175,9 @@ def check_latent_dim(latent_dim: int) -> None:
         raise ValueError(f"latent_dim must be at least 1; got {latent_dim}")
 
 
-def check_categorical(num_categories: int, temperature: float) -> None:
+def check_categorical(num_categories: int, temperature: float | None) -> None:
     """Refuse fewer than two categories and temperatures that are not positive."""
     if num_categories < 2:
         raise ValueError(f"num_categories must be at least 2; got {num_categories}")
-    if not temperature > 0:
-        raise ValueError(f"temperature must be above 0; got {temperature}")
+    if temperature is not None and not temperature > 0:
+        raise ValueError(f"temperature must be above 0 or null; got {temperature}")

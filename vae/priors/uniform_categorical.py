@@ -17,7 +17,7 @@ class UniformCategorical(Prior):
 
     Args:
         latent_shape: ``(D, C)``: D variables of C categories.
-        temperature: Temperature of the relaxation in training; the posterior's.
+        temperature: Temperature of the relaxation in training; the posterior's, ``None`` for none.
 
     References:
         The Concrete Distribution (Maddison, Mnih, Teh, 2016), 1611.00712.
@@ -26,11 +26,11 @@ class UniformCategorical(Prior):
     support = constraints.one_hot
     logits: Tensor
 
-    def __init__(self, latent_shape: Sequence[int], *, temperature: float) -> None:
+    def __init__(self, latent_shape: Sequence[int], *, temperature: float | None) -> None:
         super().__init__()
         self.temperature = temperature
         self.register_buffer("logits", torch.zeros(*latent_shape), persistent=False)
 
     def forward(self) -> Distribution:
         """Return the uniform distribution of event shape ``(D, C)``."""
-        return categorical(self.logits, temperature=self.temperature, relaxed=self.training)
+        return categorical(self.logits, self.temperature if self.training else None)

@@ -1,0 +1,78 @@
+"""Log-densities whose gradient reaches the value but not the parameters."""
+
+__all__ = ["fixed_log_prob", "frozen"]
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import singledispatch
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent, MultivariateNormal
+
+from vae.distributions.gumbel_softmax import GumbelSoftmax
+from vae.distributions.normal import LogScale
+from vae.distributions.posteriors import ConditionalFlow
+
+
+def fixed_log_prob(q: Distribution, value: Tensor) -> Tensor:
+    """Return log q(value) with the parameters of q held fixed: gradients reach the value only.
+
+    Args:
+        q: Any distribution whose parameters are the tensors it was made of, or one for which
+            `fixed` is registered, or a `ConditionalFlow`.
+        value: ``(*lead, *batch, *event)``.
+
+    References:
+        Sticking the Landing (Roeder, Wu, Duvenaud, 2017), 1703.09194.
+        Path-Gradient Estimators for Continuous Normalizing Flows (Vaitl et al., 2022), 2206.09016.
+    """
+    if not torch.is_grad_enabled():
+        return q.log_prob(value)
+    if isinstance(q, ConditionalFlow):
+        with frozen(q.flow):
+            held = ConditionalFlow(q.flow, q.context.detach(), fixed(q.base))
+            log_prob: Tensor = held.log_prob(value)
+            return log_prob
+    return fixed(q).log_prob(value)
+
+
+@singledispatch
+def fixed(q: Distribution) -> Distribution:
+    """Return the same distribution of detached parameters."""
+    given = {name: vars(q)[name] for name in q.arg_constraints if name in vars(q)}
+    return type(q)(**{name: value.detach() for name, value in given.items()}, validate_args=False)
+
+
+@fixed.register
+def _(q: Independent) -> Distribution:
+    return Independent(fixed(q.base_dist), q.reinterpreted_batch_ndims, validate_args=False)
+
+
+@fixed.register
+def _(q: LogScale) -> Distribution:
+    return type(q)(q.loc.detach(), q.log_scale.detach())
+
+
+@fixed.register
+def _(q: MultivariateNormal) -> Distribution:
+    # It keeps every form of its covariance that was once asked for; of those it takes but one.
+    return MultivariateNormal(q.loc.detach(), scale_tril=q.scale_tril.detach(), validate_args=False)
+
+
+@fixed.register
+def _(q: GumbelSoftmax) -> Distribution:
+    return GumbelSoftmax(q.temperature, q.logits.detach())
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Let what is computed inside pass gradients through a module, but not to its parameters."""
+    learned = [p for p in module.parameters() if p.requires_grad]
+    for parameter in learned:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learned:
+            parameter.requires_grad_(True)
