@@ -19,6 +19,8 @@ FIGURES = {  # key: (name, unit)
     "nll": ("−log p(x), importance-weighted", "nats"),
     "bits_per_dim": ("bits per dimension", "bits"),
     "effective_sample_size": ("effective sample size", "samples"),
+    "mutual_information": ("mutual information of x and z", "nats"),
+    "total_correlation": ("total correlation of q(z)", "nats"),
     "active_units": ("active units", "dimensions"),
 }
 

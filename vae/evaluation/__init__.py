@@ -1,6 +1,7 @@
 """Figures and pictures from a trained model."""
 
 __all__ = [
+    "AggregatePosterior",
     "LatentStatistics",
     "evaluate",
     "interpolations",
@@ -11,6 +12,7 @@ __all__ = [
     "traversals",
 ]
 
+from vae.evaluation.aggregate import AggregatePosterior
 from vae.evaluation.figures import evaluate
 from vae.evaluation.latents import LatentStatistics
 from vae.evaluation.pictures import interpolations, reconstructions, samples, traversals

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vae.data import Batch, DataSpec
 from vae.data.randomness import stream_seed
+from vae.evaluation.aggregate import AggregatePosterior
 from vae.evaluation.latents import LatentStatistics
 from vae.models import Model
 
@@ -41,12 +42,13 @@ def evaluate(
         Nats per example: ``elbo``, ``log_likelihood`` (of the reconstruction), ``kl`` and ``nll``,
         the importance-weighted −log p(x) with its ``nll_standard_error`` over examples; further
         ``effective_sample_size`` (mean over examples, of ``num_samples``), ``bits_per_dim`` where
-        it is defined, ``active_units``, ``kl_per_dim`` and the protocol.
+        it is defined, ``active_units``, ``kl_per_dim``, the parts of the KL by the aggregate
+        posterior of these examples (see `AggregatePosterior`) and the protocol.
 
     References:
         Importance Weighted Autoencoders (Burda, Grosse, Salakhutdinov, 2015), 1509.00519.
     """
-    statistics, columns = LatentStatistics(), []
+    statistics, aggregate, columns = LatentStatistics(), AggregatePosterior(), []
     with torch.random.fork_rng():
         for index, batch in enumerate(batches):
             torch.manual_seed(stream_seed(seed, index))
@@ -54,12 +56,14 @@ def evaluate(
             log_w = model.log_weights(batch.x, num_samples=num_samples, max_rows=max_rows)
             columns.append(torch.stack([trace.log_px[0], trace.kl[0], *weighted(log_w)]).double())
             statistics.update(trace)
+            aggregate.update(trace)
             on_batch(len(batch.x))
     figures = summarise(torch.cat(columns, 1))
     per_dim = statistics.kl_per_dim
     return {
         **figures,
         **bits_per_dim(figures["nll"], spec, mass=model.likelihood.levels is not None),
+        **aggregate.parts(),
         "active_units": statistics.active_units,
         "kl_per_dim": None if per_dim is None else per_dim.tolist(),
         "num_samples": num_samples,

@@ -1,0 +1,72 @@
+import math
+
+import pytest
+import torch
+from torch.distributions import Independent, Normal
+
+from vae.evaluation import AggregatePosterior
+from vae.evaluation import aggregate as module
+from vae.trace import Latent, Trace
+
+pytestmark = pytest.mark.usefixtures("double_precision")
+
+SIGMA = 0.1
+
+
+def trace(loc):
+    q = Independent(Normal(loc, SIGMA), 1)
+    p = Independent(Normal(torch.zeros(loc.shape[1]), 1.0), 1)
+    z = q.rsample((1,))
+    return Trace(loc, q, (Latent(q, p, z),))
+
+
+def parts(locs, **settings):
+    aggregate = AggregatePosterior(**settings)
+    for loc in locs:
+        aggregate.update(trace(loc))
+    return aggregate.parts()
+
+
+def test_far_apart_posteriors_tell_their_examples():
+    """Four distant clusters on a diagonal: I = log 4, TC = log 4, since each marginal tells all."""
+    loc = 10.0 * torch.arange(4.0)[:, None].expand(4, 2)
+    figures = parts([loc] * 1)
+    assert figures["mutual_information"] == pytest.approx(math.log(4))
+    assert figures["total_correlation"] == pytest.approx(math.log(4))
+
+
+def test_a_grid_has_information_but_no_correlation():
+    side = 10.0 * torch.arange(3.0)
+    figures = parts([torch.cartesian_prod(side, side)])
+    assert figures["mutual_information"] == pytest.approx(math.log(9))
+    assert figures["total_correlation"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_parts_of_a_known_gaussian():
+    """Of correlated centres q(z) tends to a Gaussian, of which all parts have closed forms."""
+    rho, n = 0.9, 20_000
+    covariance = torch.tensor([[1.0, rho], [rho, 1.0]])
+    loc = torch.randn(n, 2) @ torch.linalg.cholesky(covariance).T
+    figures = parts(loc.split(1000), max_points=2000)
+    total = covariance + SIGMA**2 * torch.eye(2)
+    variance = total.diagonal()
+    tc = 0.5 * (variance.log().sum() - total.logdet())
+    mi = 0.5 * total.logdet() - 2 * math.log(SIGMA)
+    kl = 0.5 * (variance - 1 - variance.log()).sum()
+    assert figures["total_correlation"] == pytest.approx(tc.item(), abs=0.06)
+    assert figures["mutual_information"] == pytest.approx(mi.item(), abs=0.06)
+    assert figures["dimension_wise_kl"] == pytest.approx(kl.item(), abs=0.06)
+
+
+def test_batches_and_blocks_do_not_matter(monkeypatch):
+    loc = torch.randn(60, 3)
+    torch.manual_seed(1)
+    whole = parts([loc])
+    monkeypatch.setattr(module, "CHUNK", 7)
+    torch.manual_seed(1)
+    assert parts([loc]) == pytest.approx(whole, rel=1e-12)
+
+
+def test_points_are_limited_but_all_examples_count():
+    loc = 10.0 * torch.arange(8.0)[:, None]
+    assert parts(loc.split(3), max_points=2)["mutual_information"] == pytest.approx(math.log(8))
