@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tests.linear_gaussian import LinearGaussian
-from vae.objectives import ELBO, IWAE, Capacity, Cyclical, FreeBits, Linear
+from vae.objectives import ELBO, IWAE, Cyclical, FreeBits, Linear
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -10,7 +10,6 @@ OBJECTIVES = {
     "elbo": lambda: ELBO(),
     "beta": lambda: ELBO(4.0),
     "free bits": lambda: FreeBits(0.5),
-    "capacity": lambda: Capacity(2.0),
     "iwae": lambda: IWAE(num_samples=5),
 }
 
@@ -56,13 +55,6 @@ def test_free_bits_need_dimensions():
         FreeBits(0.5)(full)
 
 
-def test_capacity_is_the_distance_from_it():
-    t = trace()
-    kl = t.kl.mean().item()
-    for capacity in (kl + 1, kl - 1):
-        assert Capacity(capacity, gamma=7.0)(t)["capacity"].item() == pytest.approx(7.0)
-
-
 def test_iwae_of_one_sample_is_the_elbo():
     t = trace(num_samples=1)
     assert torch.allclose(IWAE(num_samples=1)(t)["iwae"], -t.log_weight.mean())
@@ -98,7 +90,6 @@ def test_cyclical_starts_afresh_in_each_period():
         (lambda: ELBO(num_samples=0), "num_samples"),
         (lambda: IWAE(num_samples=-1), "num_samples"),
         (lambda: FreeBits(-1.0), "nats"),
-        (lambda: Capacity(1.0, gamma=-1.0), "gamma"),
         (lambda: Linear(1.0, steps=0), "steps"),
         (lambda: Cyclical(1.0, period=5, rise=0.0), "rise"),
     ],

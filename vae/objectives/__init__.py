@@ -1,10 +1,35 @@
 """Objectives: a trace to named terms."""
 
-__all__ = ["ELBO", "IWAE", "Capacity", "Cyclical", "FreeBits", "Linear", "Objective", "Schedule"]
+__all__ = [
+    "CIWAE",
+    "ELBO",
+    "IWAE",
+    "MIWAE",
+    "PIWAE",
+    "Bound",
+    "Cyclical",
+    "DReG",
+    "Estimator",
+    "FreeBits",
+    "Linear",
+    "Objective",
+    "Pathwise",
+    "Penalized",
+    "Renyi",
+    "Schedule",
+    "ScoreFunction",
+    "StickTheLanding",
+]
 
-from vae.objectives.capacity import Capacity
+from vae.objectives.bound import Bound
+from vae.objectives.ciwae import CIWAE
 from vae.objectives.elbo import ELBO
+from vae.objectives.estimators import DReG, Estimator, Pathwise, ScoreFunction, StickTheLanding
 from vae.objectives.free_bits import FreeBits
 from vae.objectives.iwae import IWAE
+from vae.objectives.miwae import MIWAE
 from vae.objectives.objective import Objective
+from vae.objectives.penalized import Penalized
+from vae.objectives.piwae import PIWAE
+from vae.objectives.renyi import Renyi
 from vae.objectives.schedule import Cyclical, Linear, Schedule

@@ -4,6 +4,7 @@ __all__ = ["ELBO"]
 
 from torch import Tensor
 
+from vae.objectives.estimators import Estimator, Pathwise, average
 from vae.objectives.objective import Objective
 from vae.objectives.schedule import Schedule, at_step, check_weight
 from vae.trace import Trace
@@ -15,6 +16,7 @@ class ELBO(Objective):
     Args:
         beta: Weight β of the KL, at least 0, or a schedule; 1 is the bound itself.
         num_samples: Latents drawn per example, at least 1.
+        estimator: How the gradient reaches the posterior; pathwise by default.
 
     References:
         Auto-Encoding Variational Bayes (Kingma, Welling, 2013), 1312.6114.
@@ -22,12 +24,25 @@ class ELBO(Objective):
         (Higgins et al., 2017), ICLR.
     """
 
-    def __init__(self, beta: float | Schedule = 1.0, *, num_samples: int = 1) -> None:
+    def __init__(
+        self,
+        beta: float | Schedule = 1.0,
+        *,
+        num_samples: int = 1,
+        estimator: Estimator | None = None,
+    ) -> None:
         super().__init__(num_samples)
         self.beta = check_weight("beta", beta)
+        self.estimator = Pathwise() if estimator is None else estimator
 
     def forward(self, trace: Trace) -> dict[str, Tensor]:
         """Return the terms ``reconstruction`` and ``kl``, the latter weighted."""
         beta = at_step(self.beta, self.step)
-        kl = trace.kl.mean()
-        return {"reconstruction": -trace.log_px.mean(), "kl": kl if beta == 1 else beta * kl}
+        first, *others = (self.estimator.kl(latent) for latent in trace.latents)
+        kl = sum(others, first) if beta == 1 else beta * sum(others, first)
+        correction = self.estimator.correction(average, trace.log_px - kl, trace)
+        log_px = trace.log_px.mean()
+        return {
+            "reconstruction": -(log_px if correction is None else log_px + correction),
+            "kl": kl.mean(),
+        }

@@ -1,32 +1,36 @@
 """The importance-weighted bound."""
 
-__all__ = ["IWAE"]
+__all__ = ["IWAE", "log_mean_exp"]
 
 from math import log
 
 from torch import Tensor
 
-from vae.objectives.objective import Objective
-from vae.trace import Trace
+from vae.objectives.bound import Bound
+from vae.objectives.estimators import Estimator
 
 
-class IWAE(Objective):
-    r"""The negative importance-weighted bound, :math:`-\log \frac1K \sum_k p(x, z_k) / q(z_k|x)`.
+def log_mean_exp(log_w: Tensor) -> Tensor:
+    """Return the logarithm of the mean weight over samples, ``(*lead, K, B)`` to ``(*lead, B)``."""
+    return log_w.logsumexp(-2) - log(log_w.shape[-2])
 
-    The bound itself is returned, so that its value can be compared between runs; its gradient
-    is the pathwise one.
+
+class IWAE(Bound):
+    r"""The negative importance-weighted bound, :math:`-\log \frac1K \sum_k w_k`.
 
     Args:
         num_samples: Number of samples K, at least 1; 1 is the ELBO.
+        estimator: How the gradient reaches the posterior; pathwise by default.
 
     References:
         Importance Weighted Autoencoders (Burda, Grosse, Salakhutdinov, 2015), 1509.00519.
     """
 
-    def __init__(self, *, num_samples: int = 50) -> None:
-        super().__init__(num_samples)
+    name = "iwae"
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
-        """Return the term ``iwae``."""
-        bound = trace.log_weight.logsumexp(0) - log(len(trace.log_weight))
-        return {"iwae": -bound.mean()}
+    def __init__(self, *, num_samples: int = 50, estimator: Estimator | None = None) -> None:
+        super().__init__(num_samples, estimator)
+
+    def value(self, log_w: Tensor) -> Tensor:
+        """Return the bounds, ``(*lead, B)``, of log-weights ``(*lead, K, B)``."""
+        return log_mean_exp(log_w)

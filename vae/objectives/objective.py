@@ -20,6 +20,8 @@ class Objective(nn.Module, ABC):
     Attributes:
         step: Optimizer steps taken so far. The training loop sets it, so that schedules are
             functions of the step alone: they survive a resume and see no validation step.
+        num_examples: Size of the training data, which the training loop sets too; 0 if unknown,
+            where a batch stands for all of them.
 
     Raises:
         ValueError: If ``num_samples`` is below 1.
@@ -31,6 +33,7 @@ class Objective(nn.Module, ABC):
             raise ValueError(f"num_samples must be at least 1; got {num_samples}")
         self.num_samples = num_samples
         self.step = 0
+        self.num_examples = 0
 
     @abstractmethod
     def forward(self, trace: Trace) -> dict[str, Tensor]:

@@ -10,25 +10,22 @@ from vae.trace import Trace
 
 
 class Capacity(Objective):
-    r"""The reconstruction term with the KL drawn to a capacity, :math:`γ\,|KL − C|`.
+    r"""The distance of the KL from a capacity, :math:`γ\,|KL − C|`, in place of the KL itself.
 
     Args:
         capacity: C in nats, at least 0, or a schedule.
         gamma: Weight γ, at least 0.
-        num_samples: Latents drawn per example, at least 1.
 
     References:
         Understanding disentangling in β-VAE (Burgess et al., 2018), 1804.03599.
     """
 
-    def __init__(
-        self, capacity: float | Schedule, *, gamma: float = 1000.0, num_samples: int = 1
-    ) -> None:
-        super().__init__(num_samples)
+    def __init__(self, capacity: float | Schedule, *, gamma: float = 1000.0) -> None:
+        super().__init__()
         self.capacity = check_weight("capacity", capacity)
         self.gamma: float = check_weight("gamma", gamma)
 
     def forward(self, trace: Trace) -> dict[str, Tensor]:
-        """Return the terms ``reconstruction`` and ``capacity``."""
+        """Return the term ``capacity``."""
         excess = trace.kl.mean() - at_step(self.capacity, self.step)
-        return {"reconstruction": -trace.log_px.mean(), "capacity": self.gamma * excess.abs()}
+        return {"capacity": self.gamma * excess.abs()}

@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from tests.objectives.penalties.traces import normal, trace_of
+from vae.objectives import ELBO, Linear, Penalized
+from vae.objectives.penalties import Capacity
+
+pytestmark = pytest.mark.usefixtures("double_precision")
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_penalty_is_the_distance_on_both_sides(side):
+    mean = torch.randn(5, 3, requires_grad=True)
+    trace = trace_of(normal(mean, 0.5))
+    kl = trace.kl.mean()
+    terms = Capacity(kl.item() + 2 * side, gamma=7.0)(trace)
+    assert set(terms) == {"capacity"}
+    assert terms["capacity"].item() == pytest.approx(14)
+    ours, theirs = (
+        torch.autograd.grad(t, mean, retain_graph=True)[0] for t in (*terms.values(), kl)
+    )
+    assert torch.allclose(ours, -7 * side * theirs)
+
+
+def test_distance_is_that_of_the_mean_over_examples():
+    """KLs on both sides of the capacity cancel."""
+    trace = trace_of(normal(torch.tensor([[0.0], [2.0]]), 1.0))
+    assert trace.kl.flatten().tolist() == [0, 2]
+    assert Capacity(1.0)(trace)["capacity"] == 0
+
+
+def test_capacity_grows_with_the_step():
+    trace = trace_of(normal(torch.full((4, 1), 2.0), 1.0))
+    objective, values = Capacity(Linear(2.0, steps=10), gamma=3.0), []
+    for step in (0, 5, 20):
+        objective.step = step
+        values.append(objective(trace)["capacity"].item())
+    assert values == pytest.approx([6, 3, 0])
+
+
+def test_capacity_stands_in_place_of_the_kl():
+    trace = trace_of(normal(torch.full((4, 1), 2.0), 1.0))
+    terms = Penalized(ELBO(0.0), {"capacity": Capacity(2.0)})(
+        type(trace)(torch.zeros(4, 1), trace.px, trace.latents)
+    )
+    assert terms["kl"] == 0
+    assert terms["capacity"] == 0
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [(lambda: Capacity(-1.0), "capacity must be"), (lambda: Capacity(1.0, gamma=-1.0), "gamma")],
+)
+def test_values_out_of_range_are_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()

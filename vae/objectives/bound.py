@@ -1,0 +1,44 @@
+"""What the bounds on log p(x) have in common: they are functions of the log-weights."""
+
+__all__ = ["Bound"]
+
+from abc import abstractmethod
+
+from torch import Tensor
+
+from vae.objectives.estimators import Estimator, Pathwise
+from vae.objectives.objective import Objective
+from vae.trace import Trace
+
+
+class Bound(Objective):
+    """A bound on log p(x) made of the log-weights of several samples.
+
+    The value of its one term is the bound itself, negative, so that it can be compared between
+    runs; its gradient is the estimator's.
+
+    Args:
+        num_samples: Latents drawn per example, at least 1.
+        estimator: How the gradient reaches the posterior; pathwise by default.
+
+    Attributes:
+        name: Name of the term.
+    """
+
+    name: str
+
+    def __init__(self, num_samples: int, estimator: Estimator | None = None) -> None:
+        super().__init__(num_samples)
+        self.estimator = Pathwise() if estimator is None else estimator
+
+    @abstractmethod
+    def value(self, log_w: Tensor) -> Tensor:
+        """Return the bounds, ``(*lead, B)``, of log-weights ``(*lead, K, B)``."""
+
+    def forward(self, trace: Trace) -> dict[str, Tensor]:
+        """Return the one term."""
+        log_q = sum(self.estimator.log_q(latent) for latent in trace.latents)
+        log_w = trace.log_joint - log_q
+        bound = self.value(log_w).mean()
+        correction = self.estimator.correction(self.value, log_w, trace)
+        return {self.name: -(bound if correction is None else bound + correction)}

@@ -1,0 +1,260 @@
+"""Gradient estimators: how the gradient of a bound reaches the posterior.
+
+A bound is a function of the log-weights log w = log p(x, z) − log q(z|x), ``(K, B)``. Its gradient
+with respect to the generative model is the same for all of them; they differ in what they do about
+the posterior, from which z was drawn. All have the same expectation.
+"""
+
+__all__ = [
+    "DReG",
+    "Estimator",
+    "Pathwise",
+    "ScoreFunction",
+    "StickTheLanding",
+    "along_paths",
+    "average",
+    "slope",
+]
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vae.distributions import fixed_log_prob
+from vae.trace import Latent, Trace
+
+Reducer = Callable[[Tensor], Tensor]  # log-weights (*lead, K, B) to bounds (*lead, B)
+
+
+def average(log_w: Tensor) -> Tensor:
+    """Return the mean over samples, which makes log-weights the ELBO."""
+    return log_w.mean(-2)
+
+
+class Estimator(ABC):
+    """How the gradient of a bound reaches the posterior."""
+
+    @abstractmethod
+    def log_q(self, latent: Latent) -> Tensor:
+        """Return log q(z|x), ``(K, B)``, with the gradient that it is to have."""
+
+    def kl(self, latent: Latent) -> Tensor:
+        """Return KL(q ‖ p), ``(K, B)``, or an unbiased estimate of it."""
+        return self.log_q(latent) - latent.log_p
+
+    @abstractmethod
+    def correction(self, bound: Reducer, log_w: Tensor, trace: Trace) -> Tensor | None:
+        """Return what, added to ``bound(log_w).mean()``, makes its gradient right.
+
+        Args:
+            bound: Log-weights to a bound per example.
+            log_w: ``(K, B)``, log p(x|z) − `kl`.
+            trace: Where they come from.
+
+        Returns:
+            A scalar of value 0, or ``None`` if the gradient is right as it is.
+
+        Raises:
+            ValueError: If the estimator does not fit the bound or the number of samples.
+        """
+
+    def weights(self, bound: Reducer, log_w: Tensor, trace: Trace) -> Tensor:
+        """Return the weights, ``(K, B)``, of the samples' gradients in the posterior's.
+
+        Raises:
+            ValueError: If there are no such weights.
+        """
+        raise ValueError(
+            f"{type(self).__name__} cannot serve two bounds at once. "
+            "Use estimator=pathwise or estimator=dreg."
+        )
+
+
+class Pathwise(Estimator):
+    """The gradient through z = g(ε, φ), the reparameterization trick.
+
+    References:
+        Auto-Encoding Variational Bayes (Kingma, Welling, 2013), 1312.6114.
+    """
+
+    def log_q(self, latent: Latent) -> Tensor:
+        """Return log q(z|x), ``(K, B)``."""
+        check_paths(self, latent)
+        return latent.log_q
+
+    def kl(self, latent: Latent) -> Tensor:
+        """Return KL(q ‖ p), ``(K, B)``, in closed form where there is one."""
+        check_paths(self, latent)
+        return latent.kl
+
+    def correction(self, bound: Reducer, log_w: Tensor, trace: Trace) -> None:
+        """Return nothing."""
+
+    def weights(self, bound: Reducer, log_w: Tensor, trace: Trace) -> Tensor:
+        """Return the derivative of the bound by each log-weight, ``(K, B)``."""
+        return slope(bound, log_w)
+
+
+class StickTheLanding(Estimator):
+    """The pathwise gradient of the ELBO without the score of q, whose expectation is zero.
+
+    The KL is the sampled one, log q − log p: as q nears the true posterior the variance of the
+    gradient falls to zero. Of a bound with several weights to a logarithm it would be biased.
+
+    References:
+        Sticking the Landing (Roeder, Wu, Duvenaud, 2017), 1703.09194.
+    """
+
+    def log_q(self, latent: Latent) -> Tensor:
+        """Return log q(z|x), ``(K, B)``, whose gradient reaches z alone."""
+        check_paths(self, latent)
+        return fixed_log_prob(latent.q, latent.z)
+
+    def correction(self, bound: Reducer, log_w: Tensor, trace: Trace) -> None:
+        """Return nothing, after a look at the bound.
+
+        Raises:
+            ValueError: If the bound is not the mean of the log-weights.
+        """
+        if bound is not average:
+            raise ValueError(
+                "sticking the landing is biased for bounds of several samples. "
+                "Use estimator=dreg, or objective=elbo."
+            )
+
+
+class DReG(Estimator):
+    r"""The doubly reparameterized gradient, of any bound.
+
+    With :math:`f` the bound, the posterior's gradient is
+    :math:`\sum_k (f'_k - f''_{kk})\,∂_{z_k} \log w_k\,∂_φ z_k`, where the derivatives of f are by
+    the log-weights: for the IWAE bound the squares of the normalised weights, for the ELBO that
+    of sticking the landing. It keeps its signal as K grows, where the pathwise one drowns.
+
+    References:
+        Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives
+        (Tucker et al., 2019), 1810.04152.
+        Tighter Variational Bounds are Not Necessarily Better (Rainforth et al., 2018), 1802.04537.
+    """
+
+    def log_q(self, latent: Latent) -> Tensor:
+        """Return log q(z|x), ``(K, B)``, whose gradient reaches z alone."""
+        check_paths(self, latent)
+        return fixed_log_prob(latent.q, latent.z)
+
+    def correction(self, bound: Reducer, log_w: Tensor, trace: Trace) -> Tensor | None:
+        """Return 0 with the gradient that takes ``f''`` off the path through z."""
+        if bound is average or not torch.is_grad_enabled():
+            return None
+        return along_paths(-curvature(bound, log_w), log_w, trace)
+
+    def weights(self, bound: Reducer, log_w: Tensor, trace: Trace) -> Tensor:
+        """Return ``f' − f''``, ``(K, B)``."""
+        return slope(bound, log_w) - curvature(bound, log_w)
+
+
+class ScoreFunction(Estimator):
+    r"""The score-function gradient with a leave-one-out baseline, for any posterior.
+
+    The posterior's gradient is :math:`\sum_k (L - L_{-k})\,∂_φ \log q(z_k|x)`, where in
+    :math:`L_{-k}` the weight of sample k is replaced by the geometric mean of the others. For
+    the ELBO this is REINFORCE leave-one-out (RLOO), for the IWAE bound it is VIMCO. It needs no
+    `rsample`, so that latents may be discrete, and at least two samples.
+
+    References:
+        Variational Inference for Monte Carlo Objectives (Mnih, Rezende, 2016), 1602.06725.
+        Buy 4 REINFORCE Samples, Get a Baseline for Free! (Kool, van Hoof, Welling, 2019), ICLR
+        workshop on Deep Reinforcement Learning Meets Structured Prediction.
+    """
+
+    def log_q(self, latent: Latent) -> Tensor:
+        """Return log q(z|x), ``(K, B)``, whose gradient does not go through z."""
+        return latent.q.log_prob(latent.z.detach())
+
+    def kl(self, latent: Latent) -> Tensor:
+        """Return KL(q ‖ p), ``(K, B)``, in closed form where there is one."""
+        closed = latent.closed_kl
+        return super().kl(latent) if closed is None else closed.expand(latent.z.shape[:2])
+
+    def correction(self, bound: Reducer, log_w: Tensor, trace: Trace) -> Tensor | None:
+        """Return 0 with the gradient of the score in place of that through z.
+
+        Raises:
+            ValueError: If there is only one sample.
+        """
+        if len(log_w) < 2:
+            raise ValueError(
+                "the score-function estimator needs a second sample as baseline. "
+                "Use objective.num_samples=2 or more."
+            )
+        if not torch.is_grad_enabled():
+            return None
+        signal = leave_one_out(bound, log_w.detach())
+        score = (signal * sum(self.log_q(latent) for latent in trace.latents)).sum(0).mean()
+        return score - score.detach() + along_paths(-slope(bound, log_w), log_w, trace)
+
+
+def check_paths(estimator: Estimator, latent: Latent) -> None:
+    """Refuse a posterior through whose draws no gradient can go.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    if torch.is_grad_enabled() and not latent.q.has_rsample:
+        raise ValueError(
+            f"{type(estimator).__name__} needs a posterior with rsample; got "
+            f"{latent.q}. Use estimator=score with objective.num_samples=2 or more."
+        )
+
+
+def slope(bound: Reducer, log_w: Tensor) -> Tensor:
+    """Return the derivative of each example's bound by its log-weights, ``(K, B)``."""
+    with torch.enable_grad():
+        leaf = log_w.detach().requires_grad_()
+        return torch.autograd.grad(bound(leaf).sum(), leaf)[0]
+
+
+def curvature(bound: Reducer, log_w: Tensor) -> Tensor:
+    """Return the second derivative of each example's bound by each log-weight, ``(K, B)``."""
+
+    def scalar(column: Tensor) -> Tensor:
+        return bound(column[:, None]).sum()
+
+    # Twice in reverse: `hessian` goes forward, is slower here, and warns on its first use.
+    hessian = torch.func.jacrev(torch.func.jacrev(scalar))
+    return torch.func.vmap(hessian)(log_w.detach().T).diagonal(dim1=-2, dim2=-1).T
+
+
+def leave_one_out(bound: Reducer, log_w: Tensor) -> Tensor:
+    """Return what each sample adds to a bound if the others' mean stands in for it, ``(K, B)``."""
+    num_samples = len(log_w)
+    others = (log_w.sum(0) - log_w) / (num_samples - 1)
+    mask = torch.eye(num_samples, dtype=torch.bool, device=log_w.device)
+    replaced = torch.where(mask[..., None], others, log_w)  # (K, K, B)
+    return bound(log_w) - bound(replaced)
+
+
+def along_paths(weights: Tensor, log_w: Tensor, trace: Trace) -> Tensor:
+    """Return 0 with the gradient Σ_k weight_k ∂(log w_k)/∂z_k ∂z_k/∂φ, averaged over examples.
+
+    It reaches what z was made of and nothing else.
+
+    Args:
+        weights: ``(K, B)``.
+        log_w: ``(K, B)``, a function of z.
+        trace: Where z stands.
+
+    Raises:
+        ValueError: If there are several latent variables, of which one may be made of another.
+    """
+    if not any(latent.z.requires_grad for latent in trace.latents):
+        return log_w.new_zeros(())  # discrete latents, or a posterior that is not trained
+    if len(trace.latents) > 1:
+        raise ValueError("this estimator knows one latent variable only. Use estimator=pathwise.")
+    z = trace.latents[0].z
+    (slopes,) = torch.autograd.grad(log_w.sum(), z, retain_graph=True)
+    weights = weights.reshape(*weights.shape, *[1] * (z.dim() - 2))
+    path = (weights * slopes * z).flatten(2).sum((0, 2)).mean()
+    return path - path.detach()

@@ -1,0 +1,54 @@
+"""What penalties take from a trace."""
+
+__all__ = ["draws", "latent_with_paths", "only_latent", "posterior_draws"]
+
+import torch
+from torch import Tensor
+
+from vae.trace import Latent, Trace
+
+
+def only_latent(trace: Trace) -> Latent:
+    """Return the one latent variable of a trace.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    if len(trace.latents) > 1:
+        raise ValueError(
+            f"this penalty is defined for one latent variable; got {len(trace.latents)}. "
+            "Use a model with one, or no penalty."
+        )
+    return trace.latents[0]
+
+
+def latent_with_paths(trace: Trace) -> Latent:
+    """Return the one latent variable of a trace, whose draws pass gradients on where they are on.
+
+    Raises:
+        ValueError: If no gradient can go through the draws, or there are several latent variables.
+    """
+    latent = only_latent(trace)
+    if torch.is_grad_enabled() and not latent.q.has_rsample:
+        raise ValueError(
+            f"this penalty needs a posterior with rsample; got {latent.q}. "
+            "Use posterior=normal, or posterior.temperature=0.5."
+        )
+    return latent
+
+
+def posterior_draws(trace: Trace) -> Tensor:
+    """Return one draw of the aggregate posterior per example, ``(B, D)``, with its gradient.
+
+    Raises:
+        ValueError: If no gradient can go through the draws, or there are several latent variables.
+    """
+    return latent_with_paths(trace).z[0].flatten(1)
+
+
+def draws(trace: Trace) -> tuple[Tensor, Tensor]:
+    """Return as many draws, ``(B, D)`` each, of the aggregate posterior and of the prior."""
+    z = posterior_draws(trace)
+    with torch.no_grad():
+        u = only_latent(trace).p.sample(torch.Size([len(z)]))
+    return z, u.flatten(1)
