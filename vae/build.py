@@ -1,7 +1,15 @@
 """From a run's config to its parts: model, objective, data; and from a checkpoint to a model."""
 
-__all__ = ["build_data", "build_model", "check_parts", "load", "read_checkpoint"]
+__all__ = [
+    "build_data",
+    "build_model",
+    "build_objective",
+    "check_parts",
+    "load",
+    "read_checkpoint",
+]
 
+import inspect
 import zipfile
 from collections.abc import Mapping
 from functools import partial
@@ -15,9 +23,9 @@ from torch.distributions import constraints
 
 from vae.data import DataModule, DataSpec, make_data
 from vae.distributions import Conditional, Head, Likelihood
-from vae.instantiate import instantiate
+from vae.instantiate import instantiate, resolve
 from vae.models import Model
-from vae.objectives import Objective
+from vae.objectives import Objective, Pathwise, Penalized
 from vae.priors import Prior
 
 NARROWER = {  # for each support of a likelihood, the supports of data that it can score
@@ -116,18 +124,47 @@ def check_latents(posterior: Head, prior: Any) -> None:
         )
 
 
+def build_objective(config: Mapping[str, Any], model: Model) -> Objective:
+    """Build the objective that the groups objective, estimator and penalty describe.
+
+    A penalty may ask, by naming a parameter, for the model's children (``encoder``, ``decoder``,
+    ``prior``) and for ``latent_shape``; a discriminator's net maps ``in_shape``, a flat latent, to
+    ``out_shape``, one logit.
+
+    Raises:
+        ValueError: If a setting is wrong, or the objective takes no estimator but the pathwise one.
+    """
+    node, estimator = config["objective"], instantiate(config["estimator"], "estimator")
+    takes_one = "estimator" in inspect.signature(resolve(node["_target_"])).parameters
+    if not takes_one and not isinstance(estimator, Pathwise):
+        raise ValueError(
+            f"objective {node['_target_'].rpartition('.')[2]} has the pathwise gradient only. "
+            "Use estimator=pathwise, or another objective."
+        )
+    objective: Objective = instantiate(node, "objective", estimator=estimator)
+    if not config["penalties"]:
+        return objective
+    with torch.random.fork_rng(devices=[]):
+        latent_shape = model.sample_latents(1).shape[1:]
+    shapes = {"in_shape": (latent_shape.numel(),), "out_shape": (1,)}
+    facts = {**dict(model.named_children()), "latent_shape": latent_shape, **shapes}
+    return Penalized(objective, instantiate(config["penalties"], "penalties", **facts))
+
+
 def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]:
     """Pass two blank examples through model and objective, so that a misfit is met here.
 
     Returns:
-        The names of the objective's terms.
+        The names of the objective's terms in validation.
 
     Raises:
         ValueError: What the part that refuses the combination says.
     """
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]):
         trace = model(torch.zeros(2, *spec.shape), num_samples=objective.num_samples)
-        return list(objective(trace))
+        objective(trace)
+        with torch.no_grad():  # where a term that needs gradients is left out
+            return list(objective(trace))
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

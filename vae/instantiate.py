@@ -29,7 +29,7 @@ ALLOWED = frozenset(
 )
 PACKAGES = frozenset(
     [f"vae.{name}" for name in ("data", "distributions", "models", "networks", "objectives")]
-    + ["vae.priors", "vae.training", "vae.training.callbacks"]
+    + ["vae.objectives.penalties", "vae.priors", "vae.training", "vae.training.callbacks"]
 )
 
 

@@ -69,6 +69,31 @@ WRONG = {
     "no step": (["trainer.max_steps=0"], "max_steps"),
     "a callback": (["callbacks=[default,emma]"], "did you mean ema?"),
     "a checkpoint of text": (["resume=text.ckpt"], "text.ckpt is damaged, or not a checkpoint"),
+    "a penalty": (["penalty=[nosuch]"], "penalty=nosuch does not exist; choose from adversarial"),
+    "a penalty, almost": (["penalty=mdm"], "penalty=mdm does not exist; did you mean mmd?"),
+    "a penalty's key": (
+        ["penalty=dip", "penalties.dip.diagnal=5"],
+        "penalties.dip.diagnal is not a setting; did you mean penalties.dip.diagonal?",
+    ),
+    "a discriminator's rate": (
+        ["penalty=factor", "penalties.factor.optimizer.lr=-1"],
+        "Invalid learning rate: -1",
+    ),
+    "an estimator": (["estimator=nosuch"], "estimator=nosuch does not exist; choose from dreg"),
+    "an estimator of free bits": (
+        ["objective=free_bits", "estimator=dreg"],
+        "objective FreeBits has the pathwise gradient only. Use estimator=pathwise",
+    ),
+    "the score of one sample": (["estimator=score"], "Use objective.num_samples=2 or more."),
+    "a penalty of a flow": (
+        ["posterior=nsf", "penalty=total_correlation"],
+        "needs a factorised q(z|x); got ConditionalFlow. Use posterior=normal",
+    ),
+    "a figure of training alone": (
+        ["penalty=gradient_penalty", "monitor=val/objective/gradient_penalty"],
+        "monitor must be one of val/elbo",
+    ),
+    "an experiment": (["experiment=bta_vae"], "did you mean beta_vae?"),
     "dimensions of a chart": (["callbacks.latents.max_dims=-1"], "max_dims must be at least 0"),
 }
 

@@ -115,8 +115,19 @@ OBJECTIVES = {
     "beta": ["objective=elbo", "objective.beta=4"],
     "samples": ["objective=elbo", "objective.num_samples=3"],
     "free_bits": ["objective=free_bits"],
-    "capacity": ["objective=capacity"],
+    "capacity": ["objective.beta=0", "penalty=capacity"],
+    "adversary": ["penalty=factor", "penalties.factor.discriminator.hidden=[8]"],
+    "dreg": ["objective=iwae", "estimator=dreg"],
     "iwae": ["objective=iwae"],
+}
+
+
+ELBO_TERMS = {"reconstruction", "kl"}
+TERMS = {
+    "iwae": {"iwae"},
+    "dreg": {"iwae"},
+    "capacity": ELBO_TERMS | {"capacity"},
+    "adversary": ELBO_TERMS | {"factor", "factor_discriminator"},
 }
 
 
@@ -141,8 +152,8 @@ def test_the_true_elbo_is_logged_under_every_objective(tmp_path, name):
     assert logged["val/log_likelihood"] == pytest.approx(expected[0], rel=1e-5)
     assert logged["val/kl"] == pytest.approx(expected[1], rel=1e-5)
     assert logged["val/elbo"] == pytest.approx(expected[0] - expected[1], rel=1e-5)
-    terms = [name for name in logged if name.startswith("val/objective/")]
-    assert len(terms) == (1 if name == "iwae" else 2)
+    terms = {name for name in logged if name.startswith("val/objective/")}
+    assert terms == {f"val/objective/{term}" for term in TERMS.get(name, ELBO_TERMS)}
 
 
 def test_the_objectives_own_terms_are_logged_beside_the_elbo(tmp_path):

@@ -20,6 +20,8 @@ VARIANTS = {
     "vamp": ["prior=vamp", "prior.num_components=4"],
     "grouped": ["group_size=3"],
     "accumulated": ["accumulate=2"],
+    "adversarial": ["penalty=factor", "penalties.factor.discriminator.hidden=[8]"],
+    "reparameterized twice": ["objective=iwae", "estimator=dreg", "penalty=mmd"],
 }
 
 
@@ -85,7 +87,7 @@ def test_resumed_after_an_epoch(tmp_path, variant):
 
 @pytest.mark.parametrize(
     "variant",
-    ["one_cycle", "warm-up", "vamp"],
+    ["one_cycle", "warm-up", "vamp", "adversarial", "reparameterized twice"],
 )
 def test_resumed_in_the_middle_of_an_epoch(tmp_path, variant):
     whole = finished(tmp_path, VARIANTS[variant])

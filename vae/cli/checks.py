@@ -55,7 +55,7 @@ def check_monitor(monitor: str, terms: Iterable[str]) -> None:
 
 
 def check_resume(settings: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Refuse to go on with another architecture than the checkpoint's.
+    """Refuse to go on with another architecture or other penalties than the checkpoint's.
 
     Raises:
         ValueError: Naming the setting and both values.
@@ -68,6 +68,12 @@ def check_resume(settings: Mapping[str, Any], config: Mapping[str, Any]) -> None
                     f"the checkpoint was trained with {name}={theirs.get(name)}, this run has "
                     f"{name}={ours.get(name)}: resume with the same architecture"
                 )
+    given, trained = (sorted(node["penalties"]) for node in (settings, config))
+    if given != trained:
+        raise ValueError(
+            f"the checkpoint was trained with penalty={trained}, this run has penalty={given}: "
+            "resume with the same penalties"
+        )
 
 
 def lookup(settings: Mapping[str, Any], name: str) -> Any:

@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import TensorBoardLogger
 
-PARTS = ("model", "posterior", "prior", "likelihood", "objective", "optimizer")
+PARTS = ("model", "posterior", "prior", "likelihood", "objective", "estimator", "optimizer")
 FIGURES = ("elbo", "log_likelihood", "kl", "nll", "active_units")
 
 
@@ -25,8 +25,10 @@ def hyperparameters(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the choice of each group, and the numbers in the parts' own settings."""
     choices = HydraConfig.get().runtime.choices
     named = {group: choices[group] for group in ("data", *PARTS, "scheduler")}
-    for part in PARTS:
-        for key, value in settings[part].items():
+    nodes = {part: settings[part] for part in PARTS}
+    nodes |= {f"penalties.{name}": node for name, node in settings["penalties"].items()}
+    for part, node in nodes.items():
+        for key, value in node.items():
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 named[f"{part}.{key}"] = value
     return {**named, "batch_size": settings["data"]["batch_size"], "seed": settings["seed"]}

@@ -112,6 +112,12 @@ class DataModule(LightningDataModule):
         """What reaches the model."""
         return self.preprocess.spec
 
+    @property
+    def num_train(self) -> int:
+        """How many training examples there are; loads the data if need be."""
+        self.setup()
+        return len(self._splits["train"])
+
     def prepare_data(self) -> None:
         """Download or decode what is missing; Lightning calls this in one process only."""
         self.source.prepare()

@@ -2,7 +2,7 @@
 
 __all__ = ["VAEModule", "with_elbo"]
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import reduce
 from pathlib import Path
@@ -10,16 +10,17 @@ from typing import Any, Self
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
-from vae.build import build_model, read_checkpoint
+from vae.build import build_model, build_objective, read_checkpoint
 from vae.data import Batch, DataSpec, Group
 from vae.instantiate import instantiate
 from vae.models import Model
 from vae.objectives import Objective
+from vae.objectives.penalties import Adversary
 from vae.trace import Trace
 from vae.training.meter import Meter, check_finite
 from vae.training.schedules import LearningRate
@@ -73,6 +74,7 @@ class VAEModule(pl.LightningModule):
         self.eval_meter = Meter()
         self.latest: dict[str, float] = {}
         self.plain = False
+        self.scaler: torch.amp.GradScaler | None = None
         self.examples_seen = 0
         self.logging_due = False
         self.gradient_norm = 0.0
@@ -80,17 +82,18 @@ class VAEModule(pl.LightningModule):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], spec: DataSpec) -> Self:
         """Build the module of a run; config and spec go into its checkpoints as plain values."""
+        model = build_model(config, spec)
         module = cls(
-            build_model(config, spec),
-            instantiate(config["objective"], "objective"),
+            model,
+            build_objective(config, model),
             optimizer=instantiate(config["optimizer"], "optimizer"),
             scheduler=instantiate(config.get("scheduler") or None, "scheduler"),
             gradient_clip=config.get("gradient_clip"),
             accumulate=config.get("accumulate", 1),
             seed=config["seed"],
         )
-        # Made for its refusal of a wrong setting, before data are read.
-        module.make_optimizer(module.parameters())
+        # Made for their refusal of a wrong setting, before data are read.
+        module.make_optimizers()
         module.save_hyperparameters({"config": dict(config), "spec": asdict(spec)}, logger=False)
         return module
 
@@ -142,29 +145,41 @@ class VAEModule(pl.LightningModule):
             self.descend(step)
 
     def descend(self, step: int) -> None:
-        """Take an optimizer step with the gradients at hand and clear them."""
-        trainer = self.trainer
-        optimizer = trainer.strategy._lightning_optimizers[0]
-        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        """Step every optimizer with the gradients at hand and clear them."""
+        ours, *adversaries = self.trainer.strategy._lightning_optimizers
+        if self.scaler is not None:
+            for optimizer in (ours, *adversaries):
+                self.scaler.unscale_(optimizer.optimizer)
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if (step + 1) % every == 0:
             self.logging_due = True
-            self.gradient_norm = gradient_norm(self)
-        if self.gradient_clip is not None:
-            self.clip_gradients(optimizer.optimizer, self.gradient_clip, "norm")
-        if self.plain:
-            optimizer._on_before_step()
-            optimizer.optimizer.step()
-            optimizer._on_after_step()
-        else:
-            optimizer.step()
-        for group in optimizer.optimizer.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
+            self.gradient_norm = gradient_norm(ours.optimizer)
+        for optimizer in adversaries:
+            self.update(optimizer.optimizer)
+        # Lightning counts steps by these two calls: the model's steps alone.
+        ours._on_before_step()
+        self.update(ours.optimizer)
+        ours._on_after_step()
+        if self.scaler is not None:
+            self.scaler.update()
         if self.scheduler is not None:
             self.lr_schedulers().step()  # type: ignore[union-attr]
 
+    def update(self, optimizer: Optimizer) -> None:
+        """Clip the gradients of an optimizer's parameters, take its step and clear them."""
+        if self.gradient_clip is not None:
+            self.clip_gradients(optimizer, self.gradient_clip, "norm")
+        if self.plain:
+            optimizer.step()
+        elif self.scaler is not None:
+            self.scaler.step(optimizer)
+        else:
+            self.trainer.strategy.optimizer_step(optimizer, lambda: None)
+        for parameter in parameters_of(optimizer):
+            parameter.grad = None
+
     def on_fit_start(self) -> None:
-        """Note whether steps may go to torch directly.
+        """Note how many examples there are, and whether steps may go to torch directly.
 
         On one device in full precision Lightning's way through strategy, precision plugin and
         hooks ends in the same two calls, 0.2 ms later.
@@ -176,8 +191,12 @@ class VAEModule(pl.LightningModule):
             raise ValueError(
                 f"accumulate={self.accumulate} is more than the batches of an epoch: use fewer"
             )
+        self.objective.num_examples = self.trainer.datamodule.num_train  # type: ignore[attr-defined]
         strategy = self.trainer.strategy
-        full_precision = type(strategy.precision_plugin) is Precision
+        precision = strategy.precision_plugin
+        # Of half precision, where several optimizers share one scale of the loss.
+        self.scaler = precision.scaler if isinstance(precision, MixedPrecision) else None
+        full_precision = type(precision) is Precision
         self.plain = isinstance(strategy, SingleDeviceStrategy) and full_precision
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
@@ -206,18 +225,27 @@ class VAEModule(pl.LightningModule):
             logger.log_metrics(figures, step=self.trainer.global_step)
 
     def configure_optimizers(self) -> Any:
-        """Return the optimizer and, if there is one, its schedule over the whole run.
+        """Return the optimizers and, if there is one, the first one's schedule over the whole run.
+
+        The first is the model's; each adversary of the objective has its own.
 
         Raises:
             ValueError: If a schedule is asked for and the run has no end.
         """
-        optimizer = self.make_optimizer(self.parameters())
+        optimizers = self.make_optimizers()
         if self.scheduler is None:
-            return optimizer
+            return optimizers
         total = self.total_steps
         if total is None:
             raise ValueError("a scheduler needs trainer.max_epochs or trainer.max_steps")
-        return [optimizer], [self.scheduler.schedule(optimizer, max(1, total))]
+        return optimizers, [self.scheduler.schedule(optimizers[0], max(1, total))]
+
+    def make_optimizers(self) -> list[Optimizer]:
+        """Return the optimizer of the model's parameters, then that of each adversary's."""
+        adversaries = [part for part in self.objective.modules() if isinstance(part, Adversary)]
+        theirs = {id(parameter) for part in adversaries for parameter in part.parameters()}
+        ours = self.make_optimizer([p for p in self.parameters() if id(p) not in theirs])
+        return [ours, *(part.make_optimizer(part.parameters()) for part in adversaries)]
 
     @property
     def total_steps(self) -> int | None:
@@ -259,7 +287,13 @@ def with_elbo(means: dict[str, float]) -> dict[str, float]:
     return {"elbo": means["log_likelihood"] - means["kl"], **means}
 
 
-def gradient_norm(module: nn.Module) -> float:
-    """Return the norm of all gradients of a module."""
-    grads = [p.grad for p in module.parameters() if p.grad is not None]
+def parameters_of(optimizer: Optimizer) -> Iterator[Tensor]:
+    """Yield the parameters that an optimizer updates."""
+    for group in optimizer.param_groups:
+        yield from group["params"]
+
+
+def gradient_norm(optimizer: Optimizer) -> float:
+    """Return the norm of the gradients of all parameters that an optimizer updates."""
+    grads = [p.grad for p in parameters_of(optimizer) if p.grad is not None]
     return float(torch.nn.utils.get_total_norm(grads))

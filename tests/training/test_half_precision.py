@@ -1,0 +1,55 @@
+"""Half precision with a scaled loss: one scale, several optimizers, unscaled before clipping."""
+
+import pytest
+import torch
+from lightning.pytorch.plugins.precision import MixedPrecision
+
+from tests.training.runs import make_run, make_trainer
+
+SETTINGS = [
+    "penalty=factor",
+    "penalties.factor.discriminator.hidden=[8]",
+    "optimizer=sgd",
+    "optimizer.lr=0.1",
+    "scheduler=constant",
+]
+
+
+def half(scale):
+    return MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=scale))
+
+
+def one_step(folder, *overrides, **options):
+    module, data = make_run(folder, *SETTINGS, *overrides)
+    before = {name: p.detach().clone() for name, p in module.named_parameters()}
+    make_trainer(folder, max_steps=1, **options).fit(module, data)
+    moved = {name: p.detach() - before[name] for name, p in module.named_parameters()}
+    return module.gradient_norm, moved
+
+
+def norm(moved, *, adversary):
+    mine = [d for name, d in moved.items() if ("adversary" in name) == adversary]
+    return torch.cat([d.flatten() for d in mine]).norm().item()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1024.0])
+def test_the_scale_leaves_no_trace(tmp_path, scale):
+    full, moved = one_step(tmp_path)
+    reduced, moved_reduced = one_step(tmp_path, plugins=[half(scale)])
+    assert reduced == pytest.approx(full, rel=0.02)
+    for adversary in (False, True):
+        expected = norm(moved, adversary=adversary)
+        assert expected > 0
+        assert norm(moved_reduced, adversary=adversary) == pytest.approx(expected, rel=0.02)
+
+
+def test_clipping_sees_unscaled_gradients(tmp_path):
+    _, moved = one_step(tmp_path, "gradient_clip=0.01", plugins=[half(1024.0)])
+    assert norm(moved, adversary=False) == pytest.approx(0.1 * 0.01, rel=0.02)
+
+
+def test_an_overflow_skips_the_step_and_lowers_the_scale(tmp_path):
+    plugin = half(2.0**40)
+    _, moved = one_step(tmp_path, plugins=[plugin])
+    assert norm(moved, adversary=False) == 0
+    assert plugin.scaler.get_scale() < 2.0**40
