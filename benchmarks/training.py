@@ -1,11 +1,12 @@
 """Training throughput of ``train.py``'s real path against a bare loop over the same nets and data.
 
-    python benchmarks/training.py [--only mlp] [--rounds 5] [--steps 300] [--output FILE]
+    python benchmarks/training.py [--only mlp] [--rounds 5] [--steps 300] [--unbounded]
 
 The floor is the shortest loop one would write by hand: data in memory, batches by index, the same
-nets and the same fused optimizer, the two terms of the ELBO inline. The other side is Lightning's
-Trainer as ``train.py`` builds it: default logging to TensorBoard, callbacks, checkpoints, progress.
-Both run in turns in one process; the figure is the median over rounds of the ratio within a round.
+nets and the same fused optimizer, the bounded log σ and the two terms of the ELBO inline. The other
+side is Lightning's Trainer as ``train.py`` builds it: default logging to TensorBoard, callbacks,
+checkpoints, progress. Both take turns in one process, a group of steps each; the figure is the
+median over rounds of the ratio.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from vae.cli.compose import compose_settings
 from vae.cli.environment import prepare_process
 from vae.cli.train import build_trainer
 from vae.data import DataModule
+from vae.distributions.bounds import LOG_SCALE_BOUNDS, soft_bound
 from vae.training import VAEModule
 
 WORKLOADS = {
@@ -38,18 +40,15 @@ BATCH_SIZE = 128
 WARM_UP = 20
 
 
-def floor(settings: dict[str, Any], data: DataModule, steps: int) -> float:
-    """Return examples per second of the bare loop."""
+def floor(settings: dict[str, Any], data: DataModule, *, bounded: bool) -> Iterator[None]:
+    """Take a step of the bare loop at each `next`, with or without the model's bound of log σ."""
     model: Any = build_model(settings, data.spec)
     encoder, decoder = model.encoder.net, model.decoder.net
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    batches = endless(data)
-    start = 0.0
-    for step in range(steps):
-        if step == WARM_UP:
-            start = time.perf_counter()
-        x = next(batches)
+    for x in endless(data):
         mean, log_scale = encoder(x).chunk(2, -1)
+        if bounded:
+            log_scale = soft_bound(log_scale, *LOG_SCALE_BOUNDS)
         z = mean + log_scale.exp() * torch.randn_like(mean)
         reconstruction = binary_cross_entropy_with_logits(decoder(z), x, reduction="sum")
         kl = 0.5 * (mean.square() + (2 * log_scale).exp() - 1 - 2 * log_scale).sum()
@@ -57,7 +56,7 @@ def floor(settings: dict[str, Any], data: DataModule, steps: int) -> float:
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-    return (steps - WARM_UP) * BATCH_SIZE / (time.perf_counter() - start)
+        yield
 
 
 def endless(data: DataModule) -> Iterator[Tensor]:
@@ -67,50 +66,64 @@ def endless(data: DataModule) -> Iterator[Tensor]:
             yield batch.x
 
 
-class Stopwatch(pl.Callback):
-    """Times the training steps from the end of the warm-up to the last, without validation."""
+class Turns(pl.Callback):
+    """After each group of batches takes as many steps of the bare loop, and times both.
 
-    def __init__(self) -> None:
-        self.marks: list[tuple[int, float]] = []
+    So both meet the same state of the machine. Validation is left out on both sides.
+    """
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Note how many steps were done when."""
-        if trainer.global_step >= WARM_UP:
-            self.marks.append((trainer.global_step, time.perf_counter()))
+    def __init__(self, bare: Iterator[None], group_size: int) -> None:
+        super().__init__()
+        self.bare = bare
+        self.group_size = group_size
+        self.seconds = {"floor": 0.0, "real": 0.0}
+        self.steps = 0
+        self.mark = 0.0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *others: Any) -> None:
+        """Stop the clock of the Trainer, let the bare loop run, and start it again."""
+        start = time.perf_counter()
+        for _ in range(self.group_size):
+            next(self.bare)
+        end = time.perf_counter()
+        if trainer.global_step > WARM_UP:
+            self.seconds["floor"] += end - start
+            self.seconds["real"] += start - self.mark
+            self.steps += self.group_size
+        self.mark = time.perf_counter()
 
     @property
-    def examples_per_second(self) -> float:
-        """Throughput after the warm-up."""
-        (first, start), *_, (last, end) = self.marks
-        return (last - first) * BATCH_SIZE / (end - start)
+    def examples_per_second(self) -> dict[str, float]:
+        """Throughput of both after the warm-up."""
+        return {name: self.steps * BATCH_SIZE / s for name, s in self.seconds.items()}
 
 
-def real_path(settings: dict[str, Any], data: DataModule, steps: int) -> float:
-    """Return examples per second of the Trainer that ``train.py`` builds."""
+def take_turns(
+    settings: dict[str, Any], data: DataModule, *, steps: int, bounded: bool
+) -> dict[str, float]:
+    """Return examples per second of the bare loop and of the Trainer that ``train.py`` builds."""
     module = VAEModule.from_config(settings, data.spec)
     trainer = build_trainer(settings)
-    watch = Stopwatch()
-    trainer.callbacks.append(watch)  # type: ignore[attr-defined]
+    turns = Turns(floor(settings, data, bounded=bounded), settings["group_size"])
+    trainer.callbacks.append(turns)  # type: ignore[attr-defined]
     trainer.fit_loop.max_epochs = 1
     trainer.limit_train_batches = steps // settings["group_size"]
     trainer.limit_val_batches = 1
     trainer.fit(module, datamodule=data)
-    return watch.examples_per_second
+    return turns.examples_per_second
 
 
-def measure(overrides: list[str], *, rounds: int, steps: int) -> dict[str, Any]:
-    """Alternate floor and real path; return medians of throughputs and of their ratio."""
-    pairs = []
+def measure(overrides: list[str], *, rounds: int, steps: int, bounded: bool) -> dict[str, Any]:
+    """Let both take turns; return medians over rounds of their throughputs and of the ratio."""
     with tempfile.TemporaryDirectory() as folder:
         settings = compose_settings([*overrides, *COMMON], folder=folder)
         data = build_data(settings)
         data.setup()
-        for _ in range(rounds):
-            pairs.append((floor(settings, data, steps), real_path(settings, data, steps)))
-    ratios = [real / bare for bare, real in pairs]
+        speeds = [take_turns(settings, data, steps=steps, bounded=bounded) for _ in range(rounds)]
+    ratios = [speed["real"] / speed["floor"] for speed in speeds]
     return {
-        "floor_examples_per_second": statistics.median(bare for bare, _ in pairs),
-        "real_examples_per_second": statistics.median(real for _, real in pairs),
+        "floor_examples_per_second": statistics.median(speed["floor"] for speed in speeds),
+        "real_examples_per_second": statistics.median(speed["real"] for speed in speeds),
         "ratio": statistics.median(ratios),
         "ratio_range": [min(ratios), max(ratios)],
     }
@@ -132,6 +145,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--unbounded", action="store_true", help="a floor without the soft bound")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     prepare_process(options.threads)
@@ -143,7 +157,12 @@ def main() -> None:
             if not name.startswith(options.only):
                 continue
             extra = [f"data.path={path}"] if "data=array" in overrides else []
-            result = measure([*overrides, *extra], rounds=options.rounds, steps=options.steps)
+            result = measure(
+                [*overrides, *extra],
+                rounds=options.rounds,
+                steps=options.steps,
+                bounded=not options.unbounded,
+            )
             results[name] = result
             print(
                 f"{name:<24} floor {result['floor_examples_per_second']:>9,.0f}/s  "

@@ -35,9 +35,13 @@ def soft_bound(x: Tensor, low: float, high: float) -> Tensor:
     """
     slope = math.pi / (high - low)
     middle = (low + high) / 2
-    # rsub(a, b, alpha=s) is b - s·a in one pass over the data; the two minus signs cancel.
-    angle = torch.rsub(x, middle * slope, alpha=slope).atan()
-    return torch.rsub(angle, middle, alpha=_INSIDE / slope)
+    angle = affine(x, slope, -middle * slope).atan()
+    return affine(angle, _INSIDE / slope, middle)
+
+
+def affine(x: Tensor, scale: float, shift: float) -> Tensor:
+    """Return ``shift + scale · x`` in one pass over the data, with one more in its gradient."""
+    return torch.add(torch.tensor(shift, dtype=x.dtype), x, alpha=scale)
 
 
 def inverse_soft_bound(y: float, low: float, high: float) -> float:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, register_kl
 from torch.distributions.utils import lazy_property
+from torch.nn.functional import mse_loss
 from torch.types import _size
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
@@ -112,4 +113,6 @@ class UnitNormal(LogScaleNormal):
 @register_kl(LogScaleNormal, UnitNormal)
 def _kl_normal_unit(q: LogScaleNormal, p: UnitNormal) -> Tensor:
     d = 2 * q.log_scale
-    return 0.5 * torch.addcmul(torch.expm1(d) - d, q.loc, q.loc)
+    # The square as a squared error: one pass in the gradient, where a product takes five.
+    square = mse_loss(q.loc, p.loc.expand_as(q.loc), reduction="none")
+    return 0.5 * (torch.expm1(d) - d + square)

@@ -40,9 +40,8 @@ class ELBO(Objective):
         beta = at_step(self.beta, self.step)
         first, *others = (self.estimator.kl(latent) for latent in trace.latents)
         kl = sum(others, first) if beta == 1 else beta * sum(others, first)
-        correction = self.estimator.correction(average, trace.log_px - kl, trace)
         log_px = trace.log_px.mean()
-        return {
-            "reconstruction": -(log_px if correction is None else log_px + correction),
-            "kl": kl.mean(),
-        }
+        if self.estimator.corrects_average:
+            correction = self.estimator.correction(average, trace.log_px - kl, trace)
+            log_px = log_px if correction is None else log_px + correction
+        return {"reconstruction": -log_px, "kl": kl.mean()}

@@ -34,7 +34,13 @@ def average(log_w: Tensor) -> Tensor:
 
 
 class Estimator(ABC):
-    """How the gradient of a bound reaches the posterior."""
+    """How the gradient of a bound reaches the posterior.
+
+    Attributes:
+        corrects_average: Whether the mean of the log-weights needs a `correction` too.
+    """
+
+    corrects_average = False
 
     @abstractmethod
     def log_q(self, latent: Latent) -> Tensor:
@@ -146,7 +152,7 @@ class DReG(Estimator):
 
     def correction(self, bound: Reducer, log_w: Tensor, trace: Trace) -> Tensor | None:
         """Return 0 with the gradient that takes ``f''`` off the path through z."""
-        if bound is average or not torch.is_grad_enabled():
+        if not torch.is_grad_enabled():
             return None
         return along_paths(-curvature(bound, log_w), log_w, trace)
 
@@ -168,6 +174,8 @@ class ScoreFunction(Estimator):
         Buy 4 REINFORCE Samples, Get a Baseline for Free! (Kool, van Hoof, Welling, 2019), ICLR
         workshop on Deep Reinforcement Learning Meets Structured Prediction.
     """
+
+    corrects_average = True
 
     def log_q(self, latent: Latent) -> Tensor:
         """Return log q(z|x), ``(K, B)``, whose gradient does not go through z."""
