@@ -58,6 +58,7 @@ def measure(overrides: list[str], folder: Path, threads: int) -> dict[str, Any]:
     return {
         "command": " ".join(["python", "train.py", *COMMON, *overrides]),
         "num_examples": figures["num_examples"],
+        "active_units": figures["active_units"],
         **{column: figures[column] for column in COLUMNS},
     }
 
