@@ -7,7 +7,7 @@ from tests.compose import settings_of
 from tests.linear_gaussian import LinearGaussian
 from vae.build import build_model
 from vae.data import DataSpec
-from vae.evaluation import interpolations, reconstructions, samples, traversals
+from vae.evaluation import interpolations, most_used, reconstructions, samples, traversals
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -85,3 +85,13 @@ def test_interpolations_run_straight_from_one_reconstruction_to_the_other(gold):
     assert torch.allclose(rows[:, -1], model.reconstruct(end))
     z = latents_of(gold, rows)
     assert torch.allclose(z.diff(dim=1), z.diff(dim=1)[:, :1].expand(4, 4, 3))
+
+
+def test_the_most_used_one_hot_variables_are_whole_variables():
+    """Where the KL does not split, a variable's categories count together."""
+    spec = DataSpec("binary", (1, 8, 8), "boolean", 2)
+    small = ["model=mlp", "model.encoder.hidden=[16]", "model.latent_dim=4"]
+    model = build_model(settings_of(*small, "posterior=categorical"), spec).eval()
+    x = torch.rand(6, 1, 8, 8).round()
+    assert sorted(most_used(model, x, None, 10)) == [0, 1, 2, 3]
+    assert most_used(model, x, torch.tensor([1.0, 4.0, 3.0, 2.0]), 2) == [1, 2]

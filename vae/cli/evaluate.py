@@ -19,6 +19,7 @@ from vae.data import DataModule
 from vae.evaluation import (
     evaluate,
     interpolations,
+    most_used,
     reconstructions,
     render,
     samples,
@@ -92,8 +93,7 @@ def draw(
     """Write reconstructions, samples, traversals and interpolations as PNG files."""
     device = next(model.parameters()).device
     x = data.examples(split, 2 * COLUMNS).x.to(device)
-    use = model.embed(x).var(0) if per_dim is None else torch.tensor(per_dim)
-    dims = use.argsort(descending=True)[:COLUMNS].tolist()
+    dims = most_used(model, x, None if per_dim is None else torch.tensor(per_dim), COLUMNS)
     half = len(x) // 2
     pictures = {
         "reconstructions": reconstructions(model, x[:COLUMNS]),

@@ -5,6 +5,7 @@ __all__ = [
     "LatentStatistics",
     "evaluate",
     "interpolations",
+    "most_used",
     "reconstructions",
     "render",
     "samples",
@@ -15,5 +16,5 @@ __all__ = [
 from vae.evaluation.aggregate import AggregatePosterior
 from vae.evaluation.figures import evaluate
 from vae.evaluation.latents import LatentStatistics
-from vae.evaluation.pictures import interpolations, reconstructions, samples, traversals
+from vae.evaluation.pictures import interpolations, most_used, reconstructions, samples, traversals
 from vae.evaluation.render import render, save_picture

@@ -1,6 +1,6 @@
 """Rows of examples that show what a model has learned, to be drawn by `render`."""
 
-__all__ = ["interpolations", "reconstructions", "samples", "traversals"]
+__all__ = ["interpolations", "most_used", "reconstructions", "samples", "traversals"]
 
 import torch
 from torch import Tensor
@@ -23,6 +23,24 @@ def samples(
         torch.manual_seed(seed)
         x = model.sample(rows * columns, temperature=temperature)
     return x.unflatten(0, (rows, columns))
+
+
+@torch.no_grad()
+def most_used(model: Model, x: Tensor, kl_per_dim: Tensor | None, count: int) -> list[int]:
+    """Return the latent dimensions to traverse, the most used first.
+
+    Args:
+        model: In evaluation mode.
+        x: Examples, ``(B, *event)``.
+        kl_per_dim: KL of each latent dimension, ``(D,)``; where it does not split, ``None``, the
+            variance over the examples of the posterior's centre stands for it.
+        count: How many at most.
+    """
+    if kl_per_dim is None:
+        # Of a one-hot variable the categories' variances count together.
+        variance = model.embed(x).var(0)
+        kl_per_dim = variance.reshape(len(variance), -1).sum(1)
+    return kl_per_dim.argsort(descending=True)[:count].tolist()
 
 
 @torch.no_grad()

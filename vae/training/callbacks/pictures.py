@@ -11,7 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from vae.data import DataModule
-from vae.evaluation import reconstructions, render, samples, save_picture, traversals
+from vae.evaluation import most_used, reconstructions, render, samples, save_picture, traversals
 from vae.models import Model
 
 
@@ -66,17 +66,11 @@ class Pictures(Callback):
 @torch.no_grad()
 def draw_all(model: Model, x: Tensor, columns: int, max_dims: int) -> dict[str, Tensor]:
     """Return the pictures by name, each uint8 ``(3, height, width)``."""
-    dims = informative_dims(model, x, max_dims)
+    with torch.random.fork_rng():
+        per_dim = model(x).latents[0].kl_per_dim
+    dims = most_used(model, x, None if per_dim is None else per_dim.mean((0, 1)), max_dims)
     return {
         "reconstructions": render(reconstructions(model, x)),
         "samples": render(samples(model, 6, columns)),
         "traversals": render(traversals(model, x[0], dims)),
     }
-
-
-def informative_dims(model: Model, x: Tensor, max_dims: int) -> list[int]:
-    """Return the latent dimensions of greatest KL on a batch, the greatest first."""
-    with torch.random.fork_rng():
-        per_dim = model(x).latents[0].kl_per_dim
-    use = model.embed(x).var(0) if per_dim is None else per_dim.mean((0, 1))
-    return use.argsort(descending=True)[:max_dims].tolist()
