@@ -13,6 +13,7 @@ __all__ = [
     "FlowPosterior",
     "GumbelSoftmax",
     "Head",
+    "Joint",
     "Laplace",
     "LearnedScale",
     "Likelihood",
@@ -37,6 +38,7 @@ from vae.distributions.bounds import soft_bound
 from vae.distributions.fixed import fixed_log_prob, frozen
 from vae.distributions.gumbel_softmax import GumbelSoftmax
 from vae.distributions.head import Conditional, Head, Likelihood
+from vae.distributions.joint import Joint
 from vae.distributions.likelihoods import (
     Bernoulli,
     Categorical,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal
 
 from vae.distributions.gumbel_softmax import GumbelSoftmax
+from vae.distributions.joint import Joint
 from vae.distributions.normal import LogScale
 from vae.distributions.posteriors import ConditionalFlow
 
@@ -46,7 +47,7 @@ def fixed(q: Distribution) -> Distribution:
 
 @fixed.register
 def _(q: Independent) -> Distribution:
-    return Independent(fixed(q.base_dist), q.reinterpreted_batch_ndims, validate_args=False)
+    return Joint(fixed(q.base_dist), q.reinterpreted_batch_ndims)
 
 
 @fixed.register

@@ -14,21 +14,21 @@ from math import log
 import torch
 import zuko
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, OneHotCategorical, constraints
+from torch.distributions import Distribution, OneHotCategorical, constraints
 from zuko.distributions import NormalizingFlow
 
 from vae.distributions.bounds import LOG_SCALE_BOUNDS, soft_bound
 from vae.distributions.gumbel_softmax import GumbelSoftmax
 from vae.distributions.head import Head
+from vae.distributions.joint import Joint
 from vae.distributions.normal import LogScaleNormal
 
 
 def categorical(logits: Tensor, temperature: float | None) -> Distribution:
     """Return ``(*batch, N, C)`` logits as N one-hot variables, exact or relaxed."""
     if temperature is not None:
-        return Independent(GumbelSoftmax(temperature, logits), 1, validate_args=False)
-    exact = OneHotCategorical(logits=logits, validate_args=False)
-    return Independent(exact, 1, validate_args=False)
+        return Joint(GumbelSoftmax(temperature, logits), 1)
+    return Joint(OneHotCategorical(logits=logits, validate_args=False), 1)
 
 
 class NormalPosterior(Head):
@@ -166,7 +166,7 @@ class CategoricalPosterior(Head):
 
 def diagonal_normal(loc: Tensor, log_scale: Tensor) -> Distribution:
     """Return the Gaussian with independent dimensions along the last axis."""
-    return Independent(LogScaleNormal(loc, log_scale), 1, validate_args=False)
+    return Joint(LogScaleNormal(loc, log_scale), 1)
 
 
 def check_latent_dim(latent_dim: int) -> None:

@@ -12,6 +12,7 @@ from torch.distributions import Distribution, Independent, Normal, OneHotCategor
 from zuko.distributions import NormalizingFlow
 
 from vae.distributions.gumbel_softmax import GumbelSoftmax
+from vae.distributions.joint import Joint
 from vae.distributions.mixture import UniformMixture
 from vae.distributions.normal import LogScaleNormal
 
@@ -65,8 +66,7 @@ def tempered(p: Distribution, temperature: float) -> Distribution:
 
 @tempered.register
 def _(p: Independent, temperature: float) -> Distribution:
-    ndims = p.reinterpreted_batch_ndims
-    return Independent(tempered(p.base_dist, temperature), ndims, validate_args=False)
+    return Joint(tempered(p.base_dist, temperature), p.reinterpreted_batch_ndims)
 
 
 @tempered.register

@@ -49,4 +49,6 @@ class Network(nn.Module, ABC):
         """Map ``(*lead, *in_shape)`` to ``(*lead, *out_shape)``."""
         lead = x.shape[: x.dim() - len(self.in_shape)]
         flat = x if len(lead) == 1 else x.reshape(-1, *self.in_shape)
-        return self.transform(flat).reshape(*lead, *self.out_shape)
+        y = self.transform(flat)
+        # Of the right shape already, it is spared a view in the gradient.
+        return y if y.shape == (*lead, *self.out_shape) else y.reshape(*lead, *self.out_shape)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, constraints
+from torch.distributions import Distribution, constraints
 
-from vae.distributions import UnitNormal
+from vae.distributions import Joint, UnitNormal
 from vae.priors.prior import Prior
 
 
@@ -31,4 +31,4 @@ class StandardNormal(Prior):
 
     def forward(self) -> Distribution:
         """Return N(0, I) of event shape ``latent_shape``."""
-        return Independent(UnitNormal(self.zeros), self.zeros.dim(), validate_args=False)
+        return Joint(UnitNormal(self.zeros), self.zeros.dim())

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, constraints
-from torch.nn.functional import logsigmoid
+from torch.distributions import Distribution, constraints
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from vae.distributions.head import Likelihood
-from vae.distributions.likelihoods.stacking import independent
+from vae.distributions.joint import Joint
 
 
 class Bernoulli(Likelihood):
@@ -33,23 +33,34 @@ class Bernoulli(Likelihood):
     def __init__(self, event_shape: Sequence[int]) -> None:
         super().__init__(event_shape, event_shape)
 
-    def forward(self, params: Tensor) -> Independent:
+    def forward(self, params: Tensor) -> Joint:
         """Map logits ``(*lead, *event_shape)`` to a distribution of batch ``lead``."""
-        return independent(LogitBernoulli(params), self.event_shape)
+        return LogitBernoulli(params, len(self.event_shape))
 
 
-class LogitBernoulli(torch.distributions.Bernoulli):
-    """torch's Bernoulli of logits with a log-density in three passes over the data, not five.
+class LogitBernoulli(Joint):
+    """torch's independent Bernoulli values, whose log-density takes two thirds of the time.
 
     Args:
-        logits: Log-odds l of a one, any shape.
+        logits: Log-odds l of a one, ``(*batch, *event)``.
+        event_dims: How many dimensions the event has.
     """
 
+    base_dist: torch.distributions.Bernoulli
+
+    def __init__(self, logits: Tensor, event_dims: int) -> None:
+        super().__init__(_OfLogits(logits), event_dims)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return ``Σ log σ(l) - (1 - x) l``, of the broadcast batch shape of `value` and l."""
+        value, logits = torch.broadcast_tensors(value, self.base_dist.logits)
+        loss = binary_cross_entropy_with_logits(logits, value, reduction="none")
+        # The sign changes after the sum: one pass less over the data, and one in the gradient.
+        return -loss.flatten(-self.reinterpreted_batch_ndims).sum(-1)
+
+
+class _OfLogits(torch.distributions.Bernoulli):
     def __init__(self, logits: Tensor) -> None:
         # Without the detour of torch's constructor, which broadcasts the logits with nothing.
         self.logits = self._param = logits
         Distribution.__init__(self, logits.shape, validate_args=False)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Return ``log σ(l) - (1 - x) l``, of the broadcast shape of `value` and the logits."""
-        return torch.addcmul(logsigmoid(self.logits), value - 1, self.logits)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, constraints
+from torch.distributions import Distribution, constraints
 from torch.types import _size
 
 from vae.distributions.head import Likelihood
+from vae.distributions.joint import Joint
 from vae.distributions.likelihoods.grid import checked_levels, to_index, to_value
-from vae.distributions.likelihoods.stacking import independent, stacked_shape
+from vae.distributions.likelihoods.stacking import stacked_shape
 
 
 class GridCategorical(Distribution):
@@ -84,8 +85,8 @@ class Categorical(Likelihood):
         super().__init__(event_shape, stacked_shape(event_shape, checked_levels(levels)))
         self.levels = levels
 
-    def forward(self, params: Tensor) -> Independent:
+    def forward(self, params: Tensor) -> Joint:
         """Map ``(*lead, *param_shape)`` to a distribution of batch ``lead``."""
         ndim = len(self.event_shape)
         logits = params.unflatten(-ndim, (self.levels, -1)).movedim(-ndim - 1, -1)
-        return independent(GridCategorical(logits), self.event_shape)
+        return Joint(GridCategorical(logits), len(self.event_shape))

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, constraints
+from torch.distributions import Distribution, constraints
 from torch.types import _size
 
 from vae.distributions.head import Likelihood
-from vae.distributions.likelihoods.stacking import independent
+from vae.distributions.joint import Joint
 
 _NEAR_ZERO = 0.3  # below, Taylor: wrong by 1e-11; above, differences of 1/l lose a digit at most
 
@@ -97,6 +97,6 @@ class ContinuousBernoulli(Likelihood):
     def __init__(self, event_shape: Sequence[int]) -> None:
         super().__init__(event_shape, event_shape)
 
-    def forward(self, params: Tensor) -> Independent:
+    def forward(self, params: Tensor) -> Joint:
         """Map logits ``(*lead, *event_shape)`` to a distribution of batch ``lead``."""
-        return independent(LogitContinuousBernoulli(params), self.event_shape)
+        return Joint(LogitContinuousBernoulli(params), len(self.event_shape))

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, constraints
+from torch.distributions import Distribution, constraints
 from torch.nn.functional import logsigmoid
 from torch.types import _size
 
 from vae.distributions.bounds import soft_bound
 from vae.distributions.head import Likelihood
+from vae.distributions.joint import Joint
 from vae.distributions.likelihoods.grid import checked_levels, to_index, to_value
-from vae.distributions.likelihoods.stacking import independent, stacked_shape, unstack
+from vae.distributions.likelihoods.stacking import stacked_shape, unstack
 
 
 def bounded_log_scale(raw: Tensor, levels: int) -> Tensor:
@@ -113,8 +114,8 @@ class DiscretizedLogistic(Likelihood):
         super().__init__(event_shape, stacked_shape(event_shape, 2))
         self.levels = checked_levels(levels)
 
-    def forward(self, params: Tensor) -> Independent:
+    def forward(self, params: Tensor) -> Joint:
         """Map ``(*lead, *param_shape)`` to a distribution of batch ``lead``."""
         loc, raw = unstack(params, 2, self.event_shape)
         base = LogisticBins(loc, bounded_log_scale(raw, self.levels), levels=self.levels)
-        return independent(base, self.event_shape)
+        return Joint(base, len(self.event_shape))

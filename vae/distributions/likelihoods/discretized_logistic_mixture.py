@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Independent, MixtureSameFamily, constraints
+from torch.distributions import Categorical, MixtureSameFamily, constraints
 
 from vae.distributions.head import Likelihood
+from vae.distributions.joint import Joint
 from vae.distributions.likelihoods.discretized_logistic import LogisticBins, bounded_log_scale
 from vae.distributions.likelihoods.grid import checked_levels
-from vae.distributions.likelihoods.stacking import independent, stacked_shape
+from vae.distributions.likelihoods.stacking import stacked_shape
 
 
 class DiscretizedLogisticMixture(Likelihood):
@@ -56,7 +57,7 @@ class DiscretizedLogisticMixture(Likelihood):
         centres = (torch.arange(num_components) + 0.5) / num_components
         self.register_buffer("centres", centres, persistent=False)
 
-    def forward(self, params: Tensor) -> Independent:
+    def forward(self, params: Tensor) -> Joint:
         """Map ``(*lead, *param_shape)`` to a distribution of batch ``lead``."""
         ndim = len(self.event_shape)
         # (*lead, 3, *event, M): torch's mixtures have their components on the last axis.
@@ -68,4 +69,4 @@ class DiscretizedLogisticMixture(Likelihood):
             LogisticBins(loc + self.centres, log_scale, levels=self.levels),
             validate_args=False,
         )
-        return independent(mixture, self.event_shape)
+        return Joint(mixture, len(self.event_shape))

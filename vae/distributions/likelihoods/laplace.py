@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, constraints
+from torch.distributions import constraints
 
 from vae.distributions.head import Likelihood
+from vae.distributions.joint import Joint
 from vae.distributions.likelihoods.scale import Scale
-from vae.distributions.likelihoods.stacking import independent, stacked_shape, unstack
+from vae.distributions.likelihoods.stacking import stacked_shape, unstack
 from vae.distributions.normal import LogScale
 
 
@@ -58,7 +59,7 @@ class Laplace(Likelihood):
         super().__init__(event_shape, stacked_shape(event_shape, 1 + scale.num_params))
         self.scale = scale
 
-    def forward(self, params: Tensor) -> Independent:
+    def forward(self, params: Tensor) -> Joint:
         """Map ``(*lead, *param_shape)`` to a distribution of batch ``lead``."""
         loc, *raw = unstack(params, 1 + self.scale.num_params, self.event_shape)
-        return independent(self.scale(LogScaleLaplace, loc, *raw), self.event_shape)
+        return Joint(self.scale(LogScaleLaplace, loc, *raw), len(self.event_shape))

@@ -5,11 +5,12 @@ __all__ = ["Normal"]
 from collections.abc import Sequence
 
 from torch import Tensor
-from torch.distributions import Independent, constraints
+from torch.distributions import constraints
 
 from vae.distributions.head import Likelihood
+from vae.distributions.joint import Joint
 from vae.distributions.likelihoods.scale import Scale
-from vae.distributions.likelihoods.stacking import independent, stacked_shape, unstack
+from vae.distributions.likelihoods.stacking import stacked_shape, unstack
 from vae.distributions.normal import LogScaleNormal
 
 
@@ -34,7 +35,7 @@ class Normal(Likelihood):
         super().__init__(event_shape, stacked_shape(event_shape, 1 + scale.num_params))
         self.scale = scale
 
-    def forward(self, params: Tensor) -> Independent:
+    def forward(self, params: Tensor) -> Joint:
         """Map ``(*lead, *param_shape)`` to a distribution of batch ``lead``."""
         loc, *raw = unstack(params, 1 + self.scale.num_params, self.event_shape)
-        return independent(self.scale(LogScaleNormal, loc, *raw), self.event_shape)
+        return Joint(self.scale(LogScaleNormal, loc, *raw), len(self.event_shape))

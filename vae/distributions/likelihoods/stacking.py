@@ -1,11 +1,10 @@
 """How the parameters of one event lie in the output of a net: stacked on its first axis."""
 
-__all__ = ["independent", "stacked_shape", "unstack"]
+__all__ = ["stacked_shape", "unstack"]
 
 from collections.abc import Sequence
 
 from torch import Tensor
-from torch.distributions import Distribution, Independent
 
 
 def stacked_shape(event_shape: Sequence[int], num_params: int) -> tuple[int, ...]:
@@ -28,8 +27,3 @@ def stacked_shape(event_shape: Sequence[int], num_params: int) -> tuple[int, ...
 def unstack(params: Tensor, num_params: int, event_shape: Sequence[int]) -> tuple[Tensor, ...]:
     """Split ``(*lead, *stacked_shape)`` into `num_params` tensors ``(*lead, *event_shape)``."""
     return params.chunk(num_params, dim=-len(event_shape))
-
-
-def independent(base: Distribution, event_shape: Sequence[int]) -> Independent:
-    """Return `base` with its last dimensions, those of the event, taken together."""
-    return Independent(base, len(event_shape), validate_args=False)

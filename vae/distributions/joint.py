@@ -1,0 +1,21 @@
+"""Independent dimensions taken together as one event."""
+
+__all__ = ["Joint"]
+
+from torch.distributions import Distribution, Independent
+
+
+class Joint(Independent):
+    """torch's `Independent` without the detours of its constructor, which small nets feel.
+
+    Args:
+        base: Any distribution.
+        event_dims: How many of its last batch dimensions become dimensions of the event.
+    """
+
+    def __init__(self, base: Distribution, event_dims: int) -> None:
+        self.base_dist = base
+        self.reinterpreted_batch_ndims = event_dims
+        shape, split = base._batch_shape, len(base._batch_shape) - event_dims
+        event_shape = shape[split:] + base._event_shape
+        Distribution.__init__(self, shape[:split], event_shape, validate_args=False)
