@@ -44,7 +44,7 @@ def test_paths_need_rsample(name, estimator):
     model, x = discrete_model()
     objective = OBJECTIVES[name](estimator())
     trace = model(x, num_samples=K)
-    match = rf"{estimator.__name__} needs.*rsample; got Independent.*OneHot.*estimator=score"
+    match = rf"{estimator.__name__} needs.*rsample; got Joint.*OneHot.*estimator=score"
     with pytest.raises(ValueError, match=match):
         objective(trace)
 
