@@ -15,6 +15,7 @@ NUMBERS = {  # setting: (type, least value); -1 in Lightning's own settings mean
     "group_size": (int, 1),
     "accumulate": (int, 1),
     "gradient_clip": (float | None, float("-inf")),  # its range is the module's to check
+    "skip_limit": (int | None, 1),
     "test_samples": (int, 1),
     "trainer.log_every_n_steps": (int, 1),
     "trainer.check_val_every_n_epoch": (int | None, 1),

@@ -36,6 +36,14 @@ class Meter:
         for name, value in values.items():
             self.pending.setdefault(name, []).append(value.detach())
         self.weights.append(weight)
+
+    def forget(self, count: int) -> None:
+        """Take back the last figures, as many as were added since the last `settle`."""
+        for values in (self.weights, *self.pending.values()):
+            del values[-count:]  # type: ignore[attr-defined]
+
+    def settle(self) -> None:
+        """Average what is pending if it is much: figures before this stay."""
         if len(self.weights) >= self.BLOCK:
             self.collect()
 
@@ -49,6 +57,11 @@ class Meter:
         self.total = block if self.total is None else self.total + block
         self.pending = {name: [] for name in self.pending}
         self.weights = []
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to average."""
+        return self.total is None and not self.weights
 
     def sums(self) -> Tensor:
         """Return the weighted sums and, last, the total weight: what ranks add up."""

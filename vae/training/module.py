@@ -22,6 +22,7 @@ from vae.models import Model
 from vae.objectives import Objective
 from vae.objectives.penalties import Adversary
 from vae.trace import Trace
+from vae.training.guard import Guard
 from vae.training.meter import Meter, check_finite
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
@@ -39,6 +40,8 @@ class VAEModule(pl.LightningModule):
         scheduler: The learning rate as a function of progress; ``None`` keeps it constant.
         gradient_clip: Greatest norm of the gradient, above 0; ``None`` does not clip.
         accumulate: Batches per optimizer step, at least 1; their gradients are averaged.
+        skip_limit: How many steps in a row, or ten times as many in an epoch, may be skipped for a
+            loss or gradient that is not finite before the run ends; ``None`` looks at neither.
         seed: Key of the reparameterization noise.
 
     Raises:
@@ -54,6 +57,7 @@ class VAEModule(pl.LightningModule):
         scheduler: LearningRate | None = None,
         gradient_clip: float | None = None,
         accumulate: int = 1,
+        skip_limit: int | None = 10,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -74,7 +78,10 @@ class VAEModule(pl.LightningModule):
         self.eval_meter = Meter()
         self.latest: dict[str, float] = {}
         self.plain = False
+        self.alone = True
         self.scaler: torch.amp.GradScaler | None = None
+        self.guard = None if skip_limit is None else Guard(skip_limit)
+        self.between_steps = True
         self.examples_seen = 0
         self.logging_due = False
         self.gradient_norm = 0.0
@@ -90,6 +97,7 @@ class VAEModule(pl.LightningModule):
             scheduler=instantiate(config.get("scheduler") or None, "scheduler"),
             gradient_clip=config.get("gradient_clip"),
             accumulate=config.get("accumulate", 1),
+            skip_limit=config.get("skip_limit", 10),
             seed=config["seed"],
         )
         # Made for their refusal of a wrong setting, before data are read.
@@ -128,6 +136,7 @@ class VAEModule(pl.LightningModule):
             step = trainer.global_step
             if step == trainer.max_steps:
                 break
+        self.between_steps = (index + 1) % self.accumulate == 0
 
     def learn(self, batch: Batch, index: int, step: int) -> None:
         """Take the gradient of a batch and, every `accumulate` batches, an optimizer step."""
@@ -142,18 +151,23 @@ class VAEModule(pl.LightningModule):
         else:
             self.manual_backward(loss)
         if (index + 1) % self.accumulate == 0:
-            self.descend(step)
+            self.descend(step, terms)
+            self.train_meter.settle()
 
-    def descend(self, step: int) -> None:
-        """Step every optimizer with the gradients at hand and clear them."""
+    def descend(self, step: int, terms: Mapping[str, Tensor]) -> None:
+        """Step every optimizer with the gradients at hand, if they are finite, and clear them."""
         ours, *adversaries = self.trainer.strategy._lightning_optimizers
         if self.scaler is not None:
             for optimizer in (ours, *adversaries):
                 self.scaler.unscale_(optimizer.optimizer)
+        sound = self.guard is None or self.guard.passes(self.watched(terms))
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if (step + 1) % every == 0:
             self.logging_due = True
-            self.gradient_norm = gradient_norm(ours.optimizer)
+            if sound:
+                self.gradient_norm = gradient_norm(ours.optimizer)
+        if not sound:
+            self.skip(step, terms)
         for optimizer in adversaries:
             self.update(optimizer.optimizer)
         # Lightning counts steps by these two calls: the model's steps alone.
@@ -164,6 +178,25 @@ class VAEModule(pl.LightningModule):
             self.scaler.update()
         if self.scheduler is not None:
             self.lr_schedulers().step()  # type: ignore[union-attr]
+
+    def watched(self, terms: Mapping[str, Tensor]) -> Iterator[Tensor]:
+        """Yield what must be finite before a step and is the same on all processes."""
+        if self.alone:
+            yield from terms.values()
+        if self.scaler is None:  # which sees to infinite gradients itself
+            for wrapped in self.trainer.strategy._lightning_optimizers:
+                for parameter in parameters_of(wrapped.optimizer):
+                    if parameter.grad is not None:
+                        yield parameter.grad
+
+    def skip(self, step: int, terms: Mapping[str, Tensor]) -> None:
+        """Drop the gradients and the figures of a step that would spoil the weights."""
+        assert self.guard is not None
+        gradients = {f"the gradient of {k}": p.grad for k, p in self.named_parameters()}
+        values = {f"objective/{k}": term for k, term in terms.items()} | gradients
+        self.zero_grad()
+        self.train_meter.forget(self.accumulate)
+        self.guard.skip(step, {k: value for k, value in values.items() if value is not None})
 
     def update(self, optimizer: Optimizer) -> None:
         """Clip the gradients of an optimizer's parameters, take its step and clear them."""
@@ -198,12 +231,15 @@ class VAEModule(pl.LightningModule):
         self.scaler = precision.scaler if isinstance(precision, MixedPrecision) else None
         full_precision = type(precision) is Precision
         self.plain = isinstance(strategy, SingleDeviceStrategy) and full_precision
+        self.alone = self.trainer.world_size == 1
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""
         seed_noise(batch.x.device, self.seed, EVALUATION, self.global_rank, batch_idx)
         self.objective.step = self.trainer.global_step
-        return self.measure(batch, self.eval_meter)[0]
+        trace, _ = self.measure(batch, self.eval_meter)
+        self.eval_meter.settle()
+        return trace
 
     def measure(self, batch: Batch, meter: Meter) -> tuple[Trace, dict[str, Tensor]]:
         """Return trace and terms of a batch, and note them with the true ELBO in a meter."""
@@ -269,6 +305,8 @@ class VAEModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Forget the gradients of an epoch's last, incomplete accumulation."""
         self.zero_grad()
+        if self.guard is not None:
+            self.guard.in_epoch = 0
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Set in every step, Lightning's one twice for each of some thirty hooks; the detour through

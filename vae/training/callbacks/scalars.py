@@ -58,6 +58,8 @@ class Scalars(Callback):
         assert isinstance(pl_module, VAEModule)
         if pl_module.logging_due:
             pl_module.logging_due = False
+            if pl_module.train_meter.empty:
+                return  # every step since the last time was skipped
             self.write(trainer, pl_module)
 
     def write(self, trainer: pl.Trainer, module: VAEModule) -> None:
@@ -72,6 +74,8 @@ class Scalars(Callback):
         figures["throughput/examples_per_second"] = (module.examples_seen - self.count) / (
             now - self.since
         )
+        if module.guard is not None and module.guard.in_epoch:
+            figures["optimizer/skipped_steps"] = module.guard.in_epoch
         self.count, self.since = module.examples_seen, now
         for logger in trainer.loggers:
             logger.log_metrics(figures, step=trainer.global_step)

@@ -1,0 +1,67 @@
+"""Steps whose loss or gradient is not finite: skipped, counted, and bounded in number."""
+
+__all__ = ["Guard"]
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+
+from vae.training.meter import NonFiniteError
+
+PER_EPOCH = 10  # times the limit in a row
+
+
+class Guard:
+    """Counts skipped steps and ends a run that has too many.
+
+    Args:
+        limit: Steps in a row, at least 1; ten times as many in one epoch.
+
+    Raises:
+        ValueError: If the limit is below 1.
+    """
+
+    def __init__(self, limit: int) -> None:
+        if limit < 1:
+            raise ValueError(f"skip_limit must be at least 1 or null; got {limit}")
+        self.limit = limit
+        self.in_row = 0
+        self.in_epoch = 0
+
+    def passes(self, values: Iterable[Tensor]) -> bool:
+        """Say whether all values are finite; one synchronisation for all of them."""
+        # A sum is the cheapest look at every value: NaN and infinities come through it.
+        passed = bool(torch.stack([value.detach().sum() for value in values]).sum().isfinite())
+        if passed:
+            self.in_row = 0
+        return passed
+
+    def skip(self, step: int, values: Mapping[str, Tensor]) -> None:
+        """Count and report a skipped step.
+
+        Args:
+            step: Optimizer steps so far.
+            values: What was looked at, by name.
+
+        Raises:
+            NonFiniteError: If it is one too many.
+        """
+        self.in_row += 1
+        self.in_epoch += 1
+        wrong = [name for name, value in values.items() if not value.isfinite().all()]
+        what = wrong[0] if wrong else "the sum of all gradients"
+        if self.in_row >= self.limit or self.in_epoch >= PER_EPOCH * self.limit:
+            raise NonFiniteError(
+                f"{what} is NaN or infinite at step {step}, the {ordinal(self.in_epoch)} such step "
+                "of this epoch. The last checkpoint is intact; try a lower optimizer.lr or "
+                "gradient_clip=1."
+            )
+        rank_zero_warn(f"step {step} is skipped: {what} is NaN or infinite")
+
+
+def ordinal(n: int) -> str:
+    """Write a number as a rank, 1 as 1st."""
+    suffix = {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th") if n // 10 % 10 != 1 else "th"
+    return f"{n}{suffix}"
