@@ -55,7 +55,7 @@ def make_run(folder: Path, *overrides: str) -> tuple[VAEModule, DataModule]:
 
 def make_trainer(folder: Path, *callbacks: pl.Callback, epochs: int = 2, **options) -> pl.Trainer:
     """Return a quiet trainer that writes nothing but what its callbacks and loggers do."""
-    keeps = any(isinstance(c, pl.callbacks.ModelCheckpoint) for c in callbacks)
+    keeps = any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks)
     return pl.Trainer(
         **{
             "accelerator": "cpu",

@@ -1,7 +1,8 @@
 """The entry points, and what the user sees of an error.
 
 Nothing here imports torch, so that ``--help``, ``--cfg job`` and tab completion answer at once.
-Exit status: 0 done, 1 the run failed, 2 the input was wrong, 130 interrupted.
+Exit status: 0 done, 1 the run failed, 2 the input was wrong, 128 + n ended by signal n (130 SIGINT,
+138 SIGUSR1, 143 SIGTERM).
 """
 
 __all__ = ["evaluate", "train"]
@@ -18,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vae.cli.compose import CONF
 from vae.cli.messages import explain
+from vae.interruption import Interrupted
 
 
 def train() -> None:
@@ -46,7 +48,7 @@ def evaluate() -> None:
 def resume_arguments(arguments: list[str]) -> None:
     """Put the overrides of a resumed run before the given ones, and stay in its folder."""
     given = [a.partition("=")[2] for a in arguments if a.startswith("resume=")]
-    if not given or given[0] in ("", "null"):
+    if not given or given[0] in ("", "null", "auto"):
         return
     path = Path(given[0].strip("'\"")).expanduser()
     folder = path if path.is_dir() else path.parent.parent
@@ -76,6 +78,9 @@ def one_message() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         sys.exit(130)
+    except Interrupted as end:
+        print(end, file=sys.stderr)
+        sys.exit(end.status)
     except Exception as error:
         if "debug=true" in [argument.lower() for argument in sys.argv]:
             raise

@@ -3,6 +3,8 @@
 __all__ = ["run"]
 
 import json
+import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,11 +23,15 @@ from vae.cli.evaluate import evaluate_model, find_checkpoint
 from vae.cli.hparams import log_hparams
 from vae.cli.summary import show_commands, show_figures, show_run
 from vae.data import DataModule
+from vae.files import check_whole, locked
 from vae.instantiate import instantiate
 from vae.networks import Network
 from vae.priors import VampPrior
 from vae.training import VAEModule
 from vae.training.profiler import NoProfiler
+from vae.training.storage import DurableCheckpoints, newest
+
+CHECKPOINTS = "checkpoints"  # the folder of them in that of a run
 
 
 def run(config: DictConfig) -> float:
@@ -34,13 +40,29 @@ def run(config: DictConfig) -> float:
     check_settings(settings)
     prepare_process(settings["threads"])
     folder = Path(HydraConfig.get().runtime.output_dir)
+    if int(os.environ.get("LOCAL_RANK", 0)) > 0:  # a process that the first one started
+        return train(settings, folder)
+    with locked(folder):
+        record(config, folder / ".hydra")
+        return train(settings, folder)
+
+
+def record(config: DictConfig, folder: Path) -> None:
+    """Write the config as Hydra does, but not into the folder of a run that is going on."""
+    folder.mkdir(exist_ok=True)
+    OmegaConf.save(config, folder / "config.yaml")
+    OmegaConf.save(HydraConfig.get().overrides.task, folder / "overrides.yaml")
+
+
+def train(settings: dict[str, Any], folder: Path) -> float:
+    """Train, evaluate the best checkpoint and return its monitored figure."""
     console = Console()
     torch.manual_seed(settings["seed"])
     data = build_data(settings)
     module = VAEModule.from_config(settings, data.spec)
     check_monitor(settings["monitor"], check_parts(module.model, module.objective, data.spec))
     trainer = build_trainer(settings)
-    resumed = find_resumed(settings)
+    resumed = find_resumed(settings, folder)
     if any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
         data.group_size = 1  # Lightning averages once per group
     data.setup("fit")
@@ -50,20 +72,53 @@ def run(config: DictConfig) -> float:
         (folder / "environment.json").write_text(record + "\n")
     prepare_model(module, data, settings)
     started = time.perf_counter()
-    trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+    except SystemExit:  # Lightning's answer to Ctrl-C, where no checkpoint callback notes signals
+        raise KeyboardInterrupt from None
     seconds = time.perf_counter() - started
-    if trainer.interrupted:
-        raise KeyboardInterrupt
     return finish(settings, trainer, data, folder, console, seconds)
 
 
-def find_resumed(settings: dict[str, Any]) -> Path | None:
-    """Return the checkpoint to go on from, if there is to be one and it fits."""
-    if settings["resume"] is None:
+def find_resumed(settings: dict[str, Any], folder: Path) -> Path | None:
+    """Return the newest whole checkpoint to go on from, if there is to be one and it fits.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If none is whole, or it belongs to another architecture.
+    """
+    given = settings["resume"]
+    if given is None or (given == "auto" and not any(newest(folder / CHECKPOINTS))):
         return None
-    path = find_checkpoint(settings["resume"], "last")
-    check_resume(settings, read_checkpoint(path)["hyper_parameters"]["config"])
+    path, skipped = pick_checkpoint(folder if given == "auto" else Path(given).expanduser())
+    config = read_checkpoint(path)["hyper_parameters"]["config"]
+    check_resume(settings, config)
+    for reason in skipped:
+        print(f"warning: {reason}", file=sys.stderr)
+    print(f"going on from {path}")
     return path
+
+
+def pick_checkpoint(path: Path) -> tuple[Path, list[str]]:
+    """Return a checkpoint given itself or the folder of its run, and why newer ones were skipped.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If none is whole.
+    """
+    if not path.is_dir():
+        return find_checkpoint(str(path), "last"), []
+    skipped = []
+    for candidate in newest(path / CHECKPOINTS):
+        try:
+            check_whole(candidate)
+        except ValueError as error:
+            skipped.append(str(error))
+        else:
+            return candidate, skipped
+    if skipped:
+        raise ValueError("; ".join(skipped))
+    raise FileNotFoundError(f"no checkpoint in {path / CHECKPOINTS}; give a run folder")
 
 
 def build_trainer(settings: dict[str, Any]) -> pl.Trainer:
@@ -76,6 +131,7 @@ def build_trainer(settings: dict[str, Any]) -> pl.Trainer:
         logger=list(loggers.values()),
         callbacks=list(callbacks.values()),
         profiler=NoProfiler(),
+        plugins=[DurableCheckpoints()],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -1,0 +1,157 @@
+"""Checkpoints of the best and the last state, also when time passes or a signal comes."""
+
+__all__ = ["Checkpoints"]
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from vae.files import check_folder, remove_leftovers
+from vae.interruption import Interrupted, Signals
+from vae.training.module import VAEModule
+from vae.training.storage import LAST
+
+COPIES = 4  # best, last, the one before and the one being written
+
+
+class Checkpoints(ModelCheckpoint):
+    """Keeps ``best.ckpt`` by the monitored figure, ``last.ckpt`` and the one before it.
+
+    The last state is saved after each validation, every `minutes`, and when SIGINT, SIGTERM or
+    SIGUSR1 comes: always between two optimizer steps, on all processes at the same one. A signal
+    then ends the run; under Slurm SIGUSR1 puts the job back into the queue as well.
+
+    Args:
+        folder: Where the checkpoints go.
+        monitor: The figure that picks the best, the higher the better.
+        minutes: Time between two saves within an epoch, above 0; ``None`` for no such saves.
+
+    Raises:
+        ValueError: If `minutes` is not positive.
+    """
+
+    def __init__(self, folder: str, *, monitor: str, minutes: float | None = 10) -> None:
+        if minutes is not None and not minutes > 0:
+            raise ValueError(f"minutes must be above 0 or null; got {minutes}")
+        super().__init__(
+            folder,
+            filename="best",
+            monitor=monitor,
+            mode="max",
+            save_last=True,
+            enable_version_counter=False,
+        )
+        self.minutes = minutes
+        self.signals = Signals()
+        self.saved_at = 0.0
+        self.saved_step = -1
+
+    @property
+    def state_key(self) -> str:
+        """The name of its state in a checkpoint, which does not depend on the settings."""
+        return "Checkpoints"
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Try the folder, and clear it of what a killed run left."""
+        super().setup(trainer, pl_module, stage)
+        if trainer.is_global_zero:
+            folder, weights = Path(str(self.dirpath)), pl_module.parameters()
+            # Each weight with its two moments, of which Adam and its kind keep two.
+            check_folder(folder, COPIES * 3 * sum(p.numel() * p.element_size() for p in weights))
+            remove_leftovers(folder)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note signals from now on, instead of Lightning, which would end without a checkpoint."""
+        self.signals.install()
+        self.saved_at = time.monotonic()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leave signals to whom they were left before."""
+        super().on_train_end(trainer, pl_module)
+        self.signals.restore()
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Leave signals to whom they were left before, and the checkpoints as they are."""
+        self.signals.restore()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Save if it is time, and end if a signal came; at an epoch's end, after the validation."""
+        assert isinstance(pl_module, VAEModule)
+        if not pl_module.between_steps or trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            return
+        overdue = self.minutes is not None and time.monotonic() - self.saved_at > 60 * self.minutes
+        number, overdue = agreed(trainer, self.signals.received, overdue)
+        if number or overdue:
+            self.save(trainer)
+        if number:
+            self.end(trainer, number)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save the epoch's state, and end if a signal came."""
+        super().on_train_epoch_end(trainer, pl_module)
+        number, _ = agreed(trainer, self.signals.received, False)
+        if number:
+            self.save(trainer)
+            self.end(trainer, number)
+
+    def save(self, trainer: pl.Trainer) -> None:
+        """Save the present state as the last one, unless that was done at this very step."""
+        if self.saved_step != trainer.global_step:
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        super()._save_checkpoint(trainer, filepath)
+        if Path(filepath).name == LAST:
+            self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
+
+    def end(self, trainer: pl.Trainer, number: int) -> None:
+        """End the run for a signal.
+
+        Raises:
+            Interrupted: Always.
+        """
+        if number == signal.SIGUSR1 and trainer.is_global_zero and "SLURM_JOB_ID" in os.environ:
+            requeue()
+        folder = Path(str(self.dirpath)).parent
+        name = signal.Signals(number).name
+        raise Interrupted(number, f"{name}: saved at step {trainer.global_step} in {folder}")
+
+
+def agreed(trainer: pl.Trainer, number: int, overdue: bool) -> tuple[int, bool]:
+    """Return what any process wants, so that all do the same at the same step."""
+    if trainer.world_size == 1:
+        return number, overdue
+    wanted = torch.tensor([number, overdue], device=trainer.strategy.root_device)
+    number, overdue = trainer.strategy.reduce(wanted, reduce_op="max").tolist()
+    return number, bool(overdue)
+
+
+def requeue() -> None:
+    """Ask Slurm to start this job again.
+
+    Raises:
+        OSError: If Slurm cannot be asked or refuses.
+    """
+    job = os.environ["SLURM_JOB_ID"]
+    if "SLURM_ARRAY_JOB_ID" in os.environ:
+        job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    call = ["scontrol", "requeue", job]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        raise OSError(f"the state is saved, but {' '.join(call)} failed: {done.stderr.strip()}")
