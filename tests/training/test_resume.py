@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import lightning.pytorch as pl
+import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Checkpoint, EMAWeightAveraging, ModelCheckpoint
 
-from tests.training.runs import make_run, make_trainer, same
+from tests.training.runs import TRAIN, VAL, make_run, make_trainer, same
 
 EPOCHS = 3
 VARIANTS = {
@@ -22,6 +23,9 @@ VARIANTS = {
     "accumulated": ["accumulate=2"],
     "adversarial": ["penalty=factor", "penalties.factor.discriminator.hidden=[8]"],
     "reparameterized twice": ["objective=iwae", "estimator=dreg", "penalty=mmd"],
+    "mirrored": ["data.flip=true", "likelihood=normal_learned"],
+    "binarized": ["data.binarization=dynamic", "likelihood=bernoulli"],
+    "dequantized": ["data.dequantize=true", "likelihood=normal_learned"],
 }
 
 
@@ -29,14 +33,14 @@ class Killed(Exception):
     """Stands for the end of a process."""
 
 
-class SaveAt(pl.Callback):
-    """Saves after some optimizer steps."""
+class SaveAt(Checkpoint):
+    """Saves after some optimizer steps, when all other callbacks are done with them."""
 
     def __init__(self, folder, *steps):
         self.folder, self.steps = folder, steps
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        if trainer.global_step in self.steps:
+        if trainer.global_step in self.steps and pl_module.between_steps:
             trainer.save_checkpoint(self.folder / f"saved{trainer.global_step}.ckpt")
 
 
@@ -52,14 +56,22 @@ class KillAt(pl.Callback):
 
 
 def state_of(trainer: pl.Trainer, path: Path) -> dict:
-    """Return what a finished run would save, without the paths of its callbacks."""
+    """Return what a finished run would save."""
     trainer.save_checkpoint(path, weights_only=False)
-    checkpoint = torch.load(path, weights_only=True)
-    kept = ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch")
-    return {name: checkpoint[name] for name in kept}
+    return torch.load(path, weights_only=True)
+
+
+def needs_pictures(overrides) -> bool:
+    return any(
+        o.startswith(("data.flip", "data.binarization", "data.dequantize")) for o in overrides
+    )
 
 
 def finished(folder, overrides, *callbacks, checkpoint=None, **options):
+    if needs_pictures(overrides):
+        shape = (TRAIN + VAL + 5, 1, 4, 4)
+        pictures = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        np.save(folder / "vectors.npy", pictures)
     module, data = make_run(folder, *overrides)
     trainer = make_trainer(folder, *callbacks, epochs=EPOCHS, **options)
     trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
@@ -85,26 +97,47 @@ def test_resumed_after_an_epoch(tmp_path, variant):
     assert same(resumed, whole)
 
 
-@pytest.mark.parametrize(
-    "variant",
-    ["one_cycle", "warm-up", "vamp", "adversarial", "reparameterized twice"],
-)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_resumed_in_the_middle_of_an_epoch(tmp_path, variant):
-    whole = finished(tmp_path, VARIANTS[variant])
-    paths = killed(tmp_path, VARIANTS[variant], SaveAt(tmp_path, 3, 10), at=(1, 6))
+    overrides = VARIANTS[variant]
+    size = 3 if variant == "grouped" else 1
+    steps = (1, 4) if variant == "accumulated" else (3, 10)
+    whole = finished(tmp_path, overrides)
+    paths = killed(tmp_path, overrides, SaveAt(tmp_path, *steps), at=(1, 6 // size))
     assert len(paths) == 2
     for path in paths:
-        resumed = finished(tmp_path, VARIANTS[variant], checkpoint=path)
+        resumed = finished(tmp_path, overrides, checkpoint=path)
         assert same(resumed, whole), path.stem
 
 
-def test_resumed_with_averaged_weights(tmp_path):
+@pytest.mark.parametrize("middle", [False, True])
+def test_resumed_with_averaged_weights(tmp_path, middle):
     overrides = ["group_size=1"]
     whole = finished(tmp_path, overrides, EMAWeightAveraging(decay=0.9))
     average = EMAWeightAveraging(decay=0.9)
-    paths = killed(tmp_path, overrides, every_epoch(tmp_path), average, at=(2, 1))
+    saver = SaveAt(tmp_path, 10) if middle else every_epoch(tmp_path)
+    paths = killed(tmp_path, overrides, saver, average, at=(2, 1))
     last = EMAWeightAveraging(decay=0.9)
     assert same(finished(tmp_path, overrides, last, checkpoint=paths[-1]), whole)
+
+
+def test_a_run_that_resumes_otherwise_is_noticed(tmp_path):
+    """The control: what is compared differs where the noise or the order does."""
+    whole = finished(tmp_path, [])
+    paths = killed(tmp_path, [], SaveAt(tmp_path, 10), at=(1, 6))
+    for change in ("seed", "epoch"):
+        module, data = make_run(tmp_path)
+        trainer = make_trainer(tmp_path, epochs=EPOCHS)
+        if change == "seed":
+            module.seed = 1
+        checkpoint = torch.load(paths[0], weights_only=True)
+        if change == "epoch":
+            checkpoint["loops"]["fit_loop"]["state_dict"] = {}
+            del checkpoint["loops"]["fit_loop"]["epoch_loop.state_dict"]
+        torch.save(checkpoint, tmp_path / "changed.ckpt")
+        trainer.fit(module, data, ckpt_path=tmp_path / "changed.ckpt", weights_only=True)
+        state = state_of(trainer, tmp_path / "end.ckpt")
+        assert not same(state["state_dict"], whole["state_dict"]), change
 
 
 def test_other_data_settings_are_refused_in_the_middle_of_an_epoch(tmp_path):
