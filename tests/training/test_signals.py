@@ -109,17 +109,17 @@ def test_under_slurm_sigusr1_requeues_the_job(tmp_path, monkeypatch, refused):
 
 
 def test_time_passes_and_the_state_is_saved(tmp_path):
-    class Count(DurableCheckpoints):
-        steps = []
+    saved = []
 
+    class Count(DurableCheckpoints):
         def save_checkpoint(self, checkpoint, path, storage_options=None):
-            self.steps.append((Path(path).name, checkpoint["global_step"]))
+            saved.append((Path(path).name, checkpoint["global_step"]))
             super().save_checkpoint(checkpoint, path, storage_options)
 
     module, data = make_run(tmp_path)
     keeper = Checkpoints(str(tmp_path), monitor="val/elbo", minutes=1e-9)
     make_trainer(tmp_path, keeper, epochs=1, plugins=[Count()]).fit(module, data)
-    last = [step for name, step in Count.steps if name == "last.ckpt"]
+    last = [step for name, step in saved if name == "last.ckpt"]
     assert last == list(range(1, STEPS + 1))
 
 
