@@ -1,9 +1,11 @@
 import os
+import re
 
 import pytest
 import torch
 
-from vae.instantiate import ALLOWED, PACKAGES, instantiate, resolve
+from vae.cli.compose import CONF
+from vae.instantiate import NAMES, instantiate, resolve
 
 
 def test_nested_parts_are_built_inside_out():
@@ -11,35 +13,59 @@ def test_nested_parts_are_built_inside_out():
         {
             "_target_": "vae.objectives.ELBO",
             "beta": {"_target_": "vae.objectives.Linear", "end": 4.0, "steps": 10},
-        }
+        },
+        "objective",
     )
     objective.step = 5
     assert objective.beta(5) == 2.0
 
 
 def test_facts_are_given_to_those_who_ask():
-    head = instantiate({"_target_": "vae.distributions.NormalPosterior"}, latent_dim=3, levels=2)
+    node = {"_target_": "vae.distributions.NormalPosterior"}
+    head = instantiate(node, "posterior", latent_dim=3, levels=2)
     assert head.event_shape == (3,)
-    head = instantiate({"_target_": "vae.distributions.NormalPosterior", "latent_dim": 5})
+    head = instantiate({**node, "latent_dim": 5}, "posterior")
     assert head.event_shape == (5,)
 
 
 def test_partial_waits_for_more():
-    make = instantiate({"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.5})
+    node = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.5}
+    make = instantiate(node, "optimizer")
     assert make([torch.nn.Parameter(torch.zeros(1))]).param_groups[0]["lr"] == 0.5
 
 
-@pytest.mark.parametrize("target", sorted(ALLOWED))
-def test_every_allowed_name_exists(target):
-    assert callable(resolve(target))
+@pytest.mark.parametrize("group", NAMES)
+def test_every_name_exists(group):
+    for target in NAMES[group]:
+        assert resolve(target, group).__name__ == target.rpartition(".")[2]
 
 
-@pytest.mark.parametrize("package", sorted(PACKAGES))
-def test_every_exported_part_exists(package):
-    from importlib import import_module
+@pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_every_choice_names_what_its_group_may(path):
+    folders = {"penalty": "penalties", "schedule": "objective", "experiment": "objective"}
+    group = folders.get(path.parent.name, path.parent.name)
+    for target in re.findall(r"_target_: ([\w.]+)", path.read_text()):
+        assert isinstance(resolve(target, group), type)
 
-    for name in import_module(package).__all__:
-        assert callable(resolve(f"{package}.{name}"))
+
+@pytest.mark.parametrize(
+    ("target", "group"),
+    [
+        ("lightning.pytorch.Trainer", "model"),
+        ("lightning.pytorch.loggers.TensorBoardLogger", "prior"),
+        ("lightning.pytorch.callbacks.ModelCheckpoint", "likelihood"),
+        ("vae.data.Array", "posterior"),
+        ("vae.data.make_data", "data"),
+        ("vae.data.DataModule", "data"),
+        ("torch.optim.SGD", "model"),
+        ("vae.training.VAEModule", "model"),
+        ("vae.distributions.draw", "prior"),
+        ("vae.networks.MLP", "trainer"),
+    ],
+)
+def test_a_part_can_be_named_only_where_it_belongs(target, group):
+    with pytest.raises(ValueError, match=f"may name under {group}"):
+        resolve(target, group)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +91,7 @@ def test_every_exported_part_exists(package):
 def test_nothing_else_can_be_named(target, tmp_path):
     marker = tmp_path / "marker"
     with pytest.raises(ValueError, match="is not a part that a config may name"):
-        instantiate({"_target_": target, "command": f"touch {marker}"})
+        instantiate({"_target_": target, "command": f"touch {marker}"}, "model")
     assert not marker.exists()
     assert os.path.isdir(tmp_path)
 
@@ -87,8 +113,8 @@ def test_a_wrong_value_names_its_place(node, message):
 
 def test_types_of_lists_and_choices():
     net = {"_target_": "vae.networks.MLP", "in_shape": [4], "out_shape": [2]}
-    assert instantiate({**net, "hidden": []}).out_shape == (2,)
+    assert instantiate({**net, "hidden": []}, "model").out_shape == (2,)
     with pytest.raises(ValueError, match="hidden must be a list"):
-        instantiate({**net, "hidden": ["a"]})
+        instantiate({**net, "hidden": ["a"]}, "model")
     with pytest.raises(ValueError, match="activation must be"):
-        instantiate({**net, "activation": "relu"})
+        instantiate({**net, "activation": "relu"}, "model")

@@ -135,7 +135,7 @@ def build_objective(config: Mapping[str, Any], model: Model) -> Objective:
         ValueError: If a setting is wrong, or the objective takes no estimator but the pathwise one.
     """
     node, estimator = config["objective"], instantiate(config["estimator"], "estimator")
-    takes_one = "estimator" in inspect.signature(resolve(node["_target_"])).parameters
+    takes_one = "estimator" in inspect.signature(resolve(node["_target_"], "objective")).parameters
     if not takes_one and not isinstance(estimator, Pathwise):
         raise ValueError(
             f"objective {node['_target_'].rpartition('.')[2]} has the pathwise gradient only. "

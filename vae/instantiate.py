@@ -1,11 +1,11 @@
 """From a plain config to objects: the one place where a name in a file becomes a call.
 
-A node with a ``_target_`` is a call of that class with the node's other keys. Only what
-the packages of ``vae`` export and the classes in `ALLOWED` can be named: a config may come with
-somebody's checkpoint, and a free choice of the callable would let the file run any code.
+A node with a ``_target_`` is a call of that class with the node's other keys. Which classes a node
+may name depends on where it stands: a config may come with somebody's checkpoint, and a free
+choice of the callable would let the file run any code.
 """
 
-__all__ = ["ALLOWED", "PACKAGES", "instantiate", "resolve"]
+__all__ = ["NAMES", "PACKAGES", "instantiate", "resolve"]
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -15,45 +15,64 @@ from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-ALLOWED = frozenset(
-    [f"torch.nn.{name}" for name in ("ELU", "GELU", "Identity", "LeakyReLU", "ReLU", "SiLU")]
-    + [f"torch.nn.{name}" for name in ("Mish", "Sigmoid", "Softplus", "Tanh")]
-    + [f"torch.optim.{name}" for name in ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax")]
-    + [f"torch.optim.{name}" for name in ("NAdam", "RAdam", "RMSprop", "SGD")]
-    + [f"torch.optim.lr_scheduler.{name}" for name in ("CosineAnnealingLR", "ExponentialLR")]
-    + [f"torch.optim.lr_scheduler.{name}" for name in ("MultiStepLR", "OneCycleLR", "StepLR")]
-    + [f"zuko.flows.{name}" for name in ("GF", "MAF", "NAF", "NICE", "NSF", "SOSPF", "UNAF")]
-    + ["lightning.pytorch.Trainer", "lightning.pytorch.loggers.TensorBoardLogger"]
-    + [f"lightning.pytorch.callbacks.{name}" for name in ("EarlyStopping", "ModelCheckpoint")]
-    + ["lightning.pytorch.callbacks.EMAWeightAveraging"]
-)
-PACKAGES = frozenset(
-    [f"vae.{name}" for name in ("data", "distributions", "models", "networks", "objectives")]
-    + ["vae.objectives.penalties", "vae.priors", "vae.training", "vae.training.callbacks"]
-)
+
+def listed(home: str, names: str) -> frozenset[str]:
+    """Return the full names of some names of a module."""
+    return frozenset(f"{home}.{name}" for name in names.split())
 
 
-def resolve(target: str) -> Callable[..., Any]:
-    """Return the class or function that a ``_target_`` names.
+ACTIVATIONS = listed("torch.nn", "ELU GELU Identity LeakyReLU Mish ReLU SiLU Sigmoid Softplus Tanh")
+FLOWS = listed("zuko.flows", "GF MAF NAF NICE NSF SOSPF UNAF")
+OPTIMIZERS = listed("torch.optim", "Adadelta Adagrad Adam AdamW Adamax NAdam RAdam RMSprop SGD")
+# The groups from which a model is made; nothing else of a loaded file is needed to sample.
+MODEL = ("model", "posterior", "prior", "likelihood")
+LOSS = ("objective", "estimator", "penalties")
+NAMES: dict[str, frozenset[str]] = {  # for each group, the names that its nodes may have
+    **dict.fromkeys(MODEL, ACTIVATIONS | FLOWS),
+    **dict.fromkeys(LOSS, ACTIVATIONS | OPTIMIZERS),
+    "optimizer": OPTIMIZERS,
+    "scheduler": frozenset(),
+    "data": listed("vae.data", "Array Images Sprites CelebA CIFAR10 CIFAR100 EMNIST FashionMNIST")
+    | listed("vae.data", "KMNIST MNIST Omniglot STL10 SVHN"),
+    "trainer": frozenset(["lightning.pytorch.Trainer"]),
+    "logger": frozenset(["lightning.pytorch.loggers.TensorBoardLogger"]),
+    "callbacks": listed(
+        "lightning.pytorch.callbacks", "EarlyStopping EMAWeightAveraging ModelCheckpoint"
+    ),
+}
+PACKAGES: dict[str, tuple[str, ...]] = {  # and the packages whose exported classes count too
+    **dict.fromkeys(MODEL, ("vae.distributions", "vae.models", "vae.networks", "vae.priors")),
+    **dict.fromkeys(LOSS, ("vae.networks", "vae.objectives", "vae.objectives.penalties")),
+    "scheduler": ("vae.training",),
+    "callbacks": ("vae.training.callbacks",),
+}
+
+
+def resolve(target: str, group: str) -> Callable[..., Any]:
+    """Return the class that a ``_target_`` in a config group names.
 
     Raises:
-        ValueError: If it is neither in `ALLOWED` nor exported by one of `PACKAGES`.
+        ValueError: If it is neither among the group's `NAMES` nor a class that one of its
+            `PACKAGES` exports.
     """
     home, _, name = target.rpartition(".")
-    if target in ALLOWED or (home in PACKAGES and name in import_module(home).__all__):
+    exported = home in PACKAGES.get(group, ()) and name in import_module(home).__all__
+    if target in NAMES[group] or exported:
         found: Callable[..., Any] = getattr(import_module(home), name)
-        return found
-    raise ValueError(f"_target_ {target} is not a part that a config may name")
+        if isinstance(found, type):
+            return found
+    raise ValueError(f"_target_ {target} is not a part that a config may name under {group}")
 
 
-def instantiate(node: Any, path: str = "", **facts: Any) -> Any:
+def instantiate(node: Any, path: str, **facts: Any) -> Any:
     """Build the object that a config node describes.
 
     Args:
         node: Plain dicts, lists and scalars. A dict with ``_target_`` becomes an object, and with
             ``_partial_: true`` a function that still wants arguments; lists and other dicts are
             searched.
-        path: Where the node stands in the config, for messages.
+        path: Where the node stands in the config. Its first word is the group, which says what
+            may be named; messages give the whole of it.
         facts: Values a part may ask for by naming a parameter after them (``latent_dim``,
             ``data_shape``, ``encoder``, ...); what the node itself says goes first.
 
@@ -71,7 +90,7 @@ def instantiate(node: Any, path: str = "", **facts: Any) -> Any:
 
 def build(node: Mapping[str, Any], path: str, facts: Mapping[str, Any]) -> Any:
     """Build the object of a node with a ``_target_``."""
-    target = resolve(node["_target_"])
+    target = resolve(str(node["_target_"]), path.partition(".")[0].partition("[")[0])
     given = {k: v for k, v in node.items() if k not in ("_target_", "_partial_")}
     parameters = inspect.signature(target).parameters
     check_names(given, parameters, path)
@@ -88,7 +107,7 @@ def build(node: Mapping[str, Any], path: str, facts: Mapping[str, Any]) -> Any:
 
 def join(path: str, key: str) -> str:
     """Return the path of a key of the node at ``path``."""
-    return f"{path}.{key}" if path else str(key)
+    return f"{path}.{key}"
 
 
 def check_names(given: Mapping[str, Any], parameters: Mapping[str, Any], path: str) -> None:
