@@ -7,14 +7,14 @@ __all__ = [
     "check_parts",
     "load",
     "read_checkpoint",
+    "rebuild",
 ]
 
 import inspect
-import zipfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -24,9 +24,11 @@ from torch.distributions import constraints
 from vae.data import DataModule, DataSpec, make_data
 from vae.distributions import Conditional, Head, Likelihood
 from vae.instantiate import instantiate, resolve
+from vae.limits import Budget
 from vae.models import Model
 from vae.objectives import Objective, Pathwise, Penalized
 from vae.priors import Prior
+from vae.saved import Saved, read_checkpoint, read_saved
 
 NARROWER = {  # for each support of a likelihood, the supports of data that it can score
     constraints.boolean: {"boolean"},
@@ -167,42 +169,34 @@ def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]
             return list(objective(trace))
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint without running code from it.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not a whole checkpoint of this framework.
-    """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"{path} is damaged, or not a checkpoint that is safe to read") from error
-    if not isinstance(checkpoint, dict) or "spec" not in checkpoint.get("hyper_parameters", {}):
-        raise ValueError(f"{path} is not a checkpoint of this framework: it holds no config")
-    return checkpoint
-
-
 def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
-    """Load the model of a checkpoint, in evaluation mode, from the file alone.
+    """Load the model of a run or of an export, in evaluation mode, from the file alone.
 
     Where the run kept an exponential moving average of its weights, these are the averages.
 
     Args:
-        path: A checkpoint written by ``train.py``.
+        path: A checkpoint written by ``train.py``, or the folder of its run, of which the best one
+            is taken; or what `vae.export` wrote.
         device: Where to put the model.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a whole checkpoint of this framework.
+        ValueError: If it is damaged, or was not written by this framework.
     """
-    checkpoint = read_checkpoint(path)
-    hparams = checkpoint["hyper_parameters"]
-    model = build_model(hparams["config"], DataSpec(**hparams["spec"]))
-    prefix = "model."
-    state = checkpoint["state_dict"].items()
-    model.load_state_dict({k[len(prefix) :]: v for k, v in state if k.startswith(prefix)})
-    return model.to(device).eval()
+    return rebuild(read_saved(path)).to(device).eval()
+
+
+def rebuild(saved: Saved) -> Model:
+    """Build the model that a file holds, which may be somebody else's.
+
+    Raises:
+        ValueError: If its config describes no model, a far larger one, or one of other weights.
+    """
+    try:
+        with Budget(saved.path.stat().st_size):
+            model = build_model(saved.config, saved.spec)
+        model.load_state_dict(saved.state)
+    except Exception as error:  # a foreign config can make a constructor raise anything
+        reason = shorten(str(error), 200) or type(error).__name__
+        raise ValueError(f"{saved.path} does not hold a model that fits: {reason}") from error
+    return model

@@ -1,0 +1,153 @@
+"""Files that hold a model, read without running code from them: checkpoints and exports."""
+
+__all__ = ["CONFIG", "FORMAT", "WEIGHTS", "Saved", "read_checkpoint", "read_config", "read_saved"]
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vae.data import DataSpec
+from vae.limits import check_archive, check_plain
+
+FORMAT = 1  # of an export
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+MAX_CONFIG_BYTES = 4_000_000
+PREFIX = "model."  # of the model's weights among those of a training module
+
+
+class Saved(NamedTuple):
+    """A model as a file holds it.
+
+    Attributes:
+        path: The file with the weights.
+        config: The settings of its parts, plain values.
+        spec: What it was trained on.
+        state: Its weights and buffers.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    spec: DataSpec
+    state: dict[str, Tensor]
+
+
+def read_saved(path: str | Path) -> Saved:
+    """Read a checkpoint, the best one of a run folder, or an export.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged, or was not written by this framework.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        return read_export(path) if (path / CONFIG).is_file() else read_best(path)
+    if path.name == WEIGHTS:
+        return read_export(path.parent)
+    checkpoint = read_checkpoint(path)
+    hparams, weights = checkpoint["hyper_parameters"], checkpoint["state_dict"]
+    state = {k[len(PREFIX) :]: v for k, v in weights.items() if str(k).startswith(PREFIX)}
+    return Saved(path, hparams["config"], read_spec(hparams["spec"], path), state)
+
+
+def read_best(folder: Path) -> Saved:
+    """Read the best checkpoint of a run folder."""
+    path = folder / "checkpoints" / "best.ckpt"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} holds neither {CONFIG} nor checkpoints/best.ckpt")
+    return read_saved(path)
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint without running code from it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a whole checkpoint of this framework.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}")
+    try:
+        check_archive(path)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, LookupError) as error:
+        raise ValueError(f"{path} is damaged, or not a checkpoint that is safe to read") from error
+    if not is_ours(checkpoint):
+        raise ValueError(f"{path} is not a checkpoint of this framework: it holds no config")
+    check_plain(checkpoint["hyper_parameters"], path)
+    return dict(checkpoint)
+
+
+def is_ours(checkpoint: Any) -> bool:
+    """Say whether a file's content has the form of a checkpoint of this framework."""
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
+        return False
+    hparams = checkpoint.get("hyper_parameters")
+    keys = ("config", "spec")
+    return isinstance(hparams, dict) and all(isinstance(hparams.get(key), dict) for key in keys)
+
+
+def read_export(folder: Path) -> Saved:
+    """Read the two files of an export.
+
+    Raises:
+        FileNotFoundError: If one of them is missing.
+        ValueError: If one is damaged, or they do not belong together.
+    """
+    config, path = read_config(folder / CONFIG), folder / WEIGHTS
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights at {path}")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != config["sha256"]:
+        raise ValueError(f"{path} is damaged, or belongs to another {CONFIG}: export it again")
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged, or not a safetensors file ({error})") from error
+    return Saved(path, config["config"], read_spec(config["spec"], path), state)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read the config of an export.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is too large, or not the config of an export that this version reads.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no config at {path}")
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ValueError(f"{path} is larger than {MAX_CONFIG_BYTES // 10**6} MB: not read")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {type(error).__name__}") from error
+    check_plain(config, path)
+    if not isinstance(config, dict) or not {"format", "sha256"} <= config.keys():
+        raise ValueError(f"{path} is not the config of an export of this framework")
+    if config["format"] != FORMAT:
+        raise ValueError(
+            f"{path} has format {config['format']}, this version reads {FORMAT}: "
+            f"it was written by version {config.get('version')} of the framework"
+        )
+    if not all(isinstance(config.get(key), dict) for key in ("config", "spec")):
+        raise ValueError(f"{path} does not describe a model")
+    return config
+
+
+def read_spec(values: dict[str, Any], path: Path) -> DataSpec:
+    """Return the data's spec; JSON has made lists of its tuples."""
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    try:
+        return DataSpec(**values)
+    except TypeError as error:
+        raise ValueError(f"{path} does not say what data its model is for: {error}") from error
