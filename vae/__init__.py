@@ -3,7 +3,17 @@
 The public names are imported when first used, so that the command line answers at once.
 """
 
-__all__ = ["VAE", "Latent", "Model", "Objective", "Trace", "VAEModule", "__version__", "load"]
+__all__ = [
+    "VAE",
+    "Latent",
+    "Model",
+    "Objective",
+    "Trace",
+    "VAEModule",
+    "__version__",
+    "export",
+    "load",
+]
 
 from importlib import import_module
 from typing import Any
@@ -17,6 +27,7 @@ HOMES = {
     "Trace": "vae.trace",
     "VAE": "vae.models",
     "VAEModule": "vae.training",
+    "export": "vae.exports",
     "load": "vae.build",
 }
 

@@ -1,0 +1,92 @@
+"""A trained model as two files that are safe to give to others: weights and config."""
+
+__all__ = ["export"]
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+
+import vae
+from vae.build import rebuild
+from vae.instantiate import MODEL
+from vae.saved import CONFIG, FORMAT, WEIGHTS, read_config, read_saved
+
+
+def export(run: str | Path, folder: str | Path) -> Path:
+    """Write the model of a run as ``model.safetensors`` and ``config.json``, for `vae.load`.
+
+    An earlier export in the folder is replaced. A process that is killed in between leaves files
+    that `vae.load` refuses, since the config holds a checksum of the weights.
+
+    Args:
+        run: A run folder, of which the best checkpoint is taken, or a checkpoint.
+        folder: Where to write; made if it is missing.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileNotFoundError: If there is no such run.
+        ValueError: If it holds no model, or the folder holds something else than an export.
+    """
+    folder = Path(folder).expanduser()
+    check_folder(folder)
+    saved = read_saved(run)
+    model = rebuild(saved)
+    # Copies: two names of one tensor are stored twice, and strides do not matter.
+    plain = torch.contiguous_format
+    weights = save({k: v.clone(memory_format=plain) for k, v in model.state_dict().items()})
+    config = {
+        "format": FORMAT,
+        "version": vae.__version__,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "config": {group: saved.config[group] for group in MODEL},
+        "spec": asdict(saved.spec),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(config, indent=2) + "\n"
+    replace(folder, {CONFIG: text.encode(), WEIGHTS: weights})
+    return folder
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that holds something else than an export.
+
+    Raises:
+        ValueError: If it does, or is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file: export needs a folder")
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            read_config(folder / CONFIG)
+    except (FileNotFoundError, ValueError) as error:
+        raise ValueError(
+            f"{folder} is not empty and holds no export of this framework: give a new folder"
+        ) from error
+
+
+def replace(folder: Path, contents: dict[str, bytes]) -> None:
+    """Put files in their places once all of them are on the disk, or leave the old ones."""
+    parts = {folder / f".{name}.part": folder / name for name in contents}
+    try:
+        for part, content in zip(parts, contents.values(), strict=True):
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for part, path in parts.items():
+            os.replace(part, path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)  # of the new names
+    finally:
+        os.close(descriptor)
