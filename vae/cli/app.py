@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from vae.cli.compose import CONF
 from vae.cli.messages import explain
+from vae.cli.overrides import recorded_overrides
 from vae.interruption import Interrupted
 
 
@@ -30,7 +31,8 @@ def train() -> None:
 
         return run(config)
 
-    resume_arguments(sys.argv)
+    with one_message():
+        resume_arguments(sys.argv)
     command("train", task)
 
 
@@ -55,8 +57,12 @@ def resume_arguments(arguments: list[str]) -> None:
     record = folder / ".hydra" / "overrides.yaml"
     if not record.is_file():
         return  # the task says what is missing
-    before = [str(a) for a in OmegaConf.load(record) if not str(a).startswith("resume=")]
-    arguments[1:] = [*before, *arguments[1:], f"hydra.run.dir='{folder}'"]
+    before = recorded_overrides(record, arguments[1:])
+    arguments[1:] = [
+        *(a for a in before if not a.startswith("resume=")),
+        *arguments[1:],
+        f"hydra.run.dir='{folder}'",
+    ]
 
 
 def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:

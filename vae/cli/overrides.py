@@ -1,0 +1,103 @@
+"""The overrides that a resumed run takes over from its folder, which may be somebody else's."""
+
+__all__ = ["recorded_overrides"]
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from vae.cli.compose import CONF
+
+MAX_BYTES = 1_000_000
+WRITERS = ("callbacks", "logger", "trainer")  # groups whose settings name what is written
+
+
+def recorded_overrides(record: Path, given: Sequence[str]) -> list[str]:
+    """Return the overrides in a run's ``overrides.yaml``.
+
+    What could read the environment, change Hydra itself, or write outside the run's folder is not
+    taken over; the user may give the same setting on the command line instead.
+
+    Args:
+        record: The file.
+        given: The user's own arguments.
+
+    Raises:
+        ValueError: Naming an override that is not taken over and not given anew.
+    """
+    given_keys = {override.key_or_group for override in map(parsed, given) if override}
+    accepted = []
+    for text in read_list(record):
+        override = parsed(text)
+        reason = "it is no setting" if override is None else refusal(text, override)
+        if reason is None:
+            accepted.append(text)
+        elif override is None or override.key_or_group not in given_keys:
+            raise ValueError(
+                f"{record} holds {text!r}, which is not taken over ({reason}): "
+                "remove it, or give the setting anew on the command line"
+            )
+    return accepted
+
+
+def read_list(record: Path) -> list[str]:
+    """Read a YAML list of texts, as they stand there."""
+    try:
+        size = record.stat().st_size
+        texts = yaml.safe_load(record.read_text(encoding="utf-8")) if size <= MAX_BYTES else None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{record} is damaged: {type(error).__name__}") from error
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{record} is not a list of overrides")
+    return texts
+
+
+def parsed(text: str) -> Override | None:
+    """Return an override, or ``None`` of what is none, such as an option of the command."""
+    if text.startswith("-"):
+        return None
+    try:
+        return OverridesParser.create().parse_override(text)
+    except HydraException:
+        return None
+
+
+def refusal(text: str, override: Override) -> str | None:
+    """Say why an override is not taken over from a file; ``None`` if it is."""
+    key = override.key_or_group
+    if "$" in text:
+        return "an interpolation may read the environment"
+    if "hydra" in f"{key}@{override.package}":
+        return "it changes Hydra"
+    values = list(leaves(override.value()))
+    if (CONF / key).is_dir() or "/" in key:
+        if not all(value is None or is_choice(key, value) for value in values):
+            return "there is no such choice"
+    elif key.partition(".")[0] in WRITERS and any(map(leads_out, values)):
+        return "it names a place outside the run's folder"
+    return None
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Yield the values in nested lists and dicts."""
+    if isinstance(value, (list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def is_choice(group: str, name: Any) -> bool:
+    """Say whether a config group has such a choice."""
+    return name in [path.stem for path in (CONF / group).glob("*.yaml")]
+
+
+def leads_out(value: Any) -> bool:
+    """Say whether a value is a path from the root, from a home folder or upwards."""
+    path = PurePath(str(value))
+    return path.is_absolute() or ".." in path.parts or str(value).startswith("~")
