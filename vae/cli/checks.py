@@ -23,7 +23,7 @@ NUMBERS = {  # setting: (type, least value); -1 in Lightning's own settings mean
     "trainer.max_steps": (int, 1),
 }
 UNLIMITED = ("trainer.max_epochs", "trainer.max_steps")
-SWITCHES = ("compile", "channels_last", "test", "debug")
+SWITCHES = ("deterministic", "compile", "channels_last", "test", "debug")
 MUST_AGREE = ("model", "posterior", "prior", "likelihood")
 
 

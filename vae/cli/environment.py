@@ -30,8 +30,22 @@ def describe_environment() -> dict[str, Any]:
         "git_revision": git("rev-parse", "HEAD"),
         "git_changes": git("status", "--porcelain", "--untracked-files=no"),
         "threads": torch.get_num_threads(),
+        "cpu": cpu_name(),
+        "cpu_instructions": torch.backends.cpu.get_cpu_capability(),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
         "cuda_device": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
+
+
+def cpu_name() -> str:
+    """Return what the processor calls itself: the last digits of a figure depend on it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
 
 
 def git(*arguments: str) -> str | None:

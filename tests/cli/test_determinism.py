@@ -1,0 +1,95 @@
+"""Two runs on one machine are the same bit for bit, and today's figures are yesterday's."""
+
+import json
+import os
+
+import pytest
+import torch
+
+from tests.cli.command import TINY, array, call, start
+from tests.training.runs import same
+
+CONV = [
+    "model=conv",
+    "model.encoder.channels=[4,4]",
+    "model.encoder.hidden=[8]",
+    "model.latent_dim=3",
+    "data.size=400",
+    "data.batch_size=32",
+    "trainer=cpu",
+    "trainer.max_epochs=2",
+    "logger=none",
+    "callbacks.pictures.columns=1",
+    "test_samples=2",
+    "threads=1",
+]
+MLP = [*TINY, "logger=none"]
+GOLDEN = {
+    "val/elbo": -2737.5977,
+    "elbo": -2740.9641,
+    "log_likelihood": -2740.8227,
+    "kl": 0.14141893,
+    "nll": 2722.9581,
+    "effective_sample_size": 1.0497549,
+}
+
+
+@pytest.fixture
+def any_operation():
+    """Allow again what a deterministic run in this process has forbidden."""
+    workspace = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.benchmark = False
+    if workspace is None:
+        os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
+
+
+def test_the_setting_reaches_torch(monkeypatch, capsys, tmp_path, any_operation):
+    quick = [*MLP, array(tmp_path), "test=false"]
+    for value in (True, False):
+        arguments = [*quick, f"deterministic={str(value).lower()}"]
+        status, _, message = call(monkeypatch, capsys, tmp_path, *arguments)
+        assert torch.are_deterministic_algorithms_enabled() == value, message
+        assert status == 0
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    status, _, message = call(monkeypatch, capsys, tmp_path, *quick, "deterministic=1")
+    assert (status, "deterministic must be true or false; got 1" in message) == (2, True)
+
+
+def trained_twice(tmp_path, *arguments):
+    """Return what two processes save, one after the other in the same place."""
+    folder, saved = tmp_path / "run", []
+    for attempt in ("first", "second"):
+        done = start(
+            "train.py", *arguments, "deterministic=true", f"hydra.run.dir='{folder}'",
+            folder=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        files = {name: folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last")}
+        saved.append({k: torch.load(v, weights_only=True) for k, v in files.items()})
+        folder.rename(tmp_path / attempt)
+    return saved
+
+
+@pytest.mark.parametrize("name", ["mlp", pytest.param("conv", marks=pytest.mark.slow)])
+def test_two_deterministic_runs_save_the_same_bits(tmp_path, name):
+    arguments = [*MLP, array(tmp_path), "test=false"] if name == "mlp" else [*CONV, "test=false"]
+    first, second = trained_twice(tmp_path, *arguments)
+    assert first["last"]["global_step"] > 5
+    assert same(first, second)
+
+
+def test_the_figures_are_those_of_yesterday(monkeypatch, capsys, tmp_path):
+    """A change in the order of data, the noise or the first weights moves the KL by percents.
+
+    Where one is meant, renew them: ``python train.py`` with the arguments in `CONV`, and copy the
+    figures from ``metrics.json`` and the best validation figure. Processors differ in their last digits, by about 1e-6.
+    """
+    status, _, message = call(monkeypatch, capsys, tmp_path, *CONV)
+    assert status == 0, message
+    figures = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    best = torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)
+    keeper = next(v for k, v in best["callbacks"].items() if "Checkpoint" in k)
+    figures["val/elbo"] = float(keeper["best_model_score"])
+    assert {name: figures[name] for name in GOLDEN} == pytest.approx(GOLDEN, rel=1e-4)
