@@ -84,7 +84,8 @@ def test_the_figures_are_those_of_yesterday(monkeypatch, capsys, tmp_path):
     """A change in the order of data, the noise or the first weights moves the KL by percents.
 
     Where one is meant, renew them: ``python train.py`` with the arguments in `CONV`, and copy the
-    figures from ``metrics.json`` and the best validation figure. Processors differ in their last digits, by about 1e-6.
+    figures from ``metrics.json`` and the best validation figure. Processors differ in their last
+    digits, by about 1e-6.
     """
     status, _, message = call(monkeypatch, capsys, tmp_path, *CONV)
     assert status == 0, message
