@@ -6,12 +6,15 @@ import struct
 import zipfile
 from copy import copy
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 import vae
 from tests.security.payloads import hostile_checkpoint
+from vae.data import Array, Images
 
 
 def test_a_zip_bomb_is_refused(tmp_path):
@@ -193,3 +196,27 @@ def test_half_an_export_is_refused(export, missing):
     (export / missing).unlink()
     with pytest.raises(FileNotFoundError, match=r"holds neither config\.json|no weights at"):
         vae.load(export)
+
+
+@pytest.mark.parametrize("count", [10**9, 10**13, 10**17])
+def test_an_array_that_promises_more_than_it_holds_is_refused(tmp_path, count):
+    path = tmp_path / "vectors.npy"
+    with path.open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (count, 6)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(100))
+    with pytest.raises(ValueError, match=r"vectors\.npy is damaged or no NumPy"):
+        Array(str(path)).load()
+
+
+@pytest.mark.parametrize(
+    ("side", "message"),
+    [(9_100, r"more than data\.max_pixels"), (20_000, "too large to be decoded")],
+)
+def test_a_picture_bomb_is_refused(tmp_path, side, message):
+    path = tmp_path / "pictures" / "bomb.png"
+    path.parent.mkdir()
+    Image.new("1", (side, side)).save(path)
+    assert side**2 > 1_000 * path.stat().st_size
+    with pytest.raises(ValueError, match=message):
+        Images(str(path.parent), cache=str(tmp_path / "cache")).load()

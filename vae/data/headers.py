@@ -10,7 +10,8 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 DATA_KEYS = ("data", "x", "images", "arr_0")
-_DAMAGE = (ValueError, OSError, EOFError, BadZipFile, zlib.error)
+# MemoryError: of a header that promises more than any machine holds.
+_DAMAGE = (ValueError, OSError, EOFError, BadZipFile, zlib.error, MemoryError)
 
 
 class ArrayHeader(NamedTuple):
