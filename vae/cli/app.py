@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from vae.cli.compose import CONF
 from vae.cli.messages import explain
 from vae.cli.overrides import recorded_overrides
+from vae.cli.processes import shared_job
 from vae.interruption import Interrupted
 
 
@@ -29,7 +30,8 @@ def train() -> None:
     def task(config: DictConfig) -> float:
         from vae.cli.train import run
 
-        return run(config)
+        with shared_job():
+            return run(config)
 
     with one_message():
         resume_arguments(sys.argv)

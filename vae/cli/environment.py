@@ -74,7 +74,8 @@ def prepare_process(threads: int | None) -> None:
     # Lightning has torch ask the driver's library for devices; the optimizer asks at every step,
     # and without a driver each question costs a search for the library, 0.2 ms.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     # Lightning counts groups of batches, we count optimizer steps.
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
