@@ -162,11 +162,15 @@ def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]
     Raises:
         ValueError: What the part that refuses the combination says.
     """
-    with torch.random.fork_rng(devices=[]):
-        trace = model(torch.zeros(2, *spec.shape), num_samples=objective.num_samples)
-        objective(trace)
-        with torch.no_grad():  # where a term that needs gradients is left out
-            return list(objective(trace))
+    try:
+        with torch.random.fork_rng(devices=[]):
+            trace = model(torch.zeros(2, *spec.shape), num_samples=objective.num_samples)
+            objective(trace)
+            with torch.no_grad():  # where a term that needs gradients is left out
+                return list(objective(trace))
+    except (RuntimeError, TypeError, AttributeError, LookupError, AssertionError) as error:
+        told = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"the parts of the model do not fit together: {told}") from error
 
 
 def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:

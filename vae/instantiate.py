@@ -13,7 +13,9 @@ from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 
 def listed(home: str, names: str) -> frozenset[str]:
@@ -46,18 +48,31 @@ PACKAGES: dict[str, tuple[str, ...]] = {  # and the packages whose exported clas
     "scheduler": ("vae.training",),
     "callbacks": ("vae.training.callbacks",),
 }
+# What constructors of torch, Lightning and zuko raise at a wrong value.
+REFUSALS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    MisconfigurationException,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
-def resolve(target: str, group: str) -> Callable[..., Any]:
+def resolve(target: Any, group: str) -> Callable[..., Any]:
     """Return the class that a ``_target_`` in a config group names.
 
     Raises:
         ValueError: If it is neither among the group's `NAMES` nor a class that one of its
             `PACKAGES` exports.
     """
-    home, _, name = target.rpartition(".")
+    home, _, name = str(target).rpartition(".")
     exported = home in PACKAGES.get(group, ()) and name in import_module(home).__all__
-    if target in NAMES[group] or exported:
+    if str(target) in NAMES[group] or exported:
         found: Callable[..., Any] = getattr(import_module(home), name)
         if isinstance(found, type):
             return found
@@ -101,8 +116,10 @@ def build(node: Mapping[str, Any], path: str, facts: Mapping[str, Any]) -> Any:
         return partial(target, **values)
     try:
         return target(**values)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
+    except REFUSALS as error:
+        # Of torch, a message goes on with the frames of its C++.
+        told = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{path}: {told}") from error
 
 
 def join(path: str, key: str) -> str:
@@ -117,7 +134,8 @@ def check_names(given: Mapping[str, Any], parameters: Mapping[str, Any], path: s
     for key in given:
         if key not in parameters:
             close = get_close_matches(key, parameters, 1)
-            hint = f"did you mean {close[0]}?" if close else f"allowed: {', '.join(parameters)}"
+            few = f"allowed: {', '.join(parameters)}" if len(parameters) < 20 else "see --cfg job"
+            hint = f"did you mean {close[0]}?" if close else few
             raise ValueError(f"{join(path, key)} is not a setting; {hint}")
 
 
@@ -135,6 +153,8 @@ def fits(value: Any, hint: Any) -> bool:
     if get_origin(hint) in (Union, UnionType):
         return any(fits(value, choice) for choice in get_args(hint))
     origin = get_origin(hint) or hint
+    if origin is Literal:
+        return value in get_args(hint)
     if origin in (Sequence, list, tuple):
         items = [a for a in get_args(hint) if a is not Ellipsis] or [Any]
         return isinstance(value, (list, tuple)) and all(fits(v, items[0]) for v in value)
@@ -149,5 +169,7 @@ def describe(hint: Any) -> str:
         return " or ".join(describe(choice) for choice in get_args(hint))
     if get_origin(hint) in (Sequence, list, tuple):
         return f"a list of {describe(get_args(hint)[0])}"
+    if get_origin(hint) is Literal:
+        return " or ".join(map(str, get_args(hint)))
     names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
     return "null" if hint is NoneType else names.get(hint, getattr(hint, "__name__", str(hint)))

@@ -9,12 +9,14 @@ __all__ = ["evaluate", "train"]
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from vae.cli.compose import CONF
@@ -76,7 +78,32 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
             return task(config)
 
     with one_message():
+        sys.argv[1:] = ordered(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
+
+
+def ordered(arguments: list[str]) -> list[str]:
+    """Return the arguments with flags first: between settings Hydra does not find them.
+
+    Raises:
+        ValueError: If there is no such flag.
+    """
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    settings = parser.parse_intermixed_args(arguments).overrides
+    left = Counter(settings)
+    flags = []
+    for argument in arguments:
+        if left[argument] > 0:
+            left[argument] -= 1
+        else:
+            flags.append(argument)
+    return [*flags, *settings]
+
+
+def refuse(message: str) -> NoReturn:
+    """Refuse a flag as any other wrong input is refused."""
+    raise ValueError(f"{message}; python train.py --help lists settings, --hydra-help flags")
 
 
 @contextmanager

@@ -1,29 +1,60 @@
 """Settings of a run that no part checks, refused before anything is read."""
 
-__all__ = ["check_monitor", "check_resume", "check_settings"]
+__all__ = ["check_batches", "check_monitor", "check_resume", "check_settings"]
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from math import isfinite
 from typing import Any
 
 import torch
 
+from vae.data import DataModule
 from vae.instantiate import describe, fits
 
-NUMBERS = {  # setting: (type, least value); -1 in Lightning's own settings means no limit
-    "seed": (int, 0),
-    "threads": (int | None, 1),
-    "group_size": (int, 1),
-    "accumulate": (int, 1),
-    "gradient_clip": (float | None, float("-inf")),  # its range is the module's to check
-    "skip_limit": (int | None, 1),
-    "test_samples": (int, 1),
-    "trainer.log_every_n_steps": (int, 1),
-    "trainer.check_val_every_n_epoch": (int | None, 1),
-    "trainer.max_epochs": (int | None, 1),
-    "trainer.max_steps": (int, 1),
+MISSING = object()
+PARTS = ("model", "posterior", "prior", "likelihood", "objective", "estimator", "optimizer")
+COLLECTIONS = ("penalties", "logger", "callbacks")  # of parts, by name
+GROUPS = (*PARTS, *COLLECTIONS, "data", "scheduler", "trainer")
+NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's own means no limit
+    "seed": (int, 0, 2**63 - 1),
+    "threads": (int | None, 1, 1024),
+    "group_size": (int, 1, None),
+    "accumulate": (int, 1, None),
+    "gradient_clip": (float | None, None, None),  # its range is the module's to check
+    "skip_limit": (int | None, 1, None),
+    "test_samples": (int, 1, None),
+    "trainer.log_every_n_steps": (int, 1, None),
+    "trainer.check_val_every_n_epoch": (int, 1, None),
+    "trainer.max_epochs": (int, 1, None),
+    "trainer.max_steps": (int, 1, None),
+}
+OPTIONAL_NUMBERS = {
+    "callbacks.early_stopping.patience": (int, 1, None),
 }
 UNLIMITED = ("trainer.max_epochs", "trainer.max_steps")
 SWITCHES = ("deterministic", "compile", "channels_last", "test", "debug")
+TEXTS = {"name": str, "monitor": str, "resume": str | None}
+CHOICES = {
+    "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
+    "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),  # others ask for other batches
+}
+STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
+INSTEAD = {  # settings of Lightning's Trainer that would fall short here, and what does the same
+    "accumulate_grad_batches": "accumulate=",
+    "barebones": "logger=none",
+    "callbacks": "callbacks=[default,...]",
+    "enable_checkpointing": "callbacks.checkpoint",
+    "fast_dev_run": "trainer.max_steps=",
+    "gradient_clip_algorithm": "gradient_clip=",
+    "gradient_clip_val": "gradient_clip=",
+    "limit_train_batches": "data.train_size=",
+    "limit_val_batches": "data.val_size=",
+    "logger": "logger=none",
+    "overfit_batches": "data.train_size=",
+    "val_check_interval": "trainer.check_val_every_n_epoch=",
+}
 MUST_AGREE = ("model", "posterior", "prior", "likelihood")
 
 
@@ -33,26 +64,131 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     Raises:
         ValueError: Naming the setting, what it may be and what was given.
     """
-    for name, (kind, least) in NUMBERS.items():
-        value = lookup(settings, name)
-        if not fits(value, kind):
-            raise ValueError(f"{name} must be {describe(kind)}; got {value!r}")
-        unlimited = name in UNLIMITED and value == -1
-        if value is not None and value < least and not unlimited:
-            raise ValueError(f"{name} must be at least {least}; got {value}")
+    check_structure(settings)
+    check_numbers(settings)
     for name in SWITCHES:
-        if not isinstance(settings[name], bool):
-            raise ValueError(f"{name} must be true or false; got {settings[name]!r}")
-    if settings["trainer"]["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
+        check_type(name, lookup(settings, name), bool)
+    for name, kind in TEXTS.items():
+        check_type(name, lookup(settings, name), kind)
+    check_trainer(settings["trainer"])
+    if settings.get("scheduler") and max(lookup(settings, name) for name in UNLIMITED) < 0:
+        raise ValueError(
+            "a scheduler needs the end of training: set trainer.max_epochs or trainer.max_steps, "
+            "or use scheduler=constant"
+        )
+
+
+def check_structure(settings: Mapping[str, Any]) -> None:
+    """Refuse a top-level name that nobody reads, and a group without its parts."""
+    known = [name for name in (*GROUPS, *NUMBERS, *SWITCHES, *TEXTS) if "." not in name]
+    for name in settings:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+            raise ValueError(f"{name} is not a setting; {hint}")
+    for name in (*PARTS, "trainer", "data.source", "model.encoder", "model.decoder"):
+        check_part(name, lookup(settings, name))
+    lookup(settings, "penalties")
+    lookup(settings, "model.latent_dim")
+    for group in COLLECTIONS:
+        for name, node in (settings.get(group) or {}).items():
+            check_part(f"{group}.{name}", node)
+    if "checkpoint" not in (settings.get("callbacks") or {}):
+        raise ValueError(
+            "callbacks needs default, which keeps the checkpoints: callbacks=[default,...]; "
+            "one of them is left out by ~callbacks.pictures"
+        )
+
+
+def check_part(name: str, node: Any) -> None:
+    """Refuse what is not the description of a part."""
+    if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
+        raise ValueError(f"{name} must be a part, with a _target_; got {node!r}")
+
+
+def check_numbers(settings: Mapping[str, Any]) -> None:
+    """Refuse a number of the wrong type or out of its range, and any that is not finite."""
+    for name, value in leaves(settings):
+        if isinstance(value, float) and not isfinite(value):
+            raise ValueError(f"{name} must be a finite number; got {value}")
+        if name.endswith("optimizer.lr") and isinstance(value, (int, float)) and value <= 0:
+            raise ValueError(f"{name} must be above 0; got {value}")
+    there = {n: v for n, v in OPTIONAL_NUMBERS.items() if lookup(settings, n, None) is not None}
+    for name, (kind, least, most) in {**NUMBERS, **there}.items():
+        value = lookup(settings, name)
+        check_type(name, value, kind)
+        if value is None or (name in UNLIMITED and value == -1):
+            continue
+        if least is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}; got {value}")
+        if most is not None and value > most:
+            raise ValueError(f"{name} must be at most {most}; got {value}")
+
+
+def check_trainer(trainer: Mapping[str, Any]) -> None:
+    """Refuse what Lightning takes and this training loop does not, or this machine has not."""
+    for name, instead in INSTEAD.items():
+        if name in trainer:
+            raise ValueError(f"trainer.{name} is not a setting here: use {instead} instead")
+    for name, choices in CHOICES.items():
+        value = lookup({"trainer": trainer}, name)
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+    strategy, epochs = trainer["strategy"], trainer["max_epochs"]
+    if strategy not in STRATEGIES and not isinstance(strategy, Mapping):
+        raise ValueError(f"trainer.strategy must be auto or ddp; got {strategy!r}. Use trainer=ddp")
+    if 0 < epochs < trainer["check_val_every_n_epoch"]:
+        raise ValueError(
+            f"trainer.check_val_every_n_epoch={trainer['check_val_every_n_epoch']} is more than "
+            f"trainer.max_epochs={epochs}: nothing would be validated, and nothing kept"
+        )
+    gpu = trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    if trainer["accelerator"] in ("gpu", "cuda") and not gpu:
         raise ValueError("a GPU was asked for, but torch sees none. Use trainer=cpu")
+    if trainer["precision"] == "16-mixed" and not gpu:
+        raise ValueError("trainer.precision=16-mixed needs a GPU. Use bf16-mixed or 32-true")
+    check_devices(trainer["devices"], torch.cuda.device_count() if gpu else None)
 
 
-def check_monitor(monitor: str, terms: Iterable[str]) -> None:
+def check_devices(devices: Any, gpus: int | None) -> None:
+    """Refuse more processes than there are devices, or none."""
+    if devices == "auto" or isinstance(devices, list):
+        return  # what Lightning says of a list is clear
+    most = gpus or max(2, os.cpu_count() or 1)
+    kind = "GPUs" if gpus else "CPU processes"
+    if gpus and devices == -1:
+        return
+    if not fits(devices, int) or not 1 <= devices <= most:
+        raise ValueError(
+            f"trainer.devices must be auto or a whole number from 1 to {most}, the {kind} this "
+            f"machine is good for; got {devices!r}"
+        )
+
+
+def check_batches(data: DataModule, world_size: int, accumulate: int) -> None:
+    """Refuse data that do not make one optimizer step; reads the data.
+
+    Raises:
+        ValueError: Naming the number of examples, or of batches.
+    """
+    batches = data.count_batches(world_size)
+    if accumulate > batches:
+        raise ValueError(
+            f"accumulate={accumulate} is more than the {batches} batches of an epoch: use fewer"
+        )
+
+
+def check_monitor(settings: Mapping[str, Any], terms: Iterable[str]) -> None:
     """Refuse a figure to watch that no validation gives."""
-    known = ["elbo", "log_likelihood", "kl", *(f"objective/{term}" for term in terms)]
-    if monitor not in [f"val/{name}" for name in known]:
-        names = ", ".join(f"val/{name}" for name in known)
-        raise ValueError(f"monitor must be one of {names}; got {monitor}")
+    names = ["elbo", "log_likelihood", "kl", *(f"objective/{term}" for term in terms)]
+    known = [f"val/{name}" for name in names]
+    watched = {"monitor": settings["monitor"]}
+    for name, node in (settings.get("callbacks") or {}).items():
+        if "monitor" in node:
+            watched[f"callbacks.{name}.monitor"] = node["monitor"]
+    for name, monitor in watched.items():
+        if monitor not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}; got {monitor!r}")
 
 
 def check_resume(settings: Mapping[str, Any], config: Mapping[str, Any]) -> None:
@@ -77,18 +213,35 @@ def check_resume(settings: Mapping[str, Any], config: Mapping[str, Any]) -> None
         )
 
 
-def lookup(settings: Mapping[str, Any], name: str) -> Any:
-    """Return the value at a dotted name."""
+def check_type(name: str, value: Any, kind: Any) -> None:
+    """Refuse a value of another type."""
+    if not fits(value, kind):
+        raise ValueError(f"{name} must be {describe(kind)}; got {value!r}")
+
+
+def lookup(settings: Mapping[str, Any], name: str, default: Any = MISSING) -> Any:
+    """Return the value at a dotted name.
+
+    Raises:
+        ValueError: If it is not there, and no default is given.
+    """
     node: Any = settings
     for key in name.split("."):
+        if not isinstance(node, Mapping) or key not in node:
+            if default is MISSING:
+                raise ValueError(f"{name} is missing: every run needs it, so do not remove it")
+            return default
         node = node[key]
     return node
 
 
-def leaves(node: Any, path: str) -> Iterable[tuple[str, Any]]:
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the dotted name and the value of every setting below a node."""
     if isinstance(node, Mapping):
         for key, value in node.items():
-            yield from leaves(value, f"{path}.{key}")
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for i, value in enumerate(node):
+            yield from leaves(value, f"{path}[{i}]")
     else:
         yield path, node

@@ -2,16 +2,39 @@
 
 __all__ = ["explain"]
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from errno import ENAMETOOLONG
 from typing import Any
 
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
-from omegaconf.errors import OmegaConfBaseException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf.errors import (
+    InterpolationKeyError,
+    InterpolationResolutionError,
+    OmegaConfBaseException,
+)
 
 from vae.cli.compose import CONF, compose_settings
 
 DEBUG = "Add debug=true for the stack trace."
+LONGEST = 200  # letters of what the user gave that are repeated
+WRONG_PATH = (
+    FileNotFoundError,
+    NotADirectoryError,
+    IsADirectoryError,
+    FileExistsError,
+    PermissionError,
+)
+NO_CHOICE = "Config group override must be"  # of Hydra, when the choice is null or a number
+OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory", re.IGNORECASE)
+OUT_OF_MEMORY_ADVICE = "out of memory: lower data.batch_size, samples, or the sizes of the nets"
+LOST_PROCESS = re.compile("gloo|NCCL|store->get|DistStore|socketPollConnect", re.IGNORECASE)
 
 
 def explain(error: Exception, arguments: list[str]) -> tuple[str, int]:
@@ -19,17 +42,59 @@ def explain(error: Exception, arguments: list[str]) -> tuple[str, int]:
     cause = root(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return missing_choice(error), 2
-    if isinstance(error, ConfigCompositionException):
+    if isinstance(error, OverrideParseException):
+        return unreadable(error), 2
+    if isinstance(error, ConfigCompositionException) or NO_CHOICE in str(error):
         return composition(error, arguments), 2
     if isinstance(error, (HydraException, OmegaConfBaseException)):
-        return first_line(cause), 2
-    if isinstance(error, (ValueError, FileNotFoundError, NotADirectoryError)):
+        return interpolation(error) or interpolation(cause) or first_line(cause), 2
+    if isinstance(error, ValueError):
         return str(error), 2
     if type(error).__name__ == "MisconfigurationException":  # of Lightning, which may not be loaded
         return first_line(error), 2
-    if isinstance(error, (ArithmeticError, OSError)):
+    if isinstance(error, OSError):
+        return place(error), 2 if isinstance(
+            error, WRONG_PATH
+        ) or error.errno == ENAMETOOLONG else 1
+    if isinstance(error, ArithmeticError):
         return str(error), 1
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+        return f"{OUT_OF_MEMORY_ADVICE} ({first_line(error)})", 1
+    if LOST_PROCESS.search(str(error)):
+        return "another process of this run failed, was killed, or did not answer in time", 1
     return f"{type(error).__name__}: {first_line(error)} {DEBUG}", 1
+
+
+def place(error: OSError) -> str:
+    """Say which path is wrong, without the number of the system's error."""
+    if error.strerror is None:
+        return str(error)
+    return error.strerror + (f": {str(error.filename)[:LONGEST]}" if error.filename else "")
+
+
+def unreadable(error: OverrideParseException) -> str:
+    """Say how an argument that cannot be parsed is written."""
+    key, equals, value = error.override.partition("=")
+    shown = error.override[:LONGEST]
+    if not equals:
+        return f"{shown!r} is not of the form setting=value"
+    if not (key and value):
+        return f"{shown!r} cannot be read: write setting=value"
+    plain = value.strip("'\"")[:LONGEST].replace("'", "\\'")
+    return (
+        f"{shown!r} cannot be read: quote a value with spaces, letters beyond a to z, or any of "
+        f"=,()[]{{}}: for the shell and for the setting: \"{key}='{plain}'\""
+    )
+
+
+def interpolation(error: BaseException) -> str | None:
+    """Say which setting another one refers to in vain."""
+    if isinstance(error, InterpolationKeyError):
+        missing = first_line(error).split("'")[1]
+        return f"{missing} is missing, to which {error.full_key} refers: do not remove it"
+    if isinstance(error, InterpolationResolutionError):
+        return f"{error.full_key} refers to what is not there: {first_line(error)}"
+    return None
 
 
 def root(error: BaseException) -> BaseException:
@@ -47,34 +112,66 @@ def first_line(error: BaseException) -> str:
 def missing_choice(error: MissingConfigException) -> str:
     """Say which choices a config group has."""
     group, _, name = str(error.missing_cfg_file).rpartition("/")
+    if not group:
+        return f"there is no config {name}; leave --config-name out"
     # Of a choice in a list Hydra does not say what there is.
-    options = list(error.options or sorted(path.stem for path in (CONF / group).glob("*.yaml")))
-    if not options:
-        return first_line(error)
-    return f"{group}={name} does not exist{hint(name, options)}"
+    options = list(error.options or choices(group))
+    return f"{group}={name} does not exist{hint(name, options)}" if options else first_line(error)
+
+
+def choices(group: str) -> list[str]:
+    """Return the options of a config group."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def hint(name: str, options: list[str]) -> str:
     """Return the nearest option, or all of them."""
     close = get_close_matches(name, options, 1)
-    return f"; did you mean {close[0]}?" if close else f"; choose from {', '.join(options)}"
+    if close:
+        return f"; did you mean {close[0]}?"
+    groups = sorted({option.partition(".")[0] for option in options})
+    return f"; choose from {', '.join(groups)}"
 
 
-def composition(error: ConfigCompositionException, arguments: list[str]) -> str:
+def composition(error: Exception, arguments: list[str]) -> str:
     """Say which override does not fit, and which setting it may have meant."""
-    if "Ambiguous value" in str(error):
+    told = str(error)
+    if "Ambiguous value" in told or "requires --multirun" in told:
         return f"{first_line(error)} Several values need a sweep: add -m."
     for argument in arguments:
-        key = argument.lstrip("+~").partition("=")[0]
-        if f"'{key}'" in str(error) or f"'{key}=" in str(error) or f"'{argument}'" in str(error):
-            return f"{key} is not a setting{hint(key, known_keys(arguments, argument))}"
+        key, _, value = argument.lstrip("+~").partition("=")
+        if not key:
+            return f"{argument[:LONGEST]!r} cannot be read: write setting=value"
+        named = value.isidentifier() and value.lower() not in ("null", "true", "false")
+        if NO_CHOICE in told and key and (CONF / key).is_dir() and not named and value[:1] != "[":
+            return f"{key}={value[:LONGEST]} is not a choice{hint(value, choices(key))}"
+        if f"'{key}'" in told or f"'{key}=" in told or f"'{argument}'" in told:
+            return misfit(key, argument, arguments)
     return first_line(root(error))
+
+
+def misfit(key: str, argument: str, arguments: list[str]) -> str:
+    """Say why a setting cannot be overridden, added or removed."""
+    known = known_keys(arguments, argument)
+    if key not in known:
+        return f"{key} is not a setting{hint(key, known)}"
+    if argument.startswith("+"):
+        return f"{key} is a setting already: leave the + out"
+    if argument.startswith("~"):
+        return f"{key} cannot be removed; choose another value"
+    return f"{argument[:LONGEST]} does not fit the other settings given"
 
 
 def known_keys(arguments: list[str], wrong: str) -> list[str]:
     """Return every setting of the training command, composed without the wrong argument."""
     rest = [a for a in arguments if a != wrong and "=" in a and not a.startswith("-")]
-    return list(dotted(compose_settings(rest, resolve=False)))
+    groups = [a for a in rest if (CONF / a.partition("=")[0]).is_dir()]
+    for overrides in (rest, groups, []):
+        try:
+            return list(dotted(compose_settings(overrides, resolve=False)))
+        except (HydraException, OmegaConfBaseException):
+            continue  # more than one argument is wrong
+    raise AssertionError("the configs as they stand do not compose")
 
 
 def dotted(node: Any, prefix: str = "") -> Iterator[str]:

@@ -26,7 +26,7 @@ def shared_job() -> Iterator[None]:
     job = HydraConfig.get()
     if job.mode is RunMode.MULTIRUN:
         sys.argv = [arguments[0], *job.overrides.task]
-        with read_write(job):
+        with read_write(job):  # type: ignore[arg-type]
             job.run.dir = job.runtime.output_dir
     try:
         yield

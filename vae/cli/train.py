@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from vae.build import build_data, check_parts, load, read_checkpoint
-from vae.cli.checks import check_monitor, check_resume, check_settings
+from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings
 from vae.cli.environment import describe_environment, prepare_process
 from vae.cli.evaluate import evaluate_model, find_checkpoint
 from vae.cli.hparams import log_hparams
@@ -60,12 +60,13 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     torch.manual_seed(settings["seed"])
     data = build_data(settings)
     module = VAEModule.from_config(settings, data.spec)
-    check_monitor(settings["monitor"], check_parts(module.model, module.objective, data.spec))
+    check_monitor(settings, check_parts(module.model, module.objective, data.spec))
     trainer = build_trainer(settings)
     resumed = find_resumed(settings, folder)
     if any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
         data.group_size = 1  # Lightning averages once per group
     data.setup("fit")
+    check_batches(data, trainer.world_size, settings["accumulate"])
     if trainer.is_global_zero:
         show_run(console, module.model, data, folder)
         record = json.dumps(describe_environment(), indent=2)

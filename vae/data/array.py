@@ -175,7 +175,7 @@ class Array(Source):
 
     def _load_labels(self, headers: dict[str, ArrayHeader]) -> np.ndarray | None:
         if self.labels_path is not None:
-            labels_headers = read_headers(self.labels_path)
+            labels_headers = read_headers(self.labels_path, "data.labels")
             key = data_key(self.labels_path, labels_headers, self.label_key)
             return load_array(self.labels_path, key)
         if self.label_key is not None:

@@ -21,15 +21,20 @@ class ArrayHeader(NamedTuple):
     dtype: np.dtype
 
 
-def read_headers(path: Path) -> dict[str, ArrayHeader]:
+def read_headers(path: Path, setting: str = "data.path") -> dict[str, ArrayHeader]:
     """Return the header of every array of an ``.npz`` file, or of the one ``""`` of an ``.npy``.
+
+    Args:
+        path: The file.
+        setting: What names it, for messages.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not a NumPy file.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}: set data.path to an .npy or .npz file.")
+        kind = "is a folder" if path.is_dir() else "is no file"
+        raise FileNotFoundError(f"{path} {kind}: set {setting} to an .npy or .npz file.")
     try:
         if path.suffix == ".npz":
             with ZipFile(path) as archive:

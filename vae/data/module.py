@@ -165,6 +165,21 @@ class DataModule(LightningDataModule):
             group_size=self.group_size,
         )
 
+    def count_batches(self, world_size: int = 1) -> int:
+        """Return how many training batches each process reads in an epoch; loads the data.
+
+        Raises:
+            ValueError: If there are fewer examples than one batch takes.
+        """
+        self.setup()
+        return TrainBatches(
+            self._splits["train"],
+            self.preprocess,
+            batch_size=self.batch_size,
+            world_size=world_size,
+            drop_last=self.drop_last,
+        ).num_batches
+
     def val_dataloader(self) -> EvalBatches:
         """Return the validation batches of this process."""
         return self._eval_batches("val")

@@ -94,6 +94,9 @@ class FlowPosterior(Head):
         flow: Any conditional flow of zuko over D features with `context_dim` context features.
         context_dim: Number of features that the net passes to the flow, at least 1.
 
+    Raises:
+        ValueError: If a size is out of range, or the flow is none of zuko.
+
     References:
         Variational Inference with Normalizing Flows (Rezende, Mohamed, 2015), 1505.05770.
         Neural Spline Flows (Durkan, Bekasov, Murray, Papamakarios, 2019), 1906.04032.
@@ -105,6 +108,8 @@ class FlowPosterior(Head):
         check_latent_dim(latent_dim)
         if not isinstance(flow, zuko.lazy.Flow):
             raise ValueError(f"flow must be a flow of zuko; got {type(flow).__name__}")
+        if context_dim < 1:
+            raise ValueError(f"context_dim must be at least 1; got {context_dim}")
         super().__init__((latent_dim,), (2 * latent_dim + context_dim,))
         self.flow = flow
         self.context_dim = context_dim

@@ -20,8 +20,8 @@ class Pictures(Callback):
 
     Args:
         every_n_epochs: How often, at least 1; the last epoch always.
-        columns: Pictures per row, at least 1.
-        max_dims: How many latent dimensions are traversed, at least 1.
+        columns: Pictures per row, 1 to 100.
+        max_dims: How many latent dimensions are traversed, 1 to 100.
         folder: Where PNG files go; ``None`` writes none.
     """
 
@@ -35,6 +35,8 @@ class Pictures(Callback):
     ) -> None:
         if min(every_n_epochs, columns, max_dims) < 1:
             raise ValueError("every_n_epochs, columns and max_dims must be at least 1")
+        if max(columns, max_dims) > 100:  # columns² are drawn at once
+            raise ValueError("columns and max_dims must be at most 100")
         self.every_n_epochs = every_n_epochs
         self.columns = columns
         self.max_dims = max_dims
