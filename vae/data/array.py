@@ -77,13 +77,14 @@ class Array(Source):
         """
         headers = read_headers(self.path)
         header = headers[data_key(self.path, headers, self.data_key)]
+        shape = self._shape(header)
         support = self.support or self._natural_support(header.dtype)
         byte_levels = header.dtype == np.uint8 and support == "unit_interval"
         labels = self._labels(headers)
         counted = None if labels is None else max(int(labels.max()) + 1, self.num_classes or 1)
         return DataSpec(
             name=self.path.stem,
-            shape=self._shape(header),
+            shape=shape,
             support=support,
             levels=2 if support == "boolean" else 256 if byte_levels else None,
             num_classes=counted,

@@ -2,16 +2,34 @@
 
 __all__ = ["ArrayHeader", "data_key", "load_array", "read_headers"]
 
+import struct
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 DATA_KEYS = ("data", "x", "images", "arr_0")
-# MemoryError: of a header that promises more than any machine holds.
-_DAMAGE = (ValueError, OSError, EOFError, BadZipFile, zlib.error, MemoryError)
+# What numpy and zipfile raise at bytes that are no header, no archive, or no data of that shape,
+# or a shape that no memory holds.
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    BadZipFile,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 
 
 class ArrayHeader(NamedTuple):
@@ -59,7 +77,8 @@ def _header(file: IO[bytes]) -> ArrayHeader:
 
 
 def _unreadable(path: Path, error: Exception) -> str:
-    return f"{path} is damaged or no NumPy .npy or .npz file ({error}): save it again."
+    reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+    return f"{path} is damaged or no NumPy .npy or .npz file ({reason}): save it again."
 
 
 def data_key(path: Path, headers: dict[str, ArrayHeader], key: str | None) -> str:
