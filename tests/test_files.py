@@ -24,7 +24,7 @@ def content(value):
 
 
 def save(path, value, **options):
-    replace_durably(path, lambda file: torch.save(content(value), file), **options)
+    replace_durably({path: lambda file: torch.save(content(value), file)}, **options)
 
 
 def test_a_file_is_replaced_and_the_one_before_kept(tmp_path):
@@ -45,7 +45,7 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        replace_durably(path, fail, previous=tmp_path / "previous.ckpt")
+        replace_durably({path: fail}, previous=tmp_path / "previous.ckpt")
     assert torch.load(path, weights_only=True)["step"] == 1
     assert list(tmp_path.iterdir()) == [path]
 
@@ -149,7 +149,7 @@ def small_disk(tmp_path):
 
 
 def big(path):
-    replace_durably(path, lambda file: torch.save(torch.zeros(400_000), file))
+    replace_durably({path: lambda file: torch.save(torch.zeros(400_000), file)})
 
 
 def test_a_full_disk_leaves_the_old_file(small_disk):
@@ -191,7 +191,8 @@ HOLD = """
 import sys
 from pathlib import Path
 from vae.files import locked
-with locked(Path(sys.argv[1])):
+folder = Path(sys.argv[1])
+with locked(folder / "lock", folder):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -202,9 +203,9 @@ def test_a_folder_belongs_to_one_process_until_it_ends_however(tmp_path):
     with subprocess.Popen(call, cwd=ROOT, stdin=-1, stdout=-1, text=True) as other:
         assert other.stdout.readline() == "held\n"
         held = rf"process {other.pid} on .* is writing to .* choose another folder: hydra.run.dir"
-        with pytest.raises(ValueError, match=held), locked(tmp_path):
+        with pytest.raises(ValueError, match=held), locked(tmp_path / "lock", tmp_path):
             pass
         other.kill()
         other.wait()
-        with locked(tmp_path):
+        with locked(tmp_path / "lock", tmp_path):
             pass

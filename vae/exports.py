@@ -4,7 +4,6 @@ __all__ = ["export"]
 
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from safetensors.torch import save
 
 import vae
 from vae.build import rebuild
+from vae.files import replace_durably
 from vae.instantiate import MODEL
 from vae.saved import CONFIG, FORMAT, WEIGHTS, read_config, read_saved
 
@@ -50,7 +50,12 @@ def export(run: str | Path, folder: str | Path) -> Path:
     }
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(config, indent=2) + "\n"
-    replace(folder, {CONFIG: text.encode(), WEIGHTS: weights})
+    replace_durably(
+        {
+            folder / CONFIG: lambda file: file.write(text.encode()),
+            folder / WEIGHTS: lambda file: file.write(weights),
+        }
+    )
     return folder
 
 
@@ -69,24 +74,3 @@ def check_folder(folder: Path) -> None:
         raise ValueError(
             f"{folder} is not empty and holds no export of this framework: give a new folder"
         ) from error
-
-
-def replace(folder: Path, contents: dict[str, bytes]) -> None:
-    """Put files in their places once all of them are on the disk, or leave the old ones."""
-    parts = {folder / f".{name}.part": folder / name for name in contents}
-    try:
-        for part, content in zip(parts, contents.values(), strict=True):
-            with part.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        for part, path in parts.items():
-            os.replace(part, path)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)  # of the new names
-    finally:
-        os.close(descriptor)

@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -15,33 +15,36 @@ TEMPORARY = ".part"  # ends the name of a file that is being written
 
 
 def replace_durably(
-    path: Path, write: Callable[[IO[bytes]], object], *, previous: Path | None = None
+    contents: Mapping[Path, Callable[[IO[bytes]], object]], *, previous: Path | None = None
 ) -> None:
-    """Write a file that is there whole or not at all, whatever happens meanwhile.
+    """Write files that are there whole or not at all, whatever happens meanwhile.
 
-    It is written beside its place, flushed to the disk, renamed, and the folder is flushed too:
-    after a crash at any moment the name stands for the old content or the new one.
+    They are written beside their places and flushed to the disk; then they are renamed, and the
+    folder is flushed too: after a crash at any moment a name stands for the old content or the new.
 
     Args:
-        path: The file; its folder exists.
-        write: Writes the content to an open file.
-        previous: Where the file that is replaced goes; ``None`` drops it.
+        contents: For each file, what writes its content; their folder exists.
+        previous: Where a file that is replaced goes; ``None`` drops it.
 
     Raises:
-        OSError: If the disk is full or not writable; the old file is as it was.
+        OSError: If the disk is full or not writable; the old files are as they were.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    parts = {path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}"): path for path in contents}
     try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        if previous is not None and path.exists():
-            os.replace(path, previous)
-        os.replace(temporary, path)
+        for part, path in parts.items():
+            with part.open("wb") as file:
+                contents[path](file)
+                file.flush()
+                os.fsync(file.fileno())
+        for part, path in parts.items():
+            if previous is not None and path.exists():
+                os.replace(path, previous)
+            os.replace(part, path)
     finally:
-        temporary.unlink(missing_ok=True)
-    flush_folder(path.parent)
+        for part in parts:
+            part.unlink(missing_ok=True)
+    for folder in {path.parent for path in contents}:
+        flush_folder(folder)
 
 
 def flush_folder(folder: Path) -> None:
@@ -81,7 +84,7 @@ def check_folder(folder: Path, size: int) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / f"trial{TEMPORARY}"
-        replace_durably(trial, lambda file: file.write(b"trial"))
+        replace_durably({trial: lambda file: file.write(b"trial")})
         trial.unlink()
     except OSError as error:
         raise OSError(
@@ -102,23 +105,27 @@ def remove_leftovers(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(file: Path, folder: Path) -> Iterator[None]:
     """Keep a folder to this process; the kernel opens the lock when the process ends, however.
+
+    Args:
+        file: What is locked, and names the process.
+        folder: What it stands for.
 
     Raises:
         ValueError: If another process holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as file:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a+") as handle:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
+            handle.seek(0)
             raise ValueError(
-                f"process {file.read().strip()} is writing to {folder}. Wait for it, or choose "
+                f"process {handle.read().strip()} is writing to {folder}. Wait for it, or choose "
                 "another folder: hydra.run.dir=..."
             ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()} on {os.uname().nodename}")
-        file.flush()
+        handle.truncate(0)
+        handle.write(f"{os.getpid()} on {os.uname().nodename}")
+        handle.flush()
         yield

@@ -37,7 +37,7 @@ NAMES: dict[str, frozenset[str]] = {  # for each group, the names that its nodes
     # They read files, fetch from addresses of their own and keep a cache of pictures: no more.
     "data": listed("vae.data", "Array Images Sprites CelebA CIFAR10 CIFAR100 EMNIST FashionMNIST")
     | listed("vae.data", "KMNIST MNIST Omniglot STL10 SVHN"),
-    "trainer": frozenset(["lightning.pytorch.Trainer"]),
+    "trainer": frozenset(["lightning.pytorch.Trainer", "vae.training.DataParallel"]),
     "logger": frozenset(["lightning.pytorch.loggers.TensorBoardLogger"]),
     "callbacks": listed(
         "lightning.pytorch.callbacks", "EarlyStopping EMAWeightAveraging ModelCheckpoint"

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vae.data import DataSpec
+from vae.files import check_whole
 from vae.limits import check_archive, check_plain
 
 FORMAT = 1  # of an export
@@ -77,6 +78,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(f"no checkpoint at {path}")
     try:
         check_archive(path)
+        check_whole(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, LookupError) as error:
         raise ValueError(f"{path} is damaged, or not a checkpoint that is safe to read") from error

@@ -4,7 +4,6 @@ __all__ = ["run"]
 
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from rich.console import Console
 from vae.build import build_data, check_parts, load, read_checkpoint
 from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings
 from vae.cli.environment import describe_environment, prepare_process
-from vae.cli.evaluate import evaluate_model, find_checkpoint
+from vae.cli.evaluate import evaluate_model
 from vae.cli.hparams import log_hparams
 from vae.cli.summary import show_commands, show_figures, show_run
 from vae.data import DataModule
-from vae.files import check_whole, locked
+from vae.files import locked
 from vae.instantiate import instantiate
 from vae.networks import Network
 from vae.priors import VampPrior
@@ -42,7 +41,7 @@ def run(config: DictConfig) -> float:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if int(os.environ.get("LOCAL_RANK", 0)) > 0:  # a process that the first one started
         return train(settings, folder)
-    with locked(folder):
+    with locked(folder / ".hydra" / "lock", folder):
         record(config, folder / ".hydra")
         return train(settings, folder)
 
@@ -62,15 +61,15 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     module = VAEModule.from_config(settings, data.spec)
     check_monitor(settings, check_parts(module.model, module.objective, data.spec))
     trainer = build_trainer(settings)
-    resumed = find_resumed(settings, folder)
+    resumed = find_resumed(settings, folder, Console(quiet=not trainer.is_global_zero))
     if any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
         data.group_size = 1  # Lightning averages once per group
     data.setup("fit")
     check_batches(data, trainer.world_size, settings["accumulate"])
     if trainer.is_global_zero:
         show_run(console, module.model, data, folder)
-        record = json.dumps(describe_environment(), indent=2)
-        (folder / "environment.json").write_text(record + "\n")
+        environment = json.dumps(describe_environment(), indent=2)
+        (folder / "environment.json").write_text(environment + "\n")
     prepare_model(module, data, settings)
     started = time.perf_counter()
     try:
@@ -81,7 +80,7 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     return finish(settings, trainer, data, folder, console, seconds)
 
 
-def find_resumed(settings: dict[str, Any], folder: Path) -> Path | None:
+def find_resumed(settings: dict[str, Any], folder: Path, console: Console) -> Path | None:
     """Return the newest whole checkpoint to go on from, if there is to be one and it fits.
 
     Raises:
@@ -89,37 +88,26 @@ def find_resumed(settings: dict[str, Any], folder: Path) -> Path | None:
         ValueError: If none is whole, or it belongs to another architecture.
     """
     given = settings["resume"]
-    if given is None or (given == "auto" and not any(newest(folder / CHECKPOINTS))):
+    if given is None:
         return None
-    path, skipped = pick_checkpoint(folder if given == "auto" else Path(given).expanduser())
-    config = read_checkpoint(path)["hyper_parameters"]["config"]
-    check_resume(settings, config)
-    for reason in skipped:
-        print(f"warning: {reason}", file=sys.stderr)
-    print(f"going on from {path}")
-    return path
-
-
-def pick_checkpoint(path: Path) -> tuple[Path, list[str]]:
-    """Return a checkpoint given itself or the folder of its run, and why newer ones were skipped.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If none is whole.
-    """
-    if not path.is_dir():
-        return find_checkpoint(str(path), "last"), []
-    skipped = []
-    for candidate in newest(path / CHECKPOINTS):
+    path = folder if given == "auto" else Path(given).expanduser()
+    candidates = list(newest(path / CHECKPOINTS)) if path.is_dir() else [path]
+    if given == "auto" and not candidates:
+        return None
+    problems = []
+    for candidate in candidates:
         try:
-            check_whole(candidate)
+            checkpoint = read_checkpoint(candidate)
         except ValueError as error:
-            skipped.append(str(error))
-        else:
-            return candidate, skipped
-    if skipped:
-        raise ValueError("; ".join(skipped))
-    raise FileNotFoundError(f"no checkpoint in {path / CHECKPOINTS}; give a run folder")
+            problems.append(str(error))
+            continue
+        check_resume(settings, checkpoint["hyper_parameters"]["config"])
+        for line in (*problems, f"going on from {candidate}, step {checkpoint['global_step']}"):
+            console.print(line, highlight=False, soft_wrap=True)
+        return candidate
+    if problems:
+        raise ValueError("; ".join(problems))
+    raise FileNotFoundError(f"nothing to go on from in {path}: give a run folder or a checkpoint")
 
 
 def build_trainer(settings: dict[str, Any]) -> pl.Trainer:

@@ -1,6 +1,6 @@
 """One process per device."""
 
-__all__ = ["data_parallel"]
+__all__ = ["DataParallel"]
 
 from datetime import timedelta
 from math import isfinite
@@ -8,8 +8,8 @@ from math import isfinite
 from lightning.pytorch.strategies import DDPStrategy
 
 
-def data_parallel(*, timeout: float = 1800.0) -> DDPStrategy:
-    """Return the strategy that averages gradients over processes.
+class DataParallel(DDPStrategy):
+    """Averages gradients over processes, none of which waits for another for ever.
 
     Args:
         timeout: Seconds that a process waits for the others before the run fails, above 0.
@@ -17,6 +17,8 @@ def data_parallel(*, timeout: float = 1800.0) -> DDPStrategy:
     Raises:
         ValueError: If the time is out of range.
     """
-    if not (timeout > 0 and isfinite(timeout)):
-        raise ValueError(f"timeout must be a finite number above 0; got {timeout}")
-    return DDPStrategy(timeout=timedelta(seconds=timeout))
+
+    def __init__(self, *, timeout: float = 1800.0) -> None:
+        if not (timeout > 0 and isfinite(timeout)):
+            raise ValueError(f"timeout must be a finite number above 0; got {timeout}")
+        super().__init__(timeout=timedelta(seconds=timeout))

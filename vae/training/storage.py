@@ -35,7 +35,7 @@ class DurableCheckpoints(TorchCheckpointIO):
         path.parent.mkdir(parents=True, exist_ok=True)
         previous = path.with_name(PREVIOUS) if path.name == LAST else None
         try:
-            replace_durably(path, lambda file: torch.save(checkpoint, file), previous=previous)
+            replace_durably({path: lambda file: torch.save(checkpoint, file)}, previous=previous)
         except (OSError, RuntimeError) as error:  # of torch's writer, where the disk is full
             raise OSError(
                 f"cannot write {path}: {error}. The checkpoints before it are as they were."
