@@ -1,0 +1,117 @@
+"""What reliability costs: training steps with it and without it, in turns.
+
+    python benchmarks/reliability.py [--groups 200] [--output FILE]
+
+With it: noise seeded for each step, loss and gradients looked at, signals and the clock asked after
+each group of steps. One Trainer, as ``train.py`` builds it, does without all three in every other
+group of steps of the mlp 784-400-20 (batch 128). Besides: the time of one durable save, and that of
+Lightning's.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from training import COMMON, WORKLOADS, grey_pictures
+
+import vae.training.module
+from vae.build import build_data
+from vae.cli.compose import compose_settings
+from vae.cli.environment import prepare_process
+from vae.cli.train import build_trainer
+from vae.training import VAEModule
+from vae.training.callbacks import Checkpoints
+from vae.training.storage import DurableCheckpoints
+
+WARM_UP = 10
+SAVES = 9
+
+
+class Alternate(pl.Callback):
+    """Does without what makes a run reliable in every other group, and times both kinds."""
+
+    def __init__(self, module: VAEModule, keeper: Checkpoints) -> None:
+        super().__init__()
+        self.module, self.keeper = module, keeper
+        self.kept = module.guard, vae.training.module.seed_noise, keeper.on_train_batch_end
+        self.seconds: dict[str, list[float]] = {"with": [], "without": []}
+        self.mark = 0.0
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Note how long the group before took, and change sides."""
+        now = time.perf_counter()
+        if batch_idx > WARM_UP:
+            self.seconds["without" if batch_idx % 2 else "with"].append(now - self.mark)
+        bare = batch_idx % 2 == 0
+        self.module.guard = None if bare else self.kept[0]
+        vae.training.module.seed_noise = nothing if bare else self.kept[1]
+        self.keeper.on_train_batch_end = nothing if bare else self.kept[2]  # type: ignore[method-assign]
+        self.mark = time.perf_counter()
+
+
+def nothing(*arguments: Any, **options: Any) -> None:
+    """Take the place of what is left out."""
+
+
+def measure(groups: int) -> dict[str, Any]:
+    """Return the median times of a step and of a save."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        overrides = [*next(iter(WORKLOADS.values())), *COMMON, "trainer.log_every_n_steps=100000"]
+        path = f"data.path={grey_pictures(folder)}"
+        settings = compose_settings([*overrides, path], folder=folder)
+        data = build_data(settings)
+        module, trainer = VAEModule.from_config(settings, data.spec), build_trainer(settings)
+        keeper: Any = trainer.checkpoint_callback
+        turns = Alternate(module, keeper)
+        trainer.callbacks.append(turns)  # type: ignore[attr-defined]
+        trainer.limit_val_batches = 1
+        trainer.fit_loop.max_epochs = -(-groups * settings["group_size"] // 400)
+        trainer.fit(module, datamodule=data)
+        size = settings["group_size"]
+        step = {side: 1e3 * statistics.median(s) / size for side, s in turns.seconds.items()}
+        checkpoint = trainer._checkpoint_connector.dump_checkpoint()
+        saves = {"durable": DurableCheckpoints(), "lightning": TorchCheckpointIO()}
+        save = {who: time_of_saves(io, checkpoint, folder) for who, io in saves.items()}
+    return {
+        "step_milliseconds": step,
+        "step_ratio": step["with"] / step["without"],
+        "groups": {side: len(s) for side, s in turns.seconds.items()},
+        "save_milliseconds": save,
+    }
+
+
+def time_of_saves(io: TorchCheckpointIO, checkpoint: dict[str, Any], folder: Path) -> float:
+    """Return the median milliseconds of a save."""
+    times = []
+    for _ in range(SAVES):
+        start = time.perf_counter()
+        io.save_checkpoint(checkpoint, folder / "last.ckpt")
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--groups", type=int, default=200, help="of 20 steps, on both sides")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    prepare_process(options.threads)
+    command = f"python benchmarks/reliability.py --groups {options.groups}"
+    results = {"command": command, "threads": options.threads, **measure(options.groups)}
+    print(json.dumps(results, indent=2))
+    if options.output:
+        options.output.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
