@@ -1,0 +1,94 @@
+"""Which checkpoint a run goes on from, and what it says of it."""
+
+import resource
+import shutil
+import signal
+
+import pytest
+
+from tests.cli.command import TINY, array, call
+
+CHECKPOINTS = "run/checkpoints"
+
+
+@pytest.fixture
+def trained(monkeypatch, capsys, tmp_path):
+    """A run of two epochs of nine steps."""
+    arguments = [*TINY, array(tmp_path), "trainer.max_epochs=2", "test=false"]
+    status, _, message = call(monkeypatch, capsys, tmp_path, *arguments)
+    assert status == 0, message
+    assert {path.name for path in (tmp_path / CHECKPOINTS).iterdir()} == {
+        "best.ckpt", "last.ckpt", "previous.ckpt",
+    }  # fmt: skip
+    return tmp_path
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def go_on(monkeypatch, capsys, folder, *arguments):
+    arguments = [f"resume='{folder / 'run'}'", "trainer.max_epochs=3", "test=false", *arguments]
+    return call(monkeypatch, capsys, folder, *arguments)
+
+
+@pytest.mark.parametrize("damage", [flip, cut])
+def test_the_newest_whole_checkpoint_is_taken(monkeypatch, capsys, trained, damage):
+    folder = trained / CHECKPOINTS
+    damage(folder / "last.ckpt")
+    status, told, message = go_on(monkeypatch, capsys, trained)
+    assert status == 0, message
+    told = told.replace("\n", "")
+    assert f"{folder}/last.ckpt is damaged" in told
+    assert f"going on from {folder}/previous.ckpt" in told
+
+
+def test_a_run_without_a_whole_checkpoint_is_not_begun_again(monkeypatch, capsys, trained):
+    folder = trained / CHECKPOINTS
+    for name in ("last.ckpt", "previous.ckpt"):
+        cut(folder / name)
+    status, _, message = go_on(monkeypatch, capsys, trained)
+    assert status == 2
+    assert f"{folder}/last.ckpt is damaged" in message
+    assert f"{folder}/previous.ckpt is damaged" in message
+    shutil.rmtree(folder)
+    status, _, message = go_on(monkeypatch, capsys, trained)
+    assert status == 2
+    assert "nothing to go on from in" in message
+
+
+def test_auto_begins_or_goes_on(monkeypatch, capsys, tmp_path):
+    arguments = [*TINY, array(tmp_path), "test=false", "resume=auto"]
+    status, told, message = call(monkeypatch, capsys, tmp_path, *arguments)
+    assert status == 0, message
+    assert "going on from" not in told
+    arguments = [*arguments, "trainer.max_epochs=2"]
+    status, told, message = call(monkeypatch, capsys, tmp_path, *arguments)
+    assert status == 0, message
+    assert f"going on from {tmp_path}/{CHECKPOINTS}/last.ckpt" in told.replace("\n", "")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("logger", ["none", "tensorboard"])
+def test_a_full_disk_ends_with_a_message_and_the_old_files(monkeypatch, capsys, trained, logger):
+    """Whether the checkpoint or the log meets it first."""
+    before = {p.name: p.read_bytes() for p in (trained / CHECKPOINTS).iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    smallest = min(map(len, before.values()))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (smallest // 2, limits[1]))
+    try:
+        status, _, message = go_on(monkeypatch, capsys, trained, f"logger={logger}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert status == 1
+    assert "File too large" in message or "cannot write" in message
+    assert "are as they were" in message
+    assert {p.name: p.read_bytes() for p in (trained / CHECKPOINTS).iterdir()} == before
