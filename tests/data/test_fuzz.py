@@ -11,7 +11,10 @@ from PIL import Image
 
 from vae.data import Array, DataModule, Images
 
-pytestmark = pytest.mark.filterwarnings("ignore:Reading .* required additional header parsing")
+pytestmark = [  # of numpy and Pillow, about bytes that they can make sense of
+    pytest.mark.filterwarnings("ignore:Reading .* required additional header parsing"),
+    pytest.mark.filterwarnings("ignore::UserWarning:PIL"),
+]
 
 RNG = np.random.default_rng(0)
 TYPES = ["?", "u1", "i1", ">i2", "i8", "f2", ">f4", "f8", "c8", "U2", "S3", "M8[s]", "O"]
@@ -115,7 +118,7 @@ def test_any_array_file(tmp_path, content, suffix):
 
 
 @pytest.mark.slow
-@limited(10_000)
+@limited(2000)
 @given(content=CONTENTS, suffix=SUFFIXES)
 def test_many_array_files(tmp_path, content, suffix):
     check_array(tmp_path, content, suffix)
@@ -149,7 +152,7 @@ def test_any_picture_file(tmp_path, content, suffix):
 
 
 @pytest.mark.slow
-@limited(10_000)
+@limited(2000)
 @given(content=damaged(PICTURES), suffix=st.sampled_from(FORMATS))
 def test_many_picture_files(tmp_path, content, suffix):
     check_picture(tmp_path, content, suffix)

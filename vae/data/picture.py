@@ -15,7 +15,19 @@ RESIZES = ("crop", "squash", "pad", "none")
 ALPHAS = ("refuse", "white", "black", "drop")
 _MODES = {"gray": "L", "rgb": "RGB", "rgba": "RGBA"}
 # What Pillow raises for damaged files, besides its own subclasses of OSError.
-_DAMAGE = (OSError, SyntaxError, EOFError, struct.error, ValueError, IndexError)
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _ORIENTATION = 0x0112
 
@@ -51,7 +63,10 @@ class PictureReader:
         """
         with _open(path) as image:
             width, height = image.size
-            turned = image.getexif().get(_ORIENTATION, 1) >= 5
+            try:
+                turned = image.getexif().get(_ORIENTATION, 1) >= 5
+            except _DAMAGE as error:
+                raise ValueError(_damaged(path, error)) from error
         return (width, height) if turned else (height, width)
 
     def read(self, path: Path) -> np.ndarray:

@@ -1,0 +1,79 @@
+"""Several processes: one folder for each job, and an end when one of them dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import ROOT, TINY, array, call, start
+
+TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "test=false", "threads=1"]
+
+
+def test_a_sweep_finds_its_folder_and_ends_with_the_status_of_a_job(monkeypatch, capsys, tmp_path):
+    """The folder is the default one."""
+    sweep = [*TINY, array(tmp_path), "test=false", "-m", "seed=0,-1"]
+    status, _, told = call(monkeypatch, capsys, tmp_path, *sweep)
+    assert (status, told) == (2, "error: seed must be at least 0; got -1\n")
+    (folder,) = (tmp_path / "outputs" / "array-mlp").iterdir()
+    assert (folder / "0" / "checkpoints" / "best.ckpt").is_file()
+    assert not (folder / "1" / "checkpoints").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sweep", [[], ["-m", "seed=0,1"]])
+def test_the_processes_of_a_job_share_its_folder(tmp_path, sweep):
+    done = start("train.py", *TINY, array(tmp_path), *TWO, *sweep, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "outputs" / "array-mlp").iterdir()
+    jobs = [folder / "0", folder / "1"] if sweep else [folder]
+    for job in jobs:
+        assert (job / "checkpoints" / "best.ckpt").is_file()
+        assert len(list(job.glob("events*"))) == 1
+    assert len(list((tmp_path / "outputs").rglob("best.ckpt"))) == len(jobs)
+
+
+def children(pid):
+    """Return the processes that a process has started."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in listed]
+
+
+def wait_until(met, seconds=120):
+    """Wait for a condition, but not for ever."""
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def is_running(pid):
+    """Say whether a process lives and is no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("victim", ["first", "second"])
+def test_a_killed_process_ends_the_run(tmp_path, victim):
+    folder = tmp_path / "run"
+    endless = ["trainer.max_epochs=100000", f"hydra.run.dir='{folder}'", "logger=none"]
+    command = [sys.executable, str(ROOT / "train.py"), *TINY, array(tmp_path), *TWO, *endless]
+    with (tmp_path / "told").open("w") as told:
+        main = subprocess.Popen(command, cwd=tmp_path, stdout=told, stderr=told)
+    try:
+        wait_until((folder / "checkpoints" / "last.ckpt").exists)
+        (other,) = (pid for pid in children(main.pid) if is_running(pid))
+        os.kill(main.pid if victim == "first" else other, signal.SIGKILL)
+        assert main.wait(timeout=60) != 0
+        wait_until(lambda: not is_running(other), seconds=60)
+    finally:
+        main.kill()
