@@ -127,6 +127,6 @@ def test_any_command_line(monkeypatch, capsys, tmp_path, stopped, overrides):
 
 
 @pytest.mark.slow
-@fuzz(600)
+@fuzz(200)
 def test_many_command_lines(monkeypatch, capsys, tmp_path, stopped, overrides):
     check_one_end(monkeypatch, capsys, tmp_path, overrides)

@@ -74,10 +74,10 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed
 
     def guarded(config: DictConfig) -> Any:
-        with one_message():
+        with one_message(config_name):
             return task(config)
 
-    with one_message():
+    with one_message(config_name):
         sys.argv[1:] = ordered(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
 
@@ -107,7 +107,7 @@ def refuse(message: str) -> NoReturn:
 
 
 @contextmanager
-def one_message() -> Iterator[None]:
+def one_message(name: str = "train") -> Iterator[None]:
     """Turn an exception into a message on standard error and an exit status."""
     try:
         yield
@@ -119,6 +119,6 @@ def one_message() -> Iterator[None]:
     except Exception as error:
         if "debug=true" in [argument.lower() for argument in sys.argv]:
             raise
-        message, status = explain(error, sys.argv[1:])
+        message, status = explain(error, sys.argv[1:], name)
         print(f"error: {message}", file=sys.stderr)
         sys.exit(status)

@@ -1,9 +1,16 @@
 """Settings of a run that no part checks, refused before anything is read."""
 
-__all__ = ["check_batches", "check_monitor", "check_resume", "check_settings"]
+__all__ = [
+    "check_batches",
+    "check_data_shape",
+    "check_evaluation",
+    "check_monitor",
+    "check_resume",
+    "check_settings",
+]
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from math import isfinite
 from typing import Any
@@ -55,6 +62,14 @@ INSTEAD = {  # settings of Lightning's Trainer that would fall short here, and w
     "overfit_batches": "data.train_size=",
     "val_check_interval": "trainer.check_val_every_n_epoch=",
 }
+EVALUATION_NUMBERS = {
+    "seed": (int, 0, 2**63 - 1),
+    "threads": (int | None, 1, 1024),
+    "num_samples": (int, 1, None),
+    "max_rows": (int, 1, None),
+    "max_examples": (int | None, 1, None),
+}
+EVALUATION_TEXTS = {"checkpoint": str, "split": str, "device": str, "output": str | None}
 MUST_AGREE = ("model", "posterior", "prior", "likelihood")
 
 
@@ -65,7 +80,8 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         ValueError: Naming the setting, what it may be and what was given.
     """
     check_structure(settings)
-    check_numbers(settings)
+    there = {n: v for n, v in OPTIONAL_NUMBERS.items() if lookup(settings, n, None) is not None}
+    check_numbers(settings, {**NUMBERS, **there})
     for name in SWITCHES:
         check_type(name, lookup(settings, name), bool)
     for name, kind in TEXTS.items():
@@ -78,14 +94,44 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         )
 
 
-def check_structure(settings: Mapping[str, Any]) -> None:
-    """Refuse a top-level name that nobody reads, and a group without its parts."""
-    known = [name for name in (*GROUPS, *NUMBERS, *SWITCHES, *TEXTS) if "." not in name]
+def check_evaluation(settings: Mapping[str, Any]) -> None:
+    """Refuse a wrong setting of the evaluation.
+
+    Raises:
+        ValueError: Naming the setting, what it may be and what was given.
+    """
+    check_names(settings, (*EVALUATION_NUMBERS, *EVALUATION_TEXTS, "data", "debug"))
+    check_numbers(settings, EVALUATION_NUMBERS)
+    check_type("debug", settings["debug"], bool)
+    for name, kind in EVALUATION_TEXTS.items():
+        check_type(name, lookup(settings, name), kind)
+    check_type("data", settings["data"], dict)
+    if not settings["checkpoint"]:
+        raise ValueError("checkpoint must be a .ckpt file or a run folder; got nothing")
+
+
+def check_data_shape(trained: Sequence[int], given: Sequence[int]) -> None:
+    """Refuse to evaluate a model on data of another shape."""
+    if tuple(trained) != tuple(given):
+        raise ValueError(
+            f"the checkpoint was trained on data of shape {tuple(trained)}, these have "
+            f"{tuple(given)}: give data of the same shape"
+        )
+
+
+def check_names(settings: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Refuse a top-level name that nobody reads."""
+    known = [name for name in names if "." not in name]
     for name in settings:
         if name not in known:
-            close = get_close_matches(name, known, 1)
+            close = get_close_matches(str(name), known, 1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
             raise ValueError(f"{name} is not a setting; {hint}")
+
+
+def check_structure(settings: Mapping[str, Any]) -> None:
+    """Refuse a top-level name that nobody reads, and a group without its parts."""
+    check_names(settings, (*GROUPS, *NUMBERS, *SWITCHES, *TEXTS))
     for name in (*PARTS, "trainer", "data.source", "model.encoder", "model.decoder"):
         check_part(name, lookup(settings, name))
     lookup(settings, "penalties")
@@ -106,15 +152,14 @@ def check_part(name: str, node: Any) -> None:
         raise ValueError(f"{name} must be a part, with a _target_; got {node!r}")
 
 
-def check_numbers(settings: Mapping[str, Any]) -> None:
+def check_numbers(settings: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:
     """Refuse a number of the wrong type or out of its range, and any that is not finite."""
     for name, value in leaves(settings):
         if isinstance(value, float) and not isfinite(value):
             raise ValueError(f"{name} must be a finite number; got {value}")
         if name.endswith("optimizer.lr") and isinstance(value, (int, float)) and value <= 0:
             raise ValueError(f"{name} must be above 0; got {value}")
-    there = {n: v for n, v in OPTIONAL_NUMBERS.items() if lookup(settings, n, None) is not None}
-    for name, (kind, least, most) in {**NUMBERS, **there}.items():
+    for name, (kind, least, most) in numbers.items():
         value = lookup(settings, name)
         check_type(name, value, kind)
         if value is None or (name in UNLIMITED and value == -1):

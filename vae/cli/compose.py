@@ -15,7 +15,11 @@ CONF = Path(__file__).parents[2] / "conf"
 
 
 def compose_settings(
-    overrides: Sequence[str] = (), *, folder: str | Path = "outputs", resolve: bool = True
+    overrides: Sequence[str] = (),
+    *,
+    folder: str | Path = "outputs",
+    resolve: bool = True,
+    command: str = "train",
 ) -> dict[str, Any]:
     """Return the settings of ``python train.py overrides`` as plain values.
 
@@ -23,10 +27,11 @@ def compose_settings(
         overrides: As on the command line.
         folder: The run folder that the settings name.
         resolve: Replace interpolations by their values.
+        command: ``train`` or ``eval``.
     """
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", overrides=list(overrides), return_hydra_config=True)
+        config = compose(command, overrides=list(overrides), return_hydra_config=True)
     config.hydra.runtime.output_dir = str(folder)
     HydraConfig.instance().set_config(config)
     settings: Any = OmegaConf.to_container(config, resolve=False)

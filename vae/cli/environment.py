@@ -79,6 +79,8 @@ def prepare_process(threads: int | None) -> None:
     # Lightning counts groups of batches, we count optimizer steps.
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
+    # Pillow warns of damaged metadata; what cannot be read is an error that names the file.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     # Batches come from tensors in memory: worker processes would make them slower.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from vae.build import build_data, load, read_checkpoint
+from vae.cli.checks import check_data_shape, check_evaluation
 from vae.cli.environment import prepare_process
 from vae.cli.summary import show_figures
 from vae.data import DataModule
@@ -34,10 +35,13 @@ COLUMNS = 10
 def run(config: DictConfig) -> float:
     """Evaluate a checkpoint, write ``metrics.json`` and pictures, and return the ELBO."""
     settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    check_evaluation(settings)
     prepare_process(settings["threads"])
     path = find_checkpoint(settings["checkpoint"], "best")
-    run_config = read_checkpoint(path)["hyper_parameters"]["config"]
+    trained = read_checkpoint(path)["hyper_parameters"]
+    run_config = trained["config"]
     data = build_data({**run_config, "data": replaced(run_config["data"], settings["data"])})
+    check_data_shape(trained["spec"]["shape"], data.spec.shape)
     model = load(path, device=pick_device(settings["device"]))
     folder = Path(settings["output"]) if settings["output"] else beside(path)
     figures = evaluate_model(

@@ -5,7 +5,7 @@ __all__ = ["explain"]
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
-from errno import ENAMETOOLONG
+from errno import EDQUOT, EFBIG, ENAMETOOLONG, ENOSPC
 from typing import Any
 
 from hydra.errors import (
@@ -35,9 +35,11 @@ NO_CHOICE = "Config group override must be"  # of Hydra, when the choice is null
 OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory", re.IGNORECASE)
 OUT_OF_MEMORY_ADVICE = "out of memory: lower data.batch_size, samples, or the sizes of the nets"
 LOST_PROCESS = re.compile("gloo|NCCL|store->get|DistStore|socketPollConnect", re.IGNORECASE)
+FULL = (EDQUOT, EFBIG, ENOSPC)
+FULL_ADVICE = "checkpoints on the disk are as they were. Make room, then resume=<the run's folder>"
 
 
-def explain(error: Exception, arguments: list[str]) -> tuple[str, int]:
+def explain(error: Exception, arguments: list[str], command: str = "train") -> tuple[str, int]:
     """Return the message for an error and the exit status."""
     cause = root(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -45,13 +47,15 @@ def explain(error: Exception, arguments: list[str]) -> tuple[str, int]:
     if isinstance(error, OverrideParseException):
         return unreadable(error), 2
     if isinstance(error, ConfigCompositionException) or NO_CHOICE in str(error):
-        return composition(error, arguments), 2
+        return composition(error, arguments, command), 2
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return interpolation(error) or interpolation(cause) or first_line(cause), 2
     if isinstance(error, ValueError):
         return str(error), 2
     if type(error).__name__ == "MisconfigurationException":  # of Lightning, which may not be loaded
         return first_line(error), 2
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"{error.strerror}: {FULL_ADVICE}", 1
     if isinstance(error, OSError):
         return place(error), 2 if isinstance(
             error, WRONG_PATH
@@ -133,7 +137,7 @@ def hint(name: str, options: list[str]) -> str:
     return f"; choose from {', '.join(groups)}"
 
 
-def composition(error: Exception, arguments: list[str]) -> str:
+def composition(error: Exception, arguments: list[str], command: str) -> str:
     """Say which override does not fit, and which setting it may have meant."""
     told = str(error)
     if "Ambiguous value" in told or "requires --multirun" in told:
@@ -146,13 +150,12 @@ def composition(error: Exception, arguments: list[str]) -> str:
         if NO_CHOICE in told and key and (CONF / key).is_dir() and not named and value[:1] != "[":
             return f"{key}={value[:LONGEST]} is not a choice{hint(value, choices(key))}"
         if f"'{key}'" in told or f"'{key}=" in told or f"'{argument}'" in told:
-            return misfit(key, argument, arguments)
+            return misfit(key, argument, known_keys(arguments, argument, command))
     return first_line(root(error))
 
 
-def misfit(key: str, argument: str, arguments: list[str]) -> str:
+def misfit(key: str, argument: str, known: list[str]) -> str:
     """Say why a setting cannot be overridden, added or removed."""
-    known = known_keys(arguments, argument)
     if key not in known:
         return f"{key} is not a setting{hint(key, known)}"
     if argument.startswith("+"):
@@ -162,14 +165,14 @@ def misfit(key: str, argument: str, arguments: list[str]) -> str:
     return f"{argument[:LONGEST]} does not fit the other settings given"
 
 
-def known_keys(arguments: list[str], wrong: str) -> list[str]:
-    """Return every setting of the training command, composed without the wrong argument."""
+def known_keys(arguments: list[str], wrong: str, command: str) -> list[str]:
+    """Return every setting of a command, composed without the wrong argument."""
     rest = [a for a in arguments if a != wrong and "=" in a and not a.startswith("-")]
     groups = [a for a in rest if (CONF / a.partition("=")[0]).is_dir()]
     for overrides in (rest, groups, []):
         try:
-            return list(dotted(compose_settings(overrides, resolve=False)))
-        except (HydraException, OmegaConfBaseException):
+            return list(dotted(compose_settings(overrides, resolve=False, command=command)))
+        except (HydraException, OmegaConfBaseException, ValueError):
             continue  # more than one argument is wrong
     raise AssertionError("the configs as they stand do not compose")
 
