@@ -32,7 +32,7 @@ def test_every_choice_composes(group):
 def test_composed_settings_are_plain_and_resolved():
     settings = compose_settings(["seed=7"], folder="somewhere")
     assert settings["data"]["seed"] == 7
-    assert settings["callbacks"]["checkpoint"]["dirpath"] == "somewhere/checkpoints"
+    assert settings["callbacks"]["checkpoint"]["folder"] == "somewhere/checkpoints"
     assert "hydra" not in settings
     raw = compose_settings(["seed=7"], resolve=False)
     assert raw["data"]["seed"] == "${seed}"

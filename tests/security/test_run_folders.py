@@ -155,7 +155,7 @@ def test_no_interpolation_of_a_checkpoint_is_resolved(record, monkeypatch, capsy
     arguments = [f"checkpoint='{path}'"]
     status, out, message = call(monkeypatch, capsys, tmp_path, *arguments, command=app.evaluate)
     assert status == 2
-    assert "There is no file" in message
+    assert "is no file" in message
     assert "${oc.env:SECRET}" in message
     assert "secret.npy" not in out + message
     assert OmegaConf.create({"x": "${oc.env:SECRET}"}).x.endswith("secret.npy")

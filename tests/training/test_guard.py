@@ -3,12 +3,14 @@
 import lightning.pytorch as pl
 import pytest
 import torch
+from torch import nn
 from torch.nn.utils import parameters_to_vector
 
 from tests.training.runs import make_run, make_trainer
 from vae.objectives import ELBO
 from vae.training import VAEModule
 from vae.training.callbacks import Checkpoints, Scalars
+from vae.training.guard import telling
 from vae.training.meter import NonFiniteError
 from vae.training.storage import DurableCheckpoints
 
@@ -94,6 +96,35 @@ def test_one_may_not_skip_for_ever_between_good_steps(tmp_path):
     with pytest.raises(NonFiniteError, match="step 38, the 20th such step of this epoch"):
         run(tmp_path, Loss(*range(0, 99, 2)), "skip_limit=2", "data.batch_size=1")
     run(tmp_path, Loss(*range(0, 99, 2)), "skip_limit=2", epochs=6)  # 21 of 42, 3 or 4 an epoch
+
+
+def test_only_weights_with_a_bias_go_unread(tmp_path):
+    overrides = ["prior=vamp", "prior.num_components=4", "posterior=nsf"]
+    module, _ = make_run(tmp_path, *overrides)
+    read = {id(p) for p in telling(module)}
+    unread = [name for name, p in module.named_parameters() if id(p) not in read]
+    assert unread
+    for name in unread:
+        assert name.endswith(".weight")
+        assert id(module.get_parameter(name.removesuffix("weight") + "bias")) in read
+    assert id(module.model.prior.free_inputs) in read
+    nets = nn.Linear(2, 2, bias=False), nn.Conv2d(1, 1, 3), nn.LayerNorm(2)
+    assert [len(list(telling(net))) for net in nets] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("net", [nn.Linear(5, 3), nn.Conv1d(2, 3, 3), nn.ConvTranspose1d(2, 3, 3)])
+def test_a_bad_signal_shows_in_the_bias(bad, net):
+    """The rule that spares the weights: whatever element of the signal is bad."""
+    x = torch.randn(4, 5) if isinstance(net, nn.Linear) else torch.randn(4, 2, 5)
+    for i in range(net(x).numel()):
+        net.zero_grad()
+        signal = torch.randn(net(x).numel())
+        signal[i] = bad
+        y = net(x)
+        y.backward(signal.view_as(y))
+        assert not net.bias.grad.isfinite().all()
+        assert not net.weight.grad.isfinite().all()
 
 
 def test_a_limit_below_one_is_refused():

@@ -31,6 +31,7 @@ from vae.training.profiler import NoProfiler
 from vae.training.storage import DurableCheckpoints, newest
 
 CHECKPOINTS = "checkpoints"  # the folder of them in that of a run
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # of Lightning, torchrun and Slurm
 
 
 def run(config: DictConfig) -> float:
@@ -39,7 +40,7 @@ def run(config: DictConfig) -> float:
     check_settings(settings)
     prepare_process(settings["threads"])
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if int(os.environ.get("LOCAL_RANK", 0)) > 0:  # a process that the first one started
+    if any(int(os.environ.get(name, 0)) > 0 for name in RANKS):  # the first process has the lock
         return train(settings, folder)
     with locked(folder / ".hydra" / "lock", folder):
         record(config, folder / ".hydra")

@@ -12,7 +12,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vae.build import build_model, build_objective, read_checkpoint
@@ -22,7 +22,7 @@ from vae.models import Model
 from vae.objectives import Objective
 from vae.objectives.penalties import Adversary
 from vae.trace import Trace
-from vae.training.guard import Guard
+from vae.training.guard import Guard, telling
 from vae.training.meter import Meter, check_finite
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
@@ -79,6 +79,7 @@ class VAEModule(pl.LightningModule):
         self.latest: dict[str, float] = {}
         self.plain = False
         self.alone = True
+        self.telling: list[nn.Parameter] = []
         self.scaler: torch.amp.GradScaler | None = None
         self.guard = None if skip_limit is None else Guard(skip_limit)
         self.between_steps = True
@@ -179,15 +180,12 @@ class VAEModule(pl.LightningModule):
         if self.scheduler is not None:
             self.lr_schedulers().step()  # type: ignore[union-attr]
 
-    def watched(self, terms: Mapping[str, Tensor]) -> Iterator[Tensor]:
-        """Yield what must be finite before a step and is the same on all processes."""
-        if self.alone:
-            yield from terms.values()
+    def watched(self, terms: Mapping[str, Tensor]) -> list[Tensor]:
+        """Return what must be finite before a step and is the same on all processes."""
+        values = list(terms.values()) if self.alone else []
         if self.scaler is None:  # which sees to infinite gradients itself
-            for wrapped in self.trainer.strategy._lightning_optimizers:
-                for parameter in parameters_of(wrapped.optimizer):
-                    if parameter.grad is not None:
-                        yield parameter.grad
+            values += [p.grad for p in self.telling if p.grad is not None]
+        return values
 
     def skip(self, step: int, terms: Mapping[str, Tensor]) -> None:
         """Drop the gradients and the figures of a step that would spoil the weights."""
@@ -232,6 +230,7 @@ class VAEModule(pl.LightningModule):
         full_precision = type(precision) is Precision
         self.plain = isinstance(strategy, SingleDeviceStrategy) and full_precision
         self.alone = self.trainer.world_size == 1
+        self.telling = list(telling(self))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""
