@@ -130,7 +130,8 @@ class Checkpoints(ModelCheckpoint):
             requeue()
         folder = Path(str(self.dirpath)).parent
         name = signal.Signals(number).name
-        raise Interrupted(number, f"{name}: saved at step {trainer.global_step} in {folder}")
+        saved = f"{name}: saved at step {trainer.global_step} in {folder}"
+        raise Interrupted(number, f"{saved}\ngo on     python train.py resume='{folder}'")
 
 
 def agreed(trainer: pl.Trainer, number: int, overdue: bool) -> tuple[int, bool]:
