@@ -4,9 +4,11 @@ import resource
 import shutil
 import signal
 
+import numpy as np
 import pytest
 
 from tests.cli.command import TINY, array, call
+from vae.cli import app
 
 CHECKPOINTS = "run/checkpoints"
 
@@ -92,3 +94,17 @@ def test_a_full_disk_ends_with_a_message_and_the_old_files(monkeypatch, capsys, 
     assert "File too large" in message or "cannot write" in message
     assert "are as they were" in message
     assert {p.name: p.read_bytes() for p in (trained / CHECKPOINTS).iterdir()} == before
+
+
+def test_an_evaluation_on_data_of_another_shape_is_refused(monkeypatch, capsys, trained):
+    np.save(trained / "wider.npy", np.zeros((80, 7), dtype=np.float32))
+    checkpoint = f"checkpoint='{trained / CHECKPOINTS / 'best.ckpt'}'"
+    for path, status in (("vectors.npy", 0), ("wider.npy", 2)):
+        other = f"+data.path='{trained / path}'"
+        told = call(monkeypatch, capsys, trained, checkpoint, other, command=app.evaluate)
+        assert told[0] == status, told[2]
+    told_of_plus = call(monkeypatch, capsys, trained, checkpoint, other[1:], command=app.evaluate)
+    assert told_of_plus[0] == 2
+    assert f"are added in an evaluation: {other}" in told_of_plus[2]
+    assert "(6,)" in told[2]
+    assert "(7,)" in told[2]

@@ -150,6 +150,8 @@ def composition(error: Exception, arguments: list[str], command: str) -> str:
         if NO_CHOICE in told and key and (CONF / key).is_dir() and not named and value[:1] != "[":
             return f"{key}={value[:LONGEST]} is not a choice{hint(value, choices(key))}"
         if f"'{key}'" in told or f"'{key}=" in told or f"'{argument}'" in told:
+            if command == "eval" and argument.startswith("data."):
+                return f"settings of the data are added in an evaluation: +{argument[:LONGEST]}"
             return misfit(key, argument, known_keys(arguments, argument, command))
     return first_line(root(error))
 
