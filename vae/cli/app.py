@@ -20,7 +20,7 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from vae.cli.compose import CONF
-from vae.cli.messages import explain
+from vae.cli.messages import LONGEST, explain
 from vae.cli.overrides import recorded_overrides
 from vae.cli.processes import shared_job
 from vae.interruption import Interrupted
@@ -91,6 +91,9 @@ def ordered(arguments: list[str]) -> list[str]:
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
     settings = parser.parse_intermixed_args(arguments).overrides
+    for setting in settings:
+        if not setting.lstrip("+~").partition("=")[0]:
+            raise ValueError(f"{setting[:LONGEST]!r} cannot be read: write setting=value")
     left = Counter(settings)
     flags = []
     for argument in arguments:

@@ -144,8 +144,6 @@ def composition(error: Exception, arguments: list[str], command: str) -> str:
         return f"{first_line(error)} Several values need a sweep: add -m."
     for argument in arguments:
         key, _, value = argument.lstrip("+~").partition("=")
-        if not key:
-            return f"{argument[:LONGEST]!r} cannot be read: write setting=value"
         named = value.isidentifier() and value.lower() not in ("null", "true", "false")
         if NO_CHOICE in told and key and (CONF / key).is_dir() and not named and value[:1] != "[":
             return f"{key}={value[:LONGEST]} is not a choice{hint(value, choices(key))}"
