@@ -90,7 +90,11 @@ def ordered(arguments: list[str]) -> list[str]:
     """
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
-    settings = parser.parse_intermixed_args(arguments).overrides
+    parser.allow_abbrev = False
+    given = parser.parse_intermixed_args(arguments)
+    if given.experimental_rerun:
+        raise ValueError("--experimental-rerun is not supported: go on with resume=<run folder>")
+    settings = given.overrides
     for setting in settings:
         if not setting.lstrip("+~").partition("=")[0]:
             raise ValueError(f"{setting[:LONGEST]!r} cannot be read: write setting=value")
