@@ -50,11 +50,11 @@ def measure(overrides: list[str], folder: Path, threads: int) -> dict[str, Any]:
             "eval.py",
             f"checkpoint={folder}",
             "split=train",
-            "num_samples=1",
+            "test_samples=1",
             f"output={output}",
             f"threads={threads}",
         )
-    figures: dict[str, Any] = json.loads((output / "metrics.json").read_text())
+    figures: dict[str, Any] = json.loads((output / "metrics.json").read_text())["bound"]["figures"]
     return {
         "command": " ".join(["python", "train.py", *COMMON, *overrides]),
         "num_examples": figures["num_examples"],

@@ -39,6 +39,7 @@ NAMES: dict[str, frozenset[str]] = {  # for each group, the names that its nodes
     | listed("vae.data", "KMNIST MNIST Omniglot STL10 SVHN"),
     "trainer": frozenset(["lightning.pytorch.Trainer", "vae.training.DataParallel"]),
     "logger": frozenset(["lightning.pytorch.loggers.TensorBoardLogger"]),
+    "report": frozenset(),
     "callbacks": listed(
         "lightning.pytorch.callbacks", "EarlyStopping EMAWeightAveraging ModelCheckpoint"
     ),
@@ -48,6 +49,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {  # and the packages whose exported clas
     **dict.fromkeys(LOSS, ("vae.networks", "vae.objectives", "vae.objectives.penalties")),
     "scheduler": ("vae.training",),
     "callbacks": ("vae.training.callbacks",),
+    "report": ("vae.evaluation",),
 }
 # What constructors of torch, Lightning and zuko raise at a wrong value.
 REFUSALS = (

@@ -89,7 +89,7 @@ def test_the_figures_are_those_of_yesterday(monkeypatch, capsys, tmp_path):
     """
     status, _, message = call(monkeypatch, capsys, tmp_path, *CONV)
     assert status == 0, message
-    figures = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    figures = json.loads((tmp_path / "run" / "metrics.json").read_text())["bound"]["figures"]
     best = torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)
     keeper = next(v for k, v in best["callbacks"].items() if "Checkpoint" in k)
     figures["val/elbo"] = float(keeper["best_model_score"])

@@ -37,7 +37,7 @@ SCALARS = {
 EVALUATE_AND_SAMPLE = """
 import runpy, sys
 script, best = sys.argv[1:]
-sys.argv = [script, f"checkpoint='{best}'", "num_samples=2"]
+sys.argv = [script, f"checkpoint='{best}'", "test_samples=2"]
 runpy.run_path(script, run_name="__main__")
 import vae
 model = vae.load(best)
@@ -78,7 +78,7 @@ def test_train_evaluate_sample_and_resume(tmp_path):
         assert (folder / name).stat().st_size > 0, name
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["torch"] == version("torch")
-    figures = json.loads((folder / "metrics.json").read_text())
+    figures = json.loads((folder / "metrics.json").read_text())["bound"]["figures"]
     assert figures["elbo"] == pytest.approx(figures["log_likelihood"] - figures["kl"])
     assert figures["num_examples"] == 40
     callbacks = torch.load(best, weights_only=True)["callbacks"]
@@ -91,7 +91,7 @@ def test_train_evaluate_sample_and_resume(tmp_path):
     again = finished(start("", *script, folder=elsewhere))
     assert "ELBO" in again
     assert again.splitlines()[-1] == "(4, 1, 64, 64) True False"
-    evaluated = json.loads((folder / "eval" / "metrics.json").read_text())
+    evaluated = json.loads((folder / "eval" / "metrics.json").read_text())["bound"]["figures"]
     assert evaluated["elbo"] == pytest.approx(figures["elbo"], rel=1e-5)
     assert evaluated["nll"] == pytest.approx(figures["nll"], rel=1e-5)
     with Image.open(folder / "eval" / "pictures" / "interpolations.png") as picture:

@@ -226,7 +226,7 @@ WRONG_EVALUATION = {
     "a key": (["checkpont=none.ckpt"], "checkpont is not a setting; did you mean checkpoint?"),
     "no name": (["checkpoint="], "checkpoint must be a .ckpt file or a run folder"),
     "a number": (["checkpoint=3"], "checkpoint must be text; got 3"),
-    "samples": (["checkpoint=text.ckpt", "num_samples=0"], "num_samples must be at least 1"),
+    "samples": (["checkpoint=text.ckpt", "test_samples=0"], "test_samples must be at least 1"),
     "rows in words": (["checkpoint=text.ckpt", "max_rows=abc"], "max_rows must be a whole number"),
     "a seed": (["checkpoint=text.ckpt", "seed=-1"], "seed must be at least 0; got -1"),
     "threads": (["checkpoint=text.ckpt", "threads=abc"], "threads must be a whole number or null"),

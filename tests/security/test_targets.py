@@ -73,7 +73,7 @@ def test_the_evaluation_leaves_the_rest_of_a_run_alone(tmp_path, marker, monkeyp
             config[group] = hostile_node("torch.utils.collect_env.run", marker)
 
     path = hostile_checkpoint(tmp_path / "model.ckpt", change)
-    arguments = [f"checkpoint='{path}'", "num_samples=1"]
+    arguments = [f"checkpoint='{path}'", "test_samples=1"]
     status, _, message = call(monkeypatch, capsys, tmp_path, *arguments, command=app.evaluate)
     assert status == 0, message
 

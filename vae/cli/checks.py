@@ -22,7 +22,7 @@ from vae.instantiate import describe, fits
 
 MISSING = object()
 PARTS = ("model", "posterior", "prior", "likelihood", "objective", "estimator", "optimizer")
-COLLECTIONS = ("penalties", "logger", "callbacks")  # of parts, by name
+COLLECTIONS = ("penalties", "logger", "callbacks", "report")  # of parts, by name
 GROUPS = (*PARTS, *COLLECTIONS, "data", "scheduler", "trainer")
 NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's own means no limit
     "seed": (int, 0, 2**63 - 1),
@@ -65,7 +65,7 @@ INSTEAD = {  # settings of Lightning's Trainer that would fall short here, and w
 EVALUATION_NUMBERS = {
     "seed": (int, 0, 2**63 - 1),
     "threads": (int | None, 1, 1024),
-    "num_samples": (int, 1, None),
+    "test_samples": (int, 1, None),
     "max_rows": (int, 1, None),
     "max_examples": (int | None, 1, None),
 }
@@ -100,12 +100,15 @@ def check_evaluation(settings: Mapping[str, Any]) -> None:
     Raises:
         ValueError: Naming the setting, what it may be and what was given.
     """
-    check_names(settings, (*EVALUATION_NUMBERS, *EVALUATION_TEXTS, "data", "debug"))
+    check_names(settings, (*EVALUATION_NUMBERS, *EVALUATION_TEXTS, "data", "report", "debug"))
     check_numbers(settings, EVALUATION_NUMBERS)
     check_type("debug", settings["debug"], bool)
     for name, kind in EVALUATION_TEXTS.items():
         check_type(name, lookup(settings, name), kind)
-    check_type("data", settings["data"], dict)
+    for name in ("data", "report"):
+        check_type(name, settings[name], dict)
+    for name, node in settings["report"].items():
+        check_part(f"report.{name}", node)
     if not settings["checkpoint"]:
         raise ValueError("checkpoint must be a .ckpt file or a run folder; got nothing")
 

@@ -1,9 +1,8 @@
 """``eval.py``: figures and pictures from a checkpoint alone."""
 
-__all__ = ["evaluate_model", "find_checkpoint", "run"]
+__all__ = ["report_on", "run"]
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,104 +11,91 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import Progress
 
-from vae.build import build_data, load, read_checkpoint
+from vae.build import build_data, rebuild
 from vae.cli.checks import check_data_shape, check_evaluation
 from vae.cli.environment import prepare_process
-from vae.cli.summary import show_figures
+from vae.cli.summary import show_report
 from vae.data import DataModule
-from vae.evaluation import (
-    evaluate,
-    interpolations,
-    most_used,
-    reconstructions,
-    render,
-    samples,
-    save_picture,
-    traversals,
-)
+from vae.evaluation import Evaluation, Report, Subject, measure
+from vae.instantiate import instantiate
 from vae.models import Model
-
-COLUMNS = 10
+from vae.reports import write_files
+from vae.saved import Saved, read_saved
 
 
 def run(config: DictConfig) -> float:
-    """Evaluate a checkpoint, write ``metrics.json`` and pictures, and return the ELBO."""
+    """Evaluate a checkpoint, write figures and pictures, and return the ELBO."""
     settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     check_evaluation(settings)
     prepare_process(settings["threads"])
-    path = find_checkpoint(settings["checkpoint"], "best")
-    trained = read_checkpoint(path)["hyper_parameters"]
-    run_config = trained["config"]
-    data = build_data({**run_config, "data": replaced(run_config["data"], settings["data"])})
-    check_data_shape(trained["spec"]["shape"], data.spec.shape)
-    model = load(path, device=pick_device(settings["device"]))
-    folder = Path(settings["output"]) if settings["output"] else beside(path)
-    figures = evaluate_model(
+    evaluations = instantiate(settings["report"], "report")
+    saved = read_saved(find_checkpoint(settings["checkpoint"]))
+    data = saved_data(saved, settings["data"])
+    folder = Path(settings["output"]) if settings["output"] else beside(saved.path)
+    model = rebuild(saved).to(pick_device(settings["device"])).eval()
+    report = report_on(
         model,
         data,
+        evaluations,
         folder,
         split=settings["split"],
-        num_samples=settings["num_samples"],
-        max_rows=settings["max_rows"],
         max_examples=settings["max_examples"],
+        max_rows=settings["max_rows"],
         seed=settings["seed"],
     )
     console = Console()
-    show_figures(console, figures, title=f"{path}")
+    show_report(console, report, title=str(saved.path))
     console.print(f"written to {folder}", soft_wrap=True, highlight=False)
-    return float(figures["elbo"])
+    return headline(report)
 
 
-def evaluate_model(
+def saved_data(saved: Saved, changes: Mapping[str, Any]) -> DataModule:
+    """Build the data that a saved model was trained on, with some settings replaced.
+
+    Raises:
+        ValueError: If the file does not say what they are, or they have another shape.
+    """
+    if "data" not in saved.config:
+        raise ValueError(f"{saved.path} does not say which data to use: evaluate the checkpoint")
+    data = build_data({"data": replaced(saved.config["data"], changes)})
+    check_data_shape(saved.spec.shape, data.spec.shape)
+    return data
+
+
+def report_on(
     model: Model,
     data: DataModule,
+    evaluations: Mapping[str, Evaluation],
     folder: Path,
-    *,
-    split: str,
-    num_samples: int,
-    max_rows: int = 4096,
-    max_examples: int | None = None,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Measure a model on a split; write ``metrics.json`` and pictures to a folder."""
-    device = next(model.parameters()).device
-    batches = data.batches(split, device=device, n=max_examples)
+    **settings: Any,
+) -> Report:
+    """Make the evaluations of a model, with progress bars, and write them to a folder.
+
+    Args:
+        model: In evaluation mode.
+        data: Its data.
+        evaluations: By name.
+        folder: Of the results.
+        settings: Of the `Subject`.
+    """
     with Progress(console=Console(), transient=True) as bar:
-        task = bar.add_task(f"{split}: {num_samples} samples", total=len(batches.examples))
-        figures = evaluate(
-            model,
-            batches,
-            data.spec,
-            num_samples=num_samples,
-            max_rows=max_rows,
-            seed=seed,
-            on_batch=lambda count: bar.advance(task, count),
-        )
-    figures = {"split": split, "data": data.describe(), **figures}
-    draw(model, data, folder / "pictures", split, figures["kl_per_dim"])
-    (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
-    return figures
+
+        def track(items: Iterable[Any], what: str, total: int) -> Iterable[Any]:
+            return bar.track(items, total=total, description=what)
+
+        report = measure(Subject(model, data, track=track, **settings), evaluations)
+    write_files(report, folder)
+    return report
 
 
-def draw(
-    model: Model, data: DataModule, folder: Path, split: str, per_dim: list[float] | None
-) -> None:
-    """Write reconstructions, samples, traversals and interpolations as PNG files."""
-    device = next(model.parameters()).device
-    x = data.examples(split, 2 * COLUMNS).x.to(device)
-    dims = most_used(model, x, None if per_dim is None else torch.tensor(per_dim), COLUMNS)
-    half = len(x) // 2
-    pictures = {
-        "reconstructions": reconstructions(model, x[:COLUMNS]),
-        "samples": samples(model, COLUMNS, COLUMNS),
-        "traversals": traversals(model, x[0], dims),
-        "interpolations": interpolations(model, x[:half], x[half : 2 * half]),
-    }
-    for name, rows in pictures.items():
-        save_picture(folder / f"{name}.png", render(rows))
+def headline(report: Report) -> float:
+    """Return the ELBO, or not a number where it was not measured."""
+    section = report.sections.get("bound")
+    value = section.figures["elbo"].value if section else None
+    return float("nan") if value is None else float(value)
 
 
-def find_checkpoint(path: str, name: str) -> Path:
+def find_checkpoint(path: str) -> Path:
     """Return a checkpoint given itself or the folder of its run.
 
     Raises:
@@ -117,7 +103,7 @@ def find_checkpoint(path: str, name: str) -> Path:
     """
     found = Path(path).expanduser()
     if found.is_dir():
-        found = found / "checkpoints" / f"{name}.ckpt"
+        found = found / "checkpoints" / "best.ckpt"
     if not found.is_file():
         raise FileNotFoundError(f"no checkpoint at {found}; give a .ckpt file or a run folder")
     return found

@@ -8,13 +8,17 @@ import lightning.pytorch as pl
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from vae.evaluation import Report, Section
+
 PARTS = ("model", "posterior", "prior", "likelihood", "objective", "estimator", "optimizer")
 FIGURES = ("elbo", "log_likelihood", "kl", "nll", "active_units")
 
 
-def log_hparams(trainer: pl.Trainer, settings: dict[str, Any], figures: dict[str, Any]) -> None:
+def log_hparams(trainer: pl.Trainer, settings: dict[str, Any], report: Report) -> None:
     """Write the settings and the test figures of a run."""
-    metrics = {f"test/{name}": float(figures[name]) for name in FIGURES}
+    section = report.sections.get("bound", Section(""))
+    known = {name: figure.value for name, figure in section.figures.items() if name in FIGURES}
+    metrics = {f"test/{name}": float(value) for name, value in known.items() if value is not None}
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
             logger.log_hyperparams(hyperparameters(settings), metrics, trainer.global_step)

@@ -1,28 +1,17 @@
 """What the user sees before and after a run."""
 
-__all__ = ["show_commands", "show_figures", "show_run"]
+__all__ = ["show_commands", "show_report", "show_run"]
 
 import shlex
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from vae.data import DataModule
+from vae.evaluation import Report
+from vae.evaluation.section import quantity
 from vae.models import Model
-
-FIGURES = {  # key: (name, unit)
-    "elbo": ("ELBO", "nats"),
-    "log_likelihood": ("log p(x|z)", "nats"),
-    "kl": ("KL(q ‖ p)", "nats"),
-    "nll": ("−log p(x), importance-weighted", "nats"),
-    "bits_per_dim": ("bits per dimension", "bits"),
-    "effective_sample_size": ("effective sample size", "samples"),
-    "mutual_information": ("mutual information of x and z", "nats"),
-    "total_correlation": ("total correlation of q(z)", "nats"),
-    "active_units": ("active units", "dimensions"),
-}
 
 
 def show_run(console: Console, model: Model, data: DataModule, folder: Path) -> None:
@@ -37,22 +26,23 @@ def show_run(console: Console, model: Model, data: DataModule, folder: Path) -> 
     console.print(table, highlight=False)
 
 
-def show_figures(console: Console, figures: dict[str, Any], *, title: str) -> None:
-    """Print the figures of an evaluation as a table."""
-    count, samples = figures["num_examples"], figures["num_samples"]
-    caption = f"{figures['split']}: {count:,} examples, {samples:,} importance samples each"
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+def show_report(console: Console, report: Report, *, title: str) -> None:
+    """Print the figures of every section as one table, and what was left out."""
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    table.caption = f"{report.protocol['split']} data of {report.protocol['data']['data']}"
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_column("unit")
-    for key, (name, unit) in FIGURES.items():
-        if key in figures:
-            value = figures[key]
-            text = str(value) if isinstance(value, int) else f"{value:.3f}"
-            if key == "nll":
-                text += f" ± {figures['nll_standard_error']:.3f}"
-            table.add_row(name, text, unit)
+    for section in report.sections.values():
+        for figure in section.figures.values():
+            table.add_row(figure.name, quantity(figure.value, figure.error), figure.unit)
+        table.add_section()
     console.print(table, highlight=False)
+    for section in report.sections.values():
+        for note in section.notes:
+            console.print(note, highlight=False)
+    for name, reason in report.left_out.items():
+        console.print(f"{name} left out: {reason}", highlight=False, style="dim")
 
 
 def show_commands(console: Console, folder: Path, checkpoint: Path) -> None:

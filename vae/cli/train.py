@@ -18,10 +18,11 @@ from rich.console import Console
 from vae.build import build_data, check_parts, load, read_checkpoint
 from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings
 from vae.cli.environment import describe_environment, prepare_process
-from vae.cli.evaluate import evaluate_model
+from vae.cli.evaluate import report_on
 from vae.cli.hparams import log_hparams
-from vae.cli.summary import show_commands, show_figures, show_run
+from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
+from vae.evaluation import Evaluation
 from vae.files import locked
 from vae.instantiate import instantiate
 from vae.networks import Network
@@ -57,6 +58,7 @@ def record(config: DictConfig, folder: Path) -> None:
 def train(settings: dict[str, Any], folder: Path) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
     console = Console()
+    evaluations = instantiate(settings["report"], "report")
     torch.manual_seed(settings["seed"])
     data = build_data(settings)
     module = VAEModule.from_config(settings, data.spec)
@@ -78,7 +80,7 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     except SystemExit:  # Lightning's answer to Ctrl-C, where no checkpoint callback notes signals
         raise KeyboardInterrupt from None
     seconds = time.perf_counter() - started
-    return finish(settings, trainer, data, folder, console, seconds)
+    return finish(settings, trainer, data, evaluations, folder, console, seconds)
 
 
 def find_resumed(settings: dict[str, Any], folder: Path, console: Console) -> Path | None:
@@ -147,6 +149,7 @@ def finish(
     settings: dict[str, Any],
     trainer: pl.Trainer,
     data: DataModule,
+    evaluations: dict[str, Evaluation],
     folder: Path,
     console: Console,
     seconds: float,
@@ -160,11 +163,9 @@ def finish(
     title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s"
     if settings["test"]:
         model = load(best, device=trainer.strategy.root_device)
-        figures = evaluate_model(
-            model, data, folder, split="test", num_samples=settings["test_samples"]
-        )
-        log_hparams(trainer, settings, figures)
-        show_figures(console, figures, title=title)
+        report = report_on(model, data, evaluations, folder)
+        log_hparams(trainer, settings, report)
+        show_report(console, report, title=title)
     else:
         console.print(f"{title}; best {settings['monitor']} {monitored:.3f}", highlight=False)
     show_commands(console, folder, best)

@@ -189,7 +189,12 @@ class DataModule(LightningDataModule):
         return self._eval_batches("test")
 
     def batches(
-        self, split: str, *, device: torch.device | None = None, n: int | None = None
+        self,
+        split: str,
+        *,
+        device: torch.device | None = None,
+        n: int | None = None,
+        batch_size: int | None = None,
     ) -> EvalBatches:
         """Return the batches of one process over the first ``n`` examples of a split, each once.
 
@@ -197,6 +202,7 @@ class DataModule(LightningDataModule):
             split: ``train``, ``val`` or ``test``.
             device: Where batches go; ``None`` means where the examples are.
             n: How many examples, ≥ 1; ``None`` means all.
+            batch_size: Examples per batch, ≥ 1; ``None`` means ``eval_batch_size``.
 
         Raises:
             ValueError: If there is no such split, or ``n`` is below 1.
@@ -210,7 +216,7 @@ class DataModule(LightningDataModule):
         return EvalBatches(
             examples.subset(rows),
             self.preprocess,
-            batch_size=self.eval_batch_size,
+            batch_size=batch_size or self.eval_batch_size,
             device=device,
             seed=self.seed,
         )

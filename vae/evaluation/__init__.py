@@ -1,10 +1,24 @@
-"""Figures and pictures from a trained model."""
+"""Figures and pictures from a trained model.
+
+An `Evaluation` maps a `Subject`, a trained model and its data, to a `Section` of a `Report`.
+"""
 
 __all__ = [
     "AggregatePosterior",
+    "Bound",
+    "Codes",
+    "Embedding",
+    "Evaluation",
+    "Figure",
+    "Gallery",
     "LatentStatistics",
+    "NotApplicable",
+    "Report",
+    "Section",
+    "Subject",
     "evaluate",
     "interpolations",
+    "measure",
     "most_used",
     "reconstructions",
     "render",
@@ -14,7 +28,12 @@ __all__ = [
 ]
 
 from vae.evaluation.aggregate import AggregatePosterior
+from vae.evaluation.bound import Bound
+from vae.evaluation.evaluation import Evaluation, Report, measure
 from vae.evaluation.figures import evaluate
+from vae.evaluation.gallery import Gallery
 from vae.evaluation.latents import LatentStatistics
 from vae.evaluation.pictures import interpolations, most_used, reconstructions, samples, traversals
 from vae.evaluation.render import render, save_picture
+from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
+from vae.evaluation.subject import Codes, Subject

@@ -3,6 +3,7 @@
 __all__ = ["render", "save_picture"]
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +58,6 @@ def curve_grid(rows: Tensor) -> Tensor:
     All stand on one pair of axes, since a pair for each costs a hundred times as much: a unit
     wide and high each, with a common scale.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     curves = rows if rows.dim() == 4 else rows.unsqueeze(2)
@@ -74,6 +74,13 @@ def curve_grid(rows: Tensor) -> Tensor:
             for j in range(num_columns):
                 line = i + 1 - heights[i, j, c]
                 axes.plot(j + steps, line, color=f"C{c}", linewidth=1, marker=MARKERS[length > 1])
+    return pixels_of(figure)
+
+
+def pixels_of(figure: Any) -> Tensor:
+    """Return a figure of matplotlib as uint8 ``(3, height, width)``."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -1,0 +1,65 @@
+"""What every evaluation is: a map from a subject to a section of the report."""
+
+__all__ = ["Evaluation", "Report", "measure"]
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from vae.data.randomness import stream_seed
+from vae.evaluation.section import NotApplicable, Section
+from vae.evaluation.subject import Subject
+
+
+class Evaluation(ABC):
+    """Measures one aspect of a trained model; its settings are the constructor's arguments."""
+
+    @abstractmethod
+    def __call__(self, subject: Subject) -> Section:
+        """Measure.
+
+        Draws from the global random state, which `measure` has seeded.
+
+        Raises:
+            NotApplicable: If it has no meaning for this model or these data.
+        """
+
+
+@dataclass(frozen=True)
+class Report:
+    """The sections of several evaluations of one subject.
+
+    Args:
+        protocol: What all of them share: split, data, seed.
+        sections: By the name of the evaluation.
+        left_out: For each evaluation that does not apply, the reason.
+    """
+
+    protocol: Mapping[str, Any]
+    sections: Mapping[str, Section]
+    left_out: Mapping[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``metrics.json`` holds."""
+        sections = {name: section.as_dict() for name, section in self.sections.items()}
+        return {"protocol": dict(self.protocol), **sections, "left_out": dict(self.left_out)}
+
+
+def measure(subject: Subject, evaluations: Mapping[str, Evaluation]) -> Report:
+    """Make every evaluation of a subject.
+
+    Each starts from the subject's seed, so that leaving one out does not change another; the
+    global random state is left as it was.
+    """
+    sections, left_out = {}, {}
+    for name, evaluation in evaluations.items():
+        with torch.random.fork_rng():
+            torch.manual_seed(stream_seed(subject.seed))
+            try:
+                sections[name] = evaluation(subject)
+            except NotApplicable as reason:
+                left_out[name] = str(reason)
+    return Report(subject.protocol, sections, left_out)

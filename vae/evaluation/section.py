@@ -1,0 +1,95 @@
+"""What an evaluation gives: figures with the protocol that made them, tables and pictures."""
+
+__all__ = ["Embedding", "Figure", "NotApplicable", "Section"]
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+
+class NotApplicable(ValueError):
+    """An evaluation has no meaning for this model or these data; the message says why."""
+
+
+class Figure(NamedTuple):
+    """One measured value.
+
+    Attributes:
+        name: In words, for a reader.
+        value: The value, or ``None`` where it could not be determined.
+        unit: Of the value and of the error, such as ``nats``; empty for a pure number.
+        error: Standard error of the value, where it is known.
+    """
+
+    name: str
+    value: float | int | None
+    unit: str = ""
+    error: float | None = None
+
+    def __str__(self) -> str:
+        """Return the value with its error and unit."""
+        return f"{quantity(self.value, self.error)} {self.unit}".rstrip()
+
+
+class Embedding(NamedTuple):
+    """Points to be looked at in TensorBoard's projector.
+
+    Attributes:
+        points: ``(N, D)``.
+        columns: For each name a value per point: labels, factors.
+        thumbnails: A picture per point, ``(N, 3, H, W)`` in [0, 1]; ``None`` where there is none.
+    """
+
+    points: Tensor
+    columns: Mapping[str, Sequence[Any]]
+    thumbnails: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """The result of one evaluation.
+
+    Args:
+        title: Its heading.
+        figures: By a short key, under which they stand in ``metrics.json`` and TensorBoard.
+        protocol: Everything the figures depend on besides model and data: numbers of samples and
+            points, bins, seeds; plain values.
+        tables: By title, rows of plain values with equal keys.
+        series: Long results that only a program reads, plain values.
+        pictures: By title, uint8 ``(3, height, width)``, or ``(T, 3, height, width)`` if it moves.
+        notes: What a reader should know, in whole sentences.
+        embeddings: Points for TensorBoard's projector.
+    """
+
+    title: str
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    series: Mapping[str, Any] = field(default_factory=dict)
+    pictures: Mapping[str, Tensor] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    embeddings: Mapping[str, Embedding] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``metrics.json`` holds of this section."""
+        figures: dict[str, Any] = {}
+        for key, figure in self.figures.items():
+            figures[key] = figure.value
+            if figure.error is not None:
+                figures[f"{key}_standard_error"] = figure.error
+        parts = {"tables": self.tables, "series": self.series, "notes": list(self.notes)}
+        filled = {name: part for name, part in parts.items() if part}
+        return {"figures": figures, "protocol": dict(self.protocol), **filled}
+
+
+def quantity(value: float | int | None, error: float | None = None) -> str:
+    """Return a number as a reader wants it: with its error, or with four digits."""
+    if value is None:
+        return "–"
+    if error is not None and error == error:
+        return f"{value:,.3f} ± {error:.3f}"
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.3f}" if abs(value) >= 0.01 else f"{value:.3g}"

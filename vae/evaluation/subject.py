@@ -1,0 +1,123 @@
+"""What is evaluated: a trained model, and the data to judge it on."""
+
+__all__ = ["Codes", "Subject"]
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from vae.data import Batch, DataModule, DataSpec, Sample
+from vae.models import Model
+
+T = TypeVar("T")
+BATCH = 128  # examples at once: fixed, so that no figure depends on a batch size
+
+
+class Codes(NamedTuple):
+    """Where the model puts examples: centres of q(z|x) ``(N, D)``, labels ``(N,)``, factors
+    ``(N, F)``; all on the CPU.
+    """
+
+    z: Tensor
+    labels: Tensor | None
+    factors: Tensor | None
+
+
+def silent(items: Iterable[Any], what: str, total: int) -> Iterable[Any]:
+    """Show no progress."""
+    return items
+
+
+class Subject:
+    """A model in evaluation mode and the split of the data it is judged on.
+
+    Args:
+        model: In evaluation mode.
+        data: Its data.
+        split: ``train``, ``val`` or ``test``.
+        max_examples: Only the first so many examples of the split; ``None`` means all.
+        max_rows: How many latents are decoded at once, at least 1, which bounds the memory.
+        seed: Key of all noise, ≥ 0.
+        track: Called as ``track(items, what, total)``, gives the items back and shows how far
+            they are.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: DataModule,
+        *,
+        split: str = "test",
+        max_examples: int | None = None,
+        max_rows: int = 4096,
+        seed: int = 0,
+        track: Callable[[Iterable[Any], str, int], Iterable[Any]] = silent,
+    ) -> None:
+        self.model = model
+        self.data = data
+        self.split = split
+        self.max_examples = max_examples
+        self.max_rows = max_rows
+        self.seed = seed
+        self.show_progress = track
+        self.codes = cache(self._codes)
+
+    @property
+    def spec(self) -> DataSpec:
+        """What an example is."""
+        return self.data.spec
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """What every figure depends on."""
+        limit = {} if self.max_examples is None else {"max_examples": self.max_examples}
+        return {"split": self.split, **limit, "seed": self.seed, "data": self.data.describe()}
+
+    def count(self, n: int | None = None, split: str | None = None) -> int:
+        """Return how many examples there are, at most ``n``."""
+        return len(self.batches(n, split).examples)
+
+    def batches(self, n: int | None = None, split: str | None = None) -> Any:
+        """Return batches of 128 over the first ``n`` examples of a split, on the model's device.
+
+        Args:
+            n: How many at most; ``max_examples`` bounds them too, on the subject's own split.
+            split: Another split than the subject's, such as ``train`` for a probe.
+        """
+        if split in (None, self.split) and self.max_examples is not None:
+            n = min(n or self.max_examples, self.max_examples)
+        return self.data.batches(split or self.split, device=self.device, n=n, batch_size=BATCH)
+
+    def track_batches(
+        self, what: str, n: int | None = None, split: str | None = None
+    ) -> Iterator[Batch]:
+        """Yield the same batches and show how far they are."""
+        batches = self.batches(n, split)
+        return iter(self.track(batches, what, len(batches)))
+
+    def track(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:
+        """Give the items back and show how far they are, under a short name."""
+        return self.show_progress(items, what, total)
+
+    def examples(self, n: int, split: str | None = None) -> Sample:
+        """Return the first ``n`` examples, ``x`` on the model's device."""
+        sample = self.data.examples(split or self.split, n)
+        return sample._replace(x=sample.x.to(self.device))
+
+    @torch.no_grad()
+    def _codes(self, n: int | None = None, split: str | None = None) -> Codes:
+        """Return where the model puts the first ``n`` examples of a split, made only once."""
+        batches = self.batches(n, split)
+        tracked = self.track(batches, "codes", len(batches))
+        z = torch.cat([self.model.embed(batch.x).flatten(1).cpu() for batch in tracked])
+        found = batches.examples
+        labels, factors = (None if t is None else t.cpu() for t in (found.labels, found.factors))
+        return Codes(z, labels, factors)
