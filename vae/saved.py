@@ -32,12 +32,14 @@ class Saved(NamedTuple):
         config: The settings of its parts, plain values.
         spec: What it was trained on.
         state: Its weights and buffers.
+        step: The optimizer step they are of, where the file says it.
     """
 
     path: Path
     config: dict[str, Any]
     spec: DataSpec
     state: dict[str, Tensor]
+    step: int = 0
 
 
 def read_saved(path: str | Path) -> Saved:
@@ -55,7 +57,8 @@ def read_saved(path: str | Path) -> Saved:
     checkpoint = read_checkpoint(path)
     hparams, weights = checkpoint["hyper_parameters"], checkpoint["state_dict"]
     state = {k[len(PREFIX) :]: v for k, v in weights.items() if str(k).startswith(PREFIX)}
-    return Saved(path, hparams["config"], read_spec(hparams["spec"], path), state)
+    spec, step = read_spec(hparams["spec"], path), checkpoint.get("global_step")
+    return Saved(path, hparams["config"], spec, state, step if isinstance(step, int) else 0)
 
 
 def read_best(folder: Path) -> Saved:

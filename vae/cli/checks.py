@@ -69,7 +69,12 @@ EVALUATION_NUMBERS = {
     "max_rows": (int, 1, None),
     "max_examples": (int | None, 1, None),
 }
-EVALUATION_TEXTS = {"checkpoint": str, "split": str, "device": str, "output": str | None}
+EVALUATION_TEXTS = {
+    "checkpoint": str | list[str],
+    "split": str,
+    "device": str,
+    "output": str | None,
+}
 MUST_AGREE = ("model", "posterior", "prior", "likelihood")
 
 
@@ -110,7 +115,7 @@ def check_evaluation(settings: Mapping[str, Any]) -> None:
     for name, node in settings["report"].items():
         check_part(f"report.{name}", node)
     if not settings["checkpoint"]:
-        raise ValueError("checkpoint must be a .ckpt file or a run folder; got nothing")
+        raise ValueError("checkpoint must be .ckpt files or run folders; got nothing")
 
 
 def check_data_shape(trained: Sequence[int], given: Sequence[int]) -> None:

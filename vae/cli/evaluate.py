@@ -1,52 +1,65 @@
-"""``eval.py``: figures and pictures from a checkpoint alone."""
+"""``eval.py``: a report from a checkpoint alone, or a comparison of several."""
 
-__all__ = ["report_on", "run"]
+__all__ = ["run"]
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.progress import Progress
+from torch.utils.tensorboard import SummaryWriter
 
 from vae.build import build_data, rebuild
+from vae.cli.checkpoints import beside, find_checkpoints, named
 from vae.cli.checks import check_data_shape, check_evaluation
 from vae.cli.environment import prepare_process
-from vae.cli.summary import show_report
+from vae.cli.reporting import headline, make_report, write_report
+from vae.cli.summary import show_comparison, show_report
 from vae.data import DataModule
-from vae.evaluation import Evaluation, Report, Subject, measure
+from vae.evaluation import Evaluation, Report, Run, compare
 from vae.instantiate import instantiate
-from vae.models import Model
-from vae.reports import write_files
 from vae.saved import Saved, read_saved
 
 
 def run(config: DictConfig) -> float:
-    """Evaluate a checkpoint, write figures and pictures, and return the ELBO."""
+    """Evaluate checkpoints, write their reports, compare several, and return the (mean) ELBO."""
     settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     check_evaluation(settings)
     prepare_process(settings["threads"])
     evaluations = instantiate(settings["report"], "report")
-    saved = read_saved(find_checkpoint(settings["checkpoint"]))
+    paths = find_checkpoints(settings["checkpoint"])
+    names, top = named(paths)
+    console, output = Console(), settings["output"] and Path(settings["output"])
+    runs = []
+    for path, name in zip(paths, names, strict=True):
+        saved = read_saved(path)
+        own = output / name if output and len(paths) > 1 else output
+        folder = own or beside(path)
+        report = evaluate_saved(saved, settings, evaluations, folder)
+        runs.append(Run(name, saved.config, report))
+        show_report(console, report, folder, figures=len(paths) == 1)
+    if len(runs) > 1:
+        folder, comparison = output or top / "comparison", compare(runs)
+        write_report(comparison, folder, None)
+        show_comparison(console, comparison, folder)
+    return mean(headline(run.report) for run in runs)
+
+
+def evaluate_saved(
+    saved: Saved, settings: Mapping[str, Any], evaluations: Mapping[str, Evaluation], folder: Path
+) -> Report:
+    """Evaluate one checkpoint on the data it was trained on."""
     data = saved_data(saved, settings["data"])
-    folder = Path(settings["output"]) if settings["output"] else beside(saved.path)
     model = rebuild(saved).to(pick_device(settings["device"])).eval()
-    report = report_on(
-        model,
-        data,
-        evaluations,
-        folder,
-        split=settings["split"],
-        max_examples=settings["max_examples"],
-        max_rows=settings["max_rows"],
-        seed=settings["seed"],
-    )
-    console = Console()
-    show_report(console, report, title=str(saved.path))
-    console.print(f"written to {folder}", soft_wrap=True, highlight=False)
-    return headline(report)
+    chosen = {name: settings[name] for name in ("split", "max_examples", "max_rows", "seed")}
+    weights = {"checkpoint": str(saved.path), "step": saved.step}
+    report = make_report(model, data, evaluations, weights, **chosen)
+    with SummaryWriter(str(folder)) as writer:
+        write_report(report, folder, writer, step=saved.step)
+    return report
 
 
 def saved_data(saved: Saved, changes: Mapping[str, Any]) -> DataModule:
@@ -60,59 +73,6 @@ def saved_data(saved: Saved, changes: Mapping[str, Any]) -> DataModule:
     data = build_data({"data": replaced(saved.config["data"], changes)})
     check_data_shape(saved.spec.shape, data.spec.shape)
     return data
-
-
-def report_on(
-    model: Model,
-    data: DataModule,
-    evaluations: Mapping[str, Evaluation],
-    folder: Path,
-    **settings: Any,
-) -> Report:
-    """Make the evaluations of a model, with progress bars, and write them to a folder.
-
-    Args:
-        model: In evaluation mode.
-        data: Its data.
-        evaluations: By name.
-        folder: Of the results.
-        settings: Of the `Subject`.
-    """
-    with Progress(console=Console(), transient=True) as bar:
-
-        def track(items: Iterable[Any], what: str, total: int) -> Iterable[Any]:
-            return bar.track(items, total=total, description=what)
-
-        report = measure(Subject(model, data, track=track, **settings), evaluations)
-    write_files(report, folder)
-    return report
-
-
-def headline(report: Report) -> float:
-    """Return the ELBO, or not a number where it was not measured."""
-    section = report.sections.get("bound")
-    value = section.figures["elbo"].value if section else None
-    return float("nan") if value is None else float(value)
-
-
-def find_checkpoint(path: str) -> Path:
-    """Return a checkpoint given itself or the folder of its run.
-
-    Raises:
-        FileNotFoundError: If there is none.
-    """
-    found = Path(path).expanduser()
-    if found.is_dir():
-        found = found / "checkpoints" / "best.ckpt"
-    if not found.is_file():
-        raise FileNotFoundError(f"no checkpoint at {found}; give a .ckpt file or a run folder")
-    return found
-
-
-def beside(checkpoint: Path) -> Path:
-    """Return the folder of the results: ``eval`` in the run's folder."""
-    parent = checkpoint.parent
-    return (parent.parent if parent.name == "checkpoints" else parent) / "eval"
 
 
 def replaced(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """TensorBoard's HParams page: the settings that runs are compared by, and the final figures."""
 
-__all__ = ["log_hparams"]
+__all__ = ["log_hparams", "writer_of"]
 
 from typing import Any
 
 import lightning.pytorch as pl
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.tensorboard import SummaryWriter
 
 from vae.evaluation import Report, Section
 
@@ -23,6 +24,12 @@ def log_hparams(trainer: pl.Trainer, settings: dict[str, Any], report: Report) -
         if isinstance(logger, TensorBoardLogger):
             logger.log_hyperparams(hyperparameters(settings), metrics, trainer.global_step)
             logger.finalize("success")
+
+
+def writer_of(trainer: pl.Trainer) -> SummaryWriter | None:
+    """Return the writer of the run's own events, if it has one."""
+    loggers = (logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger))
+    return next((logger.experiment for logger in loggers), None)
 
 
 def hyperparameters(settings: dict[str, Any]) -> dict[str, Any]:

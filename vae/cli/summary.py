@@ -26,8 +26,31 @@ def show_run(console: Console, model: Model, data: DataModule, folder: Path) -> 
     console.print(table, highlight=False)
 
 
-def show_report(console: Console, report: Report, *, title: str) -> None:
-    """Print the figures of every section as one table, and what was left out."""
+def show_report(
+    console: Console, report: Report, folder: Path, *, title: str = "", figures: bool = True
+) -> None:
+    """Print the figures and tables of a report and where it lies.
+
+    Args:
+        console: Where to print.
+        report: What was measured.
+        folder: Where it was written.
+        title: Above the figures; the report's own by default.
+        figures: Whether to print them, or only the place.
+    """
+    if figures:
+        console.print(figure_table(report, title or report.title), highlight=False)
+        for section in report.sections.values():
+            for note in section.notes:
+                console.print(note, highlight=False)
+        for name, reason in report.left_out.items():
+            console.print(f"{name} left out: {reason}", highlight=False, style="dim")
+    page = shortened(folder) / "report.html"
+    console.print(f"report: {page}", soft_wrap=True, highlight=False)
+
+
+def figure_table(report: Report, title: str) -> Table:
+    """Return the figures of every section as one table."""
     table = Table(title=title, title_justify="left", caption_justify="left")
     table.caption = f"{report.protocol['split']} data of {report.protocol['data']['data']}"
     table.add_column("figure")
@@ -37,12 +60,19 @@ def show_report(console: Console, report: Report, *, title: str) -> None:
         for figure in section.figures.values():
             table.add_row(figure.name, quantity(figure.value, figure.error), figure.unit)
         table.add_section()
-    console.print(table, highlight=False)
-    for section in report.sections.values():
-        for note in section.notes:
-            console.print(note, highlight=False)
-    for name, reason in report.left_out.items():
-        console.print(f"{name} left out: {reason}", highlight=False, style="dim")
+    return table
+
+
+def show_comparison(console: Console, report: Report, folder: Path) -> None:
+    """Print mean and deviation of each variant and where the comparison lies."""
+    for title, rows in report.sections["comparison"].tables.items():
+        table = Table(title=title, title_justify="left")
+        for name in rows[0]:
+            table.add_column(name)
+        for row in rows:
+            table.add_row(*map(str, row.values()))
+        console.print(table, highlight=False)
+    show_report(console, report, folder, figures=False)
 
 
 def show_commands(console: Console, folder: Path, checkpoint: Path) -> None:

@@ -15,11 +15,11 @@ from lightning.pytorch.callbacks import WeightAveraging
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from vae.build import build_data, check_parts, load, read_checkpoint
+from vae.build import build_data, check_parts, rebuild
 from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings
 from vae.cli.environment import describe_environment, prepare_process
-from vae.cli.evaluate import report_on
-from vae.cli.hparams import log_hparams
+from vae.cli.hparams import log_hparams, writer_of
+from vae.cli.reporting import make_report, write_report
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
 from vae.evaluation import Evaluation
@@ -27,6 +27,7 @@ from vae.files import locked
 from vae.instantiate import instantiate
 from vae.networks import Network
 from vae.priors import VampPrior
+from vae.saved import read_checkpoint, read_saved
 from vae.training import VAEModule
 from vae.training.profiler import NoProfiler
 from vae.training.storage import DurableCheckpoints, newest
@@ -162,10 +163,13 @@ def finish(
         return monitored
     title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s"
     if settings["test"]:
-        model = load(best, device=trainer.strategy.root_device)
-        report = report_on(model, data, evaluations, folder)
+        saved = read_saved(best)
+        model = rebuild(saved).to(trainer.strategy.root_device).eval()
+        weights = {"checkpoint": str(best), "step": saved.step}
+        report = make_report(model, data, evaluations, weights)
+        write_report(report, folder, writer_of(trainer), step=saved.step)
         log_hparams(trainer, settings, report)
-        show_report(console, report, title=title)
+        show_report(console, report, folder, title=title)
     else:
         console.print(f"{title}; best {settings['monitor']} {monitored:.3f}", highlight=False)
     show_commands(console, folder, best)

@@ -14,8 +14,10 @@ __all__ = [
     "LatentStatistics",
     "NotApplicable",
     "Report",
+    "Run",
     "Section",
     "Subject",
+    "compare",
     "evaluate",
     "interpolations",
     "measure",
@@ -29,6 +31,7 @@ __all__ = [
 
 from vae.evaluation.aggregate import AggregatePosterior
 from vae.evaluation.bound import Bound
+from vae.evaluation.comparison import Run, compare
 from vae.evaluation.evaluation import Evaluation, Report, measure
 from vae.evaluation.figures import evaluate
 from vae.evaluation.gallery import Gallery

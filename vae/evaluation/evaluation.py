@@ -4,7 +4,7 @@ __all__ = ["Evaluation", "Report", "measure"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -36,11 +36,13 @@ class Report:
         protocol: What all of them share: split, data, seed.
         sections: By the name of the evaluation.
         left_out: For each evaluation that does not apply, the reason.
+        title: Its heading, such as the checkpoint's name.
     """
 
     protocol: Mapping[str, Any]
     sections: Mapping[str, Section]
-    left_out: Mapping[str, str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    title: str = "Evaluation"
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``metrics.json`` holds."""
@@ -48,7 +50,9 @@ class Report:
         return {"protocol": dict(self.protocol), **sections, "left_out": dict(self.left_out)}
 
 
-def measure(subject: Subject, evaluations: Mapping[str, Evaluation]) -> Report:
+def measure(
+    subject: Subject, evaluations: Mapping[str, Evaluation], *, title: str = "Evaluation"
+) -> Report:
     """Make every evaluation of a subject.
 
     Each starts from the subject's seed, so that leaving one out does not change another; the
@@ -62,4 +66,4 @@ def measure(subject: Subject, evaluations: Mapping[str, Evaluation]) -> Report:
                 sections[name] = evaluation(subject)
             except NotApplicable as reason:
                 left_out[name] = str(reason)
-    return Report(subject.protocol, sections, left_out)
+    return Report(subject.protocol, sections, left_out, title)

@@ -1,5 +1,7 @@
-"""What is written of a report: figures and pictures as files."""
+"""What is written of a report: files, a page, TensorBoard's events."""
 
-__all__ = ["write_files"]
+__all__ = ["write_events", "write_files", "write_page"]
 
+from vae.reports.events import write_events
 from vae.reports.files import write_files
+from vae.reports.page import write_page

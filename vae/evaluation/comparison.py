@@ -1,0 +1,142 @@
+"""Several runs beside each other: mean and deviation over seeds."""
+
+__all__ = ["Run", "compare"]
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import mean, stdev
+from typing import Any, NamedTuple
+
+from vae.evaluation.evaluation import Report
+from vae.evaluation.section import Figure, Section, quantity
+
+# The settings by which runs are told apart; runs that differ in none of them are repetitions.
+GROUPS = (
+    *("data", "model", "posterior", "prior", "likelihood", "objective", "estimator", "penalties"),
+    *("optimizer", "scheduler", "trainer", "gradient_clip", "accumulate"),
+)
+SEEDS = ("data.seed", "data.split_seed")
+
+
+class Run(NamedTuple):
+    """One evaluated checkpoint: its name, the settings it was trained with and its report."""
+
+    name: str
+    config: Mapping[str, Any]
+    report: Report
+
+
+def compare(runs: Sequence[Run]) -> Report:
+    """Put the figures of several runs into one report.
+
+    Runs whose settings are equal but for the seeds are repetitions of one variant, for which the
+    mean and the sample deviation are given.
+
+    Raises:
+        ValueError: If the runs were not judged on the same examples.
+    """
+    check_same_examples(runs)
+    variants = by_variant(runs)
+    section = Section(
+        "Comparison",
+        tables={"mean ± deviation over runs": table(variants), "runs": listed(variants)},
+        series={name: raw(members) for name, members in variants.items()},
+        protocol={"deviation": "of single runs, with n − 1", "repetitions": "differ in seeds only"},
+    )
+    protocol = {**runs[0].report.protocol, "runs": len(runs), "variants": len(variants)}
+    return Report(protocol, {"comparison": section}, title=f"{len(runs)} runs compared")
+
+
+def check_same_examples(runs: Sequence[Run]) -> None:
+    """Refuse to compare figures of different data."""
+    first = examples_of(runs[0])
+    for run in runs[1:]:
+        if examples_of(run) != first:
+            raise ValueError(
+                f"{run.name} was judged on {examples_of(run)}, {runs[0].name} on {first}: compare "
+                "runs on the same examples, for example with +data.split_seed=0"
+            )
+
+
+def examples_of(run: Run) -> dict[str, Any]:
+    """Return what says which examples were used."""
+    protocol = run.report.protocol
+    data = {k: protocol["data"][k] for k in ("data", "shape", "binarization", "split_seed")}
+    return {"split": protocol["split"], **data}
+
+
+def by_variant(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Return the runs of each variant, under a name made of what tells it apart."""
+    settings = [dict(leaves({k: run.config.get(k) for k in GROUPS})) for run in runs]
+    for values in settings:
+        for name in SEEDS:
+            values.pop(name, None)
+    names = list(dict.fromkeys(name for values in settings for name in values))
+    differing = [n for n in names if len({repr(values.get(n, ...)) for values in settings}) > 1]
+    variants: dict[str, list[Run]] = {}
+    for run, values in zip(runs, settings, strict=True):
+        told = [described(name, values[name]) for name in differing if name in values]
+        variants.setdefault(", ".join(told) or "all", []).append(run)
+    return variants
+
+
+def described(name: str, value: Any) -> str:
+    """Return a setting as it stands on the command line; a class by its own name."""
+    if name.endswith("._target_"):
+        return f"{name.removesuffix('._target_')}={str(value).rpartition('.')[2]}"
+    return f"{name}={value}"
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted name and the value of every setting below a node."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, node
+
+
+def figures_of(run: Run) -> dict[str, Figure]:
+    """Return the figures of every section, under ``<section>/<key>``."""
+    parts = run.report.sections.items()
+    return {f"{name}/{key}": f for name, part in parts for key, f in part.figures.items()}
+
+
+def raw(members: Sequence[Run]) -> dict[str, list[float | None]]:
+    """Return the value of each run for each figure."""
+    found = [figures_of(run) for run in members]
+    keys = dict.fromkeys(key for figures in found for key in figures)
+    return {key: [f[key].value if key in f else None for f in found] for key in keys}
+
+
+def table(variants: Mapping[str, Sequence[Run]]) -> list[dict[str, Any]]:
+    """Return a row per figure, a column per variant."""
+    first: dict[str, Figure] = {}
+    for members in variants.values():
+        for run in members:
+            first |= {key: f for key, f in figures_of(run).items() if key not in first}
+    columns = {name: raw(members) for name, members in variants.items()}
+    return [
+        {
+            "figure": figure.name,
+            "unit": figure.unit,
+            **{name: spread(values.get(key, [])) for name, values in columns.items()},
+        }
+        for key, figure in first.items()
+    ]
+
+
+def spread(values: Sequence[float | None]) -> str:
+    """Return mean ± deviation of the values that are known."""
+    known = [float(value) for value in values if value is not None]
+    if not known:
+        return "–"
+    return quantity(mean(known), stdev(known) if len(set(known)) > 1 else None)
+
+
+def listed(variants: Mapping[str, Sequence[Run]]) -> list[dict[str, Any]]:
+    """Return a row per run with the variant it belongs to."""
+    return [
+        {"variant": name, "run": run.name, "seed": run.config.get("seed")}
+        for name, members in variants.items()
+        for run in members
+    ]
