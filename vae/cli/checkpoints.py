@@ -1,6 +1,6 @@
 """Which checkpoints a user means."""
 
-__all__ = ["beside", "find_checkpoints", "named"]
+__all__ = ["find_checkpoints", "named", "run_folder"]
 
 import os
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def checkpoints_in(path: Path) -> list[Path]:
 
 def named(paths: Sequence[Path]) -> tuple[list[str], Path]:
     """Return a short name for each checkpoint, and the folder that holds them all."""
-    runs = [beside(path.resolve()).parent for path in paths]
+    runs = [run_folder(path) for path in paths]
     top = Path(os.path.commonpath(runs))
     short = [str(run.relative_to(top)) for run in runs]
     if len(set(short)) < len(short):  # several checkpoints of one run
@@ -45,7 +45,7 @@ def named(paths: Sequence[Path]) -> tuple[list[str], Path]:
     return short, top
 
 
-def beside(checkpoint: Path) -> Path:
-    """Return the folder of the results: ``eval`` in the run's folder."""
-    parent = checkpoint.parent
-    return (parent.parent if parent.name == "checkpoints" else parent) / "eval"
+def run_folder(checkpoint: Path) -> Path:
+    """Return the folder of the run that a checkpoint belongs to, or its own."""
+    parent = checkpoint.resolve().parent
+    return parent.parent if parent.name == "checkpoints" else parent

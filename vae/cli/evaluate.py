@@ -12,15 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
-from vae.build import build_data, rebuild
-from vae.cli.checkpoints import beside, find_checkpoints, named
+from vae.build import build_data
+from vae.cli.checkpoints import find_checkpoints, named, run_folder
 from vae.cli.checks import check_data_shape, check_evaluation
 from vae.cli.environment import prepare_process
-from vae.cli.reporting import headline, make_report, write_report
+from vae.cli.reporting import build_evaluations, headline, make_report, write_report
 from vae.cli.summary import show_comparison, show_report
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Report, Run, compare
-from vae.instantiate import instantiate
 from vae.saved import Saved, read_saved
 
 
@@ -29,7 +28,7 @@ def run(config: DictConfig) -> float:
     settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     check_evaluation(settings)
     prepare_process(settings["threads"])
-    evaluations = instantiate(settings["report"], "report")
+    evaluations = build_evaluations(settings)
     paths = find_checkpoints(settings["checkpoint"])
     names, top = named(paths)
     console, output = Console(), settings["output"] and Path(settings["output"])
@@ -37,7 +36,7 @@ def run(config: DictConfig) -> float:
     for path, name in zip(paths, names, strict=True):
         saved = read_saved(path)
         own = output / name if output and len(paths) > 1 else output
-        folder = own or beside(path)
+        folder = own or run_folder(path) / "eval"
         report = evaluate_saved(saved, settings, evaluations, folder)
         runs.append(Run(name, saved.config, report))
         show_report(console, report, folder, figures=len(paths) == 1)
@@ -53,10 +52,8 @@ def evaluate_saved(
 ) -> Report:
     """Evaluate one checkpoint on the data it was trained on."""
     data = saved_data(saved, settings["data"])
-    model = rebuild(saved).to(pick_device(settings["device"])).eval()
     chosen = {name: settings[name] for name in ("split", "max_examples", "max_rows", "seed")}
-    weights = {"checkpoint": str(saved.path), "step": saved.step}
-    report = make_report(model, data, evaluations, weights, **chosen)
+    report = make_report(saved, data, evaluations, pick_device(settings["device"]), **chosen)
     with SummaryWriter(str(folder)) as writer:
         write_report(report, folder, writer, step=saved.step)
     return report

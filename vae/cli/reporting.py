@@ -1,6 +1,6 @@
 """From a model to its report, and from a report to its files."""
 
-__all__ = ["headline", "make_report", "write_report"]
+__all__ = ["build_evaluations", "headline", "make_report", "write_report"]
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,35 +11,56 @@ from rich.console import Console
 from rich.progress import Progress
 from torch.utils.tensorboard import SummaryWriter
 
+from vae.build import rebuild
+from vae.cli.checkpoints import run_folder
+from vae.cli.environment import describe_environment
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Report, Subject, measure
-from vae.models import Model
+from vae.instantiate import instantiate
 from vae.reports import write_events, write_files, write_page
+from vae.saved import Saved
+
+
+def build_evaluations(settings: Mapping[str, Any]) -> dict[str, Evaluation]:
+    """Build what the group report describes.
+
+    Raises:
+        ValueError: If a part is not an evaluation, or a setting is wrong.
+    """
+    parts: dict[str, Any] = instantiate(settings["report"], "report")
+    for name, part in parts.items():
+        if not isinstance(part, Evaluation):
+            raise ValueError(f"report.{name} must be an evaluation; got {type(part).__name__}")
+    return parts
 
 
 def make_report(
-    model: Model,
+    saved: Saved,
     data: DataModule,
     evaluations: Mapping[str, Evaluation],
-    weights: Mapping[str, Any],
-    **settings: Any,
+    device: str,
+    **chosen: Any,
 ) -> Report:
-    """Make the evaluations of a model, with progress bars.
+    """Make the evaluations of a saved model, with progress bars.
 
     Args:
-        model: In evaluation mode.
+        saved: The model.
         data: Its data.
         evaluations: By name.
-        weights: Where they come from, for the protocol.
-        settings: Of the `Subject`.
+        device: Where to evaluate.
+        chosen: Settings of the `Subject`.
     """
+    model = rebuild(saved).to(device).eval()
     with Progress(console=Console(), transient=True) as bar:
 
         def track(items: Iterable[Any], what: str, total: int) -> Iterable[Any]:
             return bar.track(items, total=total, description=what)
 
-        report = measure(Subject(model, data, track=track, **settings), evaluations)
-    return replace(report, protocol={**weights, **report.protocol}, title=weights["checkpoint"])
+        report = measure(Subject(model, data, track=track, **chosen), evaluations)
+    weights = {"checkpoint": str(saved.path), "step": saved.step}
+    details = {"settings of the run": saved.config, "environment": describe_environment()}
+    name = run_folder(saved.path).name
+    return replace(report, protocol={**weights, **report.protocol}, title=name, details=details)
 
 
 def write_report(

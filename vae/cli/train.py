@@ -15,11 +15,11 @@ from lightning.pytorch.callbacks import WeightAveraging
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from vae.build import build_data, check_parts, rebuild
+from vae.build import build_data, check_parts
 from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings
 from vae.cli.environment import describe_environment, prepare_process
 from vae.cli.hparams import log_hparams, writer_of
-from vae.cli.reporting import make_report, write_report
+from vae.cli.reporting import build_evaluations, make_report, write_report
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
 from vae.evaluation import Evaluation
@@ -59,7 +59,7 @@ def record(config: DictConfig, folder: Path) -> None:
 def train(settings: dict[str, Any], folder: Path) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
     console = Console()
-    evaluations = instantiate(settings["report"], "report")
+    evaluations = build_evaluations(settings)
     torch.manual_seed(settings["seed"])
     data = build_data(settings)
     module = VAEModule.from_config(settings, data.spec)
@@ -164,9 +164,7 @@ def finish(
     title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s"
     if settings["test"]:
         saved = read_saved(best)
-        model = rebuild(saved).to(trainer.strategy.root_device).eval()
-        weights = {"checkpoint": str(best), "step": saved.step}
-        report = make_report(model, data, evaluations, weights)
+        report = make_report(saved, data, evaluations, str(trainer.strategy.root_device))
         write_report(report, folder, writer_of(trainer), step=saved.step)
         log_hparams(trainer, settings, report)
         show_report(console, report, folder, title=title)

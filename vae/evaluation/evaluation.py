@@ -36,23 +36,24 @@ class Report:
         protocol: What all of them share: split, data, seed.
         sections: By the name of the evaluation.
         left_out: For each evaluation that does not apply, the reason.
-        title: Its heading, such as the checkpoint's name.
+        title: Its heading, such as the name of the run.
+        details: What a reader may look up, by title: the run's settings, the environment.
     """
 
     protocol: Mapping[str, Any]
     sections: Mapping[str, Section]
     left_out: Mapping[str, str] = field(default_factory=dict)
     title: str = "Evaluation"
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``metrics.json`` holds."""
         sections = {name: section.as_dict() for name, section in self.sections.items()}
-        return {"protocol": dict(self.protocol), **sections, "left_out": dict(self.left_out)}
+        ends = {"left_out": dict(self.left_out), "details": dict(self.details)}
+        return {"protocol": dict(self.protocol), **sections, **ends}
 
 
-def measure(
-    subject: Subject, evaluations: Mapping[str, Evaluation], *, title: str = "Evaluation"
-) -> Report:
+def measure(subject: Subject, evaluations: Mapping[str, Evaluation]) -> Report:
     """Make every evaluation of a subject.
 
     Each starts from the subject's seed, so that leaving one out does not change another; the
@@ -66,4 +67,4 @@ def measure(
                 sections[name] = evaluation(subject)
             except NotApplicable as reason:
                 left_out[name] = str(reason)
-    return Report(subject.protocol, sections, left_out, title)
+    return Report(subject.protocol, sections, left_out)

@@ -36,6 +36,7 @@ def write_page(report: Report, pictures: Mapping[tuple[str, str], Path], path: P
         subtitle=f"written by vae {vae.__version__} on {datetime.now():%Y-%m-%d at %H:%M}",
         sections=[(key, shown(key, part, pictures)) for key, part in report.sections.items()],
         protocol=list(flattened(report.protocol)),
+        details=[(title, list(flattened(node))) for title, node in report.details.items()],
         left_out=list(report.left_out.items()),
     )
     path.write_text(text, encoding="utf-8")

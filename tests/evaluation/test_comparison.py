@@ -1,0 +1,55 @@
+"""Runs beside each other."""
+
+from statistics import stdev
+
+import pytest
+
+from vae.evaluation import Figure, Report, Run, Section, compare
+
+MODEL = {"_target_": "vae.models.VAE", "latent_dim": 10}
+
+
+def run_of(elbo, *, seed=0, beta=1, split_seed=0, **config):
+    figures = {"elbo": Figure("ELBO", elbo, "nats"), "units": Figure("active units", 4)}
+    data = {"data": "held", "shape": "6", "binarization": "none", "split_seed": split_seed}
+    report = Report({"split": "test", "data": data}, {"bound": Section("Bound", figures)})
+    config = {"seed": seed, "objective": {"beta": beta}, "model": MODEL, **config}
+    return Run(f"run{seed}-{beta}", {**config, "data": {"seed": seed, "batch_size": 8}}, report)
+
+
+def only(report):
+    return report.sections["comparison"]
+
+
+def test_runs_that_differ_in_seeds_only_are_repetitions():
+    values = [-3.0, -5.0, -4.5]
+    runs = [run_of(value, seed=i) for i, value in enumerate(values)]
+    section = only(compare([*runs, run_of(-7.0, beta=4)]))
+    assert set(section.series) == {"objective.beta=1", "objective.beta=4"}
+    assert section.series["objective.beta=1"]["bound/elbo"] == values
+    rows = {row["figure"]: row for row in section.tables["mean ± deviation over runs"]}
+    assert rows["ELBO"]["objective.beta=1"] == f"-4.167 ± {stdev(values):.3f}"
+    assert rows["ELBO"]["objective.beta=4"] == "-7"  # one run has no deviation
+    assert rows["active units"]["objective.beta=1"] == "4"  # nor have equal values
+
+
+def test_a_class_is_named_by_its_own_name_and_what_only_one_has_is_told():
+    vamp = {"prior": {"_target_": "vae.priors.VampPrior", "num_components": 50}}
+    plain = {"prior": {"_target_": "vae.priors.StandardNormal"}}
+    section = only(compare([run_of(-1.0, **vamp), run_of(-2.0, **plain)]))
+    assert set(section.series) == {
+        "prior=VampPrior, prior.num_components=50",
+        "prior=StandardNormal",
+    }
+
+
+def test_a_figure_that_one_run_lacks_is_unknown_there():
+    with_units, without = run_of(-1.0), run_of(-2.0, seed=1)
+    del without.report.sections["bound"].figures["units"]
+    series = only(compare([with_units, without])).series
+    assert series["all"]["bound/units"] == [4, None]
+
+
+def test_figures_of_other_examples_are_not_compared():
+    with pytest.raises(ValueError, match=r"compare runs on the same examples.*split_seed=0"):
+        compare([run_of(-1.0), run_of(-2.0, split_seed=1)])
