@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tests.cli.command import TINY, array, call
 from tests.compose import choices
 from vae.cli.compose import CONF, compose_settings
-from vae.cli.messages import dotted
+from vae.cli.nested import keys
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
-KEYS = sorted(dotted(compose_settings(TINY, resolve=False)))
+KEYS = sorted(keys(compose_settings(TINY, resolve=False)))
 CHOICES = [f"{group}={name}" for group in GROUPS for name in choices(group)]
 NUMBERS = ["0", "-1", "3", "0.5", "-0.5", "1e30", "1e400", "nan", "-inf", str(2**70)]
 WORDS = [

@@ -10,13 +10,14 @@ __all__ = [
 ]
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
 import torch
 
+from vae.cli.nested import leaves
 from vae.data import DataModule
 from vae.instantiate import describe, fits
 
@@ -286,15 +287,3 @@ def lookup(settings: Mapping[str, Any], name: str, default: Any = MISSING) -> An
             return default
         node = node[key]
     return node
-
-
-def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the dotted name and the value of every setting below a node."""
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from leaves(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(node, list):
-        for i, value in enumerate(node):
-            yield from leaves(value, f"{path}[{i}]")
-    else:
-        yield path, node

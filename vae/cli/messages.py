@@ -3,10 +3,8 @@
 __all__ = ["explain"]
 
 import re
-from collections.abc import Iterator
 from difflib import get_close_matches
 from errno import EDQUOT, EFBIG, ENAMETOOLONG, ENOSPC
-from typing import Any
 
 from hydra.errors import (
     ConfigCompositionException,
@@ -21,6 +19,7 @@ from omegaconf.errors import (
 )
 
 from vae.cli.compose import CONF, compose_settings
+from vae.cli.nested import keys
 
 DEBUG = "Add debug=true for the stack trace."
 LONGEST = 200  # letters of what the user gave that are repeated
@@ -171,15 +170,7 @@ def known_keys(arguments: list[str], wrong: str, command: str) -> list[str]:
     groups = [a for a in rest if (CONF / a.partition("=")[0]).is_dir()]
     for overrides in (rest, groups, []):
         try:
-            return list(dotted(compose_settings(overrides, resolve=False, command=command)))
+            return list(keys(compose_settings(overrides, resolve=False, command=command)))
         except (HydraException, OmegaConfBaseException, ValueError):
             continue  # more than one argument is wrong
     raise AssertionError("the configs as they stand do not compose")
-
-
-def dotted(node: Any, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted key of every value of a nested dict."""
-    for key, value in node.items():
-        yield f"{prefix}{key}"
-        if isinstance(value, dict):
-            yield from dotted(value, f"{prefix}{key}.")

@@ -2,7 +2,7 @@
 
 __all__ = ["recorded_overrides"]
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from vae.cli.compose import CONF
+from vae.cli.nested import leaves
 
 MAX_BYTES = 1_000_000
 WRITERS = ("callbacks", "logger", "trainer")  # groups whose settings name what is written
@@ -74,22 +75,13 @@ def refusal(text: str, override: Override) -> str | None:
         return "an interpolation may read the environment"
     if "hydra" in f"{key}@{override.package}":
         return "it changes Hydra"
-    values = list(leaves(override.value()))
+    values = [value for _, value in leaves(override.value())]
     if (CONF / key).is_dir() or "/" in key:
         if not all(value is None or is_choice(key, value) for value in values):
             return "there is no such choice"
     elif key.partition(".")[0] in WRITERS and any(map(leads_out, values)):
         return "it names a place outside the run's folder"
     return None
-
-
-def leaves(value: Any) -> Iterator[Any]:
-    """Yield the values in nested lists and dicts."""
-    if isinstance(value, (list, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from leaves(item)
-    else:
-        yield value
 
 
 def is_choice(group: str, name: Any) -> bool:
