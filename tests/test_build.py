@@ -6,9 +6,10 @@ from itertools import product
 import pytest
 import torch
 
-from tests.compose import choices, settings_of
+from tests.compose import settings_of
 from tests.steps import BINARY, MLP, OBJECTIVES, composed, step, take_step
 from vae.build import build_model, load
+from vae.cli.compose import choices
 from vae.data import DataSpec
 from vae.instantiate import instantiate
 from vae.training import VAEModule

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.compose import CONF, choices, settings_of
+from tests.compose import settings_of
 from tests.steps import BINARY, MLP, OBJECTIVES, step, take_step
 from vae.build import build_data
+from vae.cli.compose import CONF, choices
 from vae.objectives.penalties import Adversary
 from vae.training import VAEModule
 

@@ -4,9 +4,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from tests.cli.command import start
-from tests.compose import choices, settings_of
+from tests.compose import settings_of
 from vae.cli.app import one_message, resume_arguments
-from vae.cli.compose import compose_settings
+from vae.cli.compose import choices, compose_settings
 
 
 @pytest.mark.slow  # seconds; each choice of either composes in the tests of building

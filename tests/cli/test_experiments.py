@@ -9,10 +9,11 @@ import math
 import pytest
 import torch
 
-from tests.compose import choices, settings_of
+from tests.compose import settings_of
 from tests.training.conftest import IGNORED
 from tests.training.runs import make_trainer
 from vae.build import build_data
+from vae.cli.compose import choices
 from vae.objectives import Pathwise
 from vae.objectives.penalties import (
     DIP,

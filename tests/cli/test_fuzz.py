@@ -7,8 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.cli.command import TINY, array, call
-from tests.compose import choices
-from vae.cli.compose import CONF, compose_settings
+from vae.cli.compose import CONF, choices, compose_settings
 from vae.cli.nested import keys
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())

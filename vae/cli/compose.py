@@ -1,6 +1,6 @@
 """The settings of a command line without its process: for notebooks, benchmarks and tests."""
 
-__all__ = ["CONF", "compose_settings"]
+__all__ = ["CONF", "choices", "compose_settings"]
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +12,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 CONF = Path(__file__).parents[2] / "conf"
+
+
+def choices(group: str) -> list[str]:
+    """Return the options of a config group."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def compose_settings(

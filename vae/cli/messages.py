@@ -18,7 +18,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from vae.cli.compose import CONF, compose_settings
+from vae.cli.compose import CONF, choices, compose_settings
 from vae.cli.nested import keys
 
 DEBUG = "Add debug=true for the stack trace."
@@ -120,11 +120,6 @@ def missing_choice(error: MissingConfigException) -> str:
     # Of a choice in a list Hydra does not say what there is.
     options = list(error.options or choices(group))
     return f"{group}={name} does not exist{hint(name, options)}" if options else first_line(error)
-
-
-def choices(group: str) -> list[str]:
-    """Return the options of a config group."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def hint(name: str, options: list[str]) -> str:

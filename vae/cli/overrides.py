@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from vae.cli.compose import CONF
+from vae.cli.compose import CONF, choices
 from vae.cli.nested import leaves
 
 MAX_BYTES = 1_000_000
@@ -77,16 +77,11 @@ def refusal(text: str, override: Override) -> str | None:
         return "it changes Hydra"
     values = [value for _, value in leaves(override.value())]
     if (CONF / key).is_dir() or "/" in key:
-        if not all(value is None or is_choice(key, value) for value in values):
+        if not all(value is None or value in choices(key) for value in values):
             return "there is no such choice"
     elif key.partition(".")[0] in WRITERS and any(map(leads_out, values)):
         return "it names a place outside the run's folder"
     return None
-
-
-def is_choice(group: str, name: Any) -> bool:
-    """Say whether a config group has such a choice."""
-    return name in [path.stem for path in (CONF / group).glob("*.yaml")]
 
 
 def leads_out(value: Any) -> bool:
