@@ -56,9 +56,8 @@ def explain(error: Exception, arguments: list[str], command: str = "train") -> t
     if isinstance(error, OSError) and error.errno in FULL:
         return f"{error.strerror}: {FULL_ADVICE}", 1
     if isinstance(error, OSError):
-        return place(error), 2 if isinstance(
-            error, WRONG_PATH
-        ) or error.errno == ENAMETOOLONG else 1
+        wrong_path = isinstance(error, WRONG_PATH) or error.errno == ENAMETOOLONG
+        return place(error), 2 if wrong_path else 1
     if isinstance(error, ArithmeticError):
         return str(error), 1
     if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
