@@ -20,7 +20,7 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from vae.cli.compose import CONF
-from vae.cli.messages import LONGEST, explain
+from vae.cli.messages import explain, incomplete
 from vae.cli.overrides import recorded_overrides
 from vae.cli.processes import shared_job
 from vae.interruption import Interrupted
@@ -97,7 +97,7 @@ def ordered(arguments: list[str]) -> list[str]:
     settings = given.overrides
     for setting in settings:
         if not setting.lstrip("+~").partition("=")[0]:
-            raise ValueError(f"{setting[:LONGEST]!r} cannot be read: write setting=value")
+            raise ValueError(incomplete(setting))
     left = Counter(settings)
     flags = []
     for argument in arguments:

@@ -1,6 +1,6 @@
 """From an exception to one message: what was given, what is allowed, what to do."""
 
-__all__ = ["explain"]
+__all__ = ["explain", "incomplete"]
 
 import re
 from difflib import get_close_matches
@@ -81,12 +81,17 @@ def unreadable(error: OverrideParseException) -> str:
     if not equals:
         return f"{shown!r} is not of the form setting=value"
     if not (key and value):
-        return f"{shown!r} cannot be read: write setting=value"
+        return incomplete(error.override)
     plain = value.strip("'\"")[:LONGEST].replace("'", "\\'")
     return (
         f"{shown!r} cannot be read: quote a value with spaces, letters beyond a to z, or any of "
         f"=,()[]{{}}: for the shell and for the setting: \"{key}='{plain}'\""
     )
+
+
+def incomplete(argument: str) -> str:
+    """Say of an argument that its setting or its value is missing."""
+    return f"{argument[:LONGEST]!r} cannot be read: write setting=value"
 
 
 def interpolation(error: BaseException) -> str | None:
