@@ -96,6 +96,7 @@ WRONG = {
         ["penalty=gradient_penalty", "monitor=val/objective/gradient_penalty"],
         "monitor must be one of val/elbo",
     ),
+    "a number for penalties": (["penalties=-1"], "penalties must hold parts by name; got -1"),
     "an experiment": (["experiment=bta_vae"], "did you mean beta_vae?"),
     "an unknown setting": (["+sed=1"], "sed is not a setting; did you mean"),
     "no form": (["seed"], "'seed' is not of the form setting=value"),

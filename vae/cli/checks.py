@@ -146,7 +146,10 @@ def check_structure(settings: Mapping[str, Any]) -> None:
     lookup(settings, "penalties")
     lookup(settings, "model.latent_dim")
     for group in COLLECTIONS:
-        for name, node in (settings.get(group) or {}).items():
+        parts = settings.get(group) or {}
+        if not isinstance(parts, Mapping):
+            raise ValueError(f"{group} must hold parts by name; got {parts!r}")
+        for name, node in parts.items():
             check_part(f"{group}.{name}", node)
     if "checkpoint" not in (settings.get("callbacks") or {}):
         raise ValueError(
