@@ -51,6 +51,7 @@ class Splitter:
                     f"{source.spec.name} has a part of its own for data.{name}={size}: "
                     f"use data.{name}=null."
                 )
+        self.source = source
         self.val_size = val_size
         self.test_size = test_size
         self.train_size = train_size
@@ -66,11 +67,12 @@ class Splitter:
         num_test = 0 if loaded.test is not None else _count(self.test_size, total)
         num_val = 0 if loaded.val is not None else _count(self.val_size, total)
         left = total - num_test - num_val
-        if left < (self.train_size or 1):
+        wanted = self.train_size or 1
+        if left < wanted:
             raise ValueError(
-                f"Of {total} examples, {num_val} for validation and {num_test} for test leave "
-                f"{max(left, 0)} to train on, fewer than {self.train_size or 1}: change "
-                "data.val_size, data.test_size or data.train_size."
+                f"{self.source.spec.name} cannot be split. Of {total} examples, {num_val} for "
+                f"validation and {num_test} for test leave {max(left, 0)} to train on, fewer than "
+                f"{wanted}: change data.val_size, data.test_size or data.train_size."
             )
         order = permutation(total, self.seed).to(loaded.train.device)
         test, val, train = torch.tensor_split(order, [num_test, num_test + num_val])
