@@ -2,7 +2,6 @@
 
 __all__ = ["ArrayHeader", "data_key", "load_array", "read_headers"]
 
-import struct
 import zlib
 from pathlib import Path
 from tokenize import TokenError
@@ -11,25 +10,11 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from vae.data.damage import DAMAGE
+
 DATA_KEYS = ("data", "x", "images", "arr_0")
-# What numpy and zipfile raise at bytes that are no header, no archive, or no data of that shape,
-# or a shape that no memory holds.
-_DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    BadZipFile,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TokenError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
+# Of numpy and zipfile, at what is no header, no archive or no data of that shape.
+_DAMAGE = (*DAMAGE, BadZipFile, TokenError, zlib.error)
 
 
 class ArrayHeader(NamedTuple):

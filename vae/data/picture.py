@@ -2,7 +2,6 @@
 
 __all__ = ["ALPHAS", "CHANNELS", "RESIZES", "PictureReader", "load_picture"]
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -10,24 +9,12 @@ from typing import final
 import numpy as np
 from PIL import Image, ImageOps
 
+from vae.data.damage import DAMAGE
+
 CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}
 RESIZES = ("crop", "squash", "pad", "none")
 ALPHAS = ("refuse", "white", "black", "drop")
 _MODES = {"gray": "L", "rgb": "RGB", "rgba": "RGBA"}
-# What Pillow raises for damaged files, besides its own subclasses of OSError.
-_DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _ORIENTATION = 0x0112
 
@@ -65,7 +52,7 @@ class PictureReader:
             width, height = image.size
             try:
                 turned = image.getexif().get(_ORIENTATION, 1) >= 5
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 raise ValueError(_damaged(path, error)) from error
         return (width, height) if turned else (height, width)
 
@@ -129,7 +116,7 @@ def _open(path: Path) -> Image.Image:
         raise ValueError(f"{path} is too large to be decoded safely: shrink or remove it.") from (
             error
         )
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ValueError(_damaged(path, error)) from error
 
 
@@ -137,7 +124,7 @@ def _decoded(image: Image.Image, path: Path) -> Image.Image:
     try:
         image.load()
         return ImageOps.exif_transpose(image)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ValueError(_damaged(path, error)) from error
 
 
