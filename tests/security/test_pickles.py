@@ -16,6 +16,7 @@ from tests.training.runs import make_run, make_trainer
 from vae.cli import app
 from vae.data import Array
 from vae.training import VAEModule
+from vae.training.storage import DurableCheckpoints
 
 KINDS = ("zip", "legacy", "raw")
 
@@ -82,11 +83,16 @@ def test_no_pickle_is_run_by_the_commands(tmp_path, marker, monkeypatch, capsys,
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.* is deprecated", "ignore:.*many workers")
-def test_no_pickle_is_run_by_the_trainer_itself(tmp_path, marker, forced):
+@pytest.mark.parametrize(
+    ("plugins", "error"),
+    [([], pickle.UnpicklingError), ([DurableCheckpoints()], ValueError)],
+    ids=["Lightning's", "ours"],
+)
+def test_no_pickle_is_run_by_the_trainer_itself(tmp_path, marker, forced, plugins, error):
     path = write_pickle(tmp_path / "model.ckpt", "zip", marker)
     module, data = make_run(tmp_path)
-    with pytest.raises(pickle.UnpicklingError):
-        make_trainer(tmp_path).fit(module, data, ckpt_path=path, weights_only=True)
+    with pytest.raises(error):
+        make_trainer(tmp_path, plugins=plugins).fit(module, data, ckpt_path=path, weights_only=True)
 
 
 def test_no_address_is_fetched(tmp_path, marker, monkeypatch, capsys):

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from vae.files import check_whole, replace_durably
+from vae.files import replace_durably
+from vae.saved import read_checkpoint
 from vae.training.meter import NonFiniteError
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
@@ -44,10 +45,13 @@ class DurableCheckpoints(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
     ) -> dict[str, Any]:
-        """Read a checkpoint, whose bytes fit their checksums, without running code from it."""
-        check_whole(Path(path))
-        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
-        return checkpoint
+        """Read a checkpoint of this framework onto the CPU, without running code from it.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not a whole checkpoint of this framework.
+        """
+        return read_checkpoint(path)
 
 
 def check_weights(checkpoint: dict[str, Any], path: Path) -> None:
