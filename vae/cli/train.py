@@ -58,14 +58,14 @@ def record(config: DictConfig, folder: Path) -> None:
 
 def train(settings: dict[str, Any], folder: Path) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
-    console = Console()
     evaluations = build_evaluations(settings)
     torch.manual_seed(settings["seed"])
     data = build_data(settings)
     module = VAEModule.from_config(settings, data.spec)
     check_monitor(settings, check_parts(module.model, module.objective, data.spec))
     trainer = build_trainer(settings)
-    resumed = find_resumed(settings, folder, Console(quiet=not trainer.is_global_zero))
+    console = Console(quiet=not trainer.is_global_zero)
+    resumed = find_resumed(settings, folder, console)
     if any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
         data.group_size = 1  # Lightning averages once per group
     data.setup("fit")
