@@ -23,6 +23,16 @@ TINY = [
     "callbacks.pictures.columns=1",
     "callbacks.pictures.max_dims=1",
 ]
+CONV = [  # 320 pictures to train on: ten steps an epoch
+    "model=conv",
+    "model.encoder.channels=[4,4]",
+    "model.encoder.hidden=[8]",
+    "model.latent_dim=3",
+    "data.size=400",
+    "data.batch_size=32",
+    "trainer=cpu",
+    "test_samples=2",
+]
 
 
 def array(folder: Path, *, count: int = 80, flaw: float | None = None) -> str:

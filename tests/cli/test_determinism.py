@@ -6,21 +6,14 @@ import os
 import pytest
 import torch
 
-from tests.cli.command import TINY, array, call, start
+from tests.cli.command import CONV, TINY, array, call, start
 from tests.training.runs import same
 
-CONV = [
-    "model=conv",
-    "model.encoder.channels=[4,4]",
-    "model.encoder.hidden=[8]",
-    "model.latent_dim=3",
-    "data.size=400",
-    "data.batch_size=32",
-    "trainer=cpu",
+SPRITES = [
+    *CONV,
     "trainer.max_epochs=2",
     "logger=none",
     "callbacks.pictures.columns=1",
-    "test_samples=2",
     "threads=1",
 ]
 MLP = [*TINY, "logger=none"]
@@ -74,7 +67,7 @@ def trained_twice(tmp_path, *arguments):
 
 @pytest.mark.parametrize("name", ["mlp", pytest.param("conv", marks=pytest.mark.slow)])
 def test_two_deterministic_runs_save_the_same_bits(tmp_path, name):
-    arguments = [*MLP, array(tmp_path), "test=false"] if name == "mlp" else [*CONV, "test=false"]
+    arguments = [*MLP, array(tmp_path), "test=false"] if name == "mlp" else [*SPRITES, "test=false"]
     first, second = trained_twice(tmp_path, *arguments)
     assert first["last"]["global_step"] > 5
     assert same(first, second)
@@ -83,11 +76,11 @@ def test_two_deterministic_runs_save_the_same_bits(tmp_path, name):
 def test_the_figures_are_those_of_yesterday(monkeypatch, capsys, tmp_path):
     """A change in the order of data, the noise or the first weights moves the KL by percents.
 
-    Where one is meant, renew them: ``python train.py`` with the arguments in `CONV`, and copy the
-    figures from ``metrics.json`` and the best validation figure. Processors differ in their last
-    digits, by about 1e-6.
+    Where one is meant, renew them: ``python train.py`` with the arguments in `SPRITES`, and copy
+    the figures from ``metrics.json`` and the best validation figure. Processors differ in their
+    last digits, by about 1e-6.
     """
-    status, _, message = call(monkeypatch, capsys, tmp_path, *CONV)
+    status, _, message = call(monkeypatch, capsys, tmp_path, *SPRITES)
     assert status == 0, message
     figures = json.loads((tmp_path / "run" / "metrics.json").read_text())["bound"]["figures"]
     best = torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)

@@ -8,21 +8,14 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.cli.command import ROOT, TINY, array, start
+from tests.cli.command import CONV, ROOT, TINY, array, start
 
 TRAIN = [
-    "model=conv",
-    "model.encoder.channels=[4,4]",
-    "model.encoder.hidden=[8]",
-    "model.latent_dim=3",
-    "data.size=400",
-    "data.batch_size=32",
+    *CONV,
     "group_size=5",
-    "trainer=cpu",
     "trainer.max_epochs=1",
     "trainer.log_every_n_steps=2",
     "callbacks.pictures.columns=2",
-    "test_samples=2",
 ]
 PICTURES = ("reconstructions", "samples", "traversals")
 SCALARS = {
