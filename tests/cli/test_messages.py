@@ -101,6 +101,7 @@ WRONG = {
     "an unknown setting": (["+sed=1"], "sed is not a setting; did you mean"),
     "no form": (["seed"], "'seed' is not of the form setting=value"),
     "nothing": (["="], "'=' cannot be read: write setting=value"),
+    "no group": (["+@model=mlp"], "'+@model=mlp' cannot be read: write setting=value"),
     "a sign too many": (["model.latent_dim==3"], "cannot be read: quote a value"),
     "another alphabet": (["data.path=ä ö.npy"], "\"data.path='ä ö.npy'\""),
     "an open quote": (["seed='"], "cannot be read"),

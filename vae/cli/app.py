@@ -96,7 +96,7 @@ def ordered(arguments: list[str]) -> list[str]:
         raise ValueError("--experimental-rerun is not supported: go on with resume=<run folder>")
     settings = given.overrides
     for setting in settings:
-        if not setting.lstrip("+~").partition("=")[0]:
+        if setting.lstrip("+~")[:1] in ("", "=", "@"):
             raise ValueError(incomplete(setting))
     left = Counter(settings)
     flags = []
