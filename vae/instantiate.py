@@ -111,7 +111,7 @@ def build(node: Mapping[str, Any], path: str, facts: Mapping[str, Any]) -> Any:
     target = resolve(str(node["_target_"]), path.partition(".")[0].partition("[")[0])
     given = {k: v for k, v in node.items() if k not in ("_target_", "_partial_")}
     parameters = inspect.signature(target).parameters
-    check_names(given, parameters, path)
+    check_names(given, target, path)
     values = {k: v for k, v in facts.items() if k in parameters}
     values |= {k: instantiate(v, join(path, k), **facts) for k, v in given.items()}
     check_types(values, target, path)
@@ -130,14 +130,18 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}"
 
 
-def check_names(given: Mapping[str, Any], parameters: Mapping[str, Any], path: str) -> None:
+def check_names(given: Mapping[str, Any], target: Callable[..., Any], path: str) -> None:
     """Refuse a key that the target does not take."""
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    parameters = inspect.signature(target).parameters.values()
+    # Others hand further keys on at once, and refuse them; Lightning does so when training begins.
+    late = target.__module__.startswith("lightning.")
+    if not late and any(p.kind is p.VAR_KEYWORD for p in parameters):
         return
+    names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     for key in given:
-        if key not in parameters:
-            close = get_close_matches(key, parameters, 1)
-            few = f"allowed: {', '.join(parameters)}" if len(parameters) < 20 else "see --cfg job"
+        if key not in names:
+            close = get_close_matches(key, names, 1)
+            few = f"allowed: {', '.join(names)}" if len(names) < 20 else "see --cfg job"
             hint = f"did you mean {close[0]}?" if close else few
             raise ValueError(f"{join(path, key)} is not a setting; {hint}")
 

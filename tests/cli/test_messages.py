@@ -39,6 +39,12 @@ WRONG = {
     ),
     "an accelerator": (["trainer.accelerator=abc"], "must be one of auto, cpu, gpu"),
     "a schedule": (["scheduler.rise=2"], "scheduler: rise must lie in (0, 1); got 2"),
+    "a logger's key": (["+logger.tensorboard.foo=1"], "tensorboard.foo is not a setting; allowed:"),
+    "an average's key": (
+        ["callbacks=[default,ema]", "+callbacks.ema.decai=1"],
+        "callbacks.ema.decai is not a setting; did you mean decay?",
+    ),
+    "a flow's key": (["prior=nsf", "+prior.foo=1"], "prior: "),
     "columns": (["callbacks.pictures.columns=0"], "columns and max_dims must be at least 1"),
     "an average": (
         ["callbacks=[default,ema]", "callbacks.ema.decay=2"],
