@@ -37,8 +37,6 @@ NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's o
     "trainer.check_val_every_n_epoch": (int, 1, None),
     "trainer.max_epochs": (int, 1, None),
     "trainer.max_steps": (int, 1, None),
-}
-OPTIONAL_NUMBERS = {
     "callbacks.early_stopping.patience": (int, 1, None),
 }
 UNLIMITED = ("trainer.max_epochs", "trainer.max_steps")
@@ -86,8 +84,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         ValueError: Naming the setting, what it may be and what was given.
     """
     check_structure(settings)
-    there = {n: v for n, v in OPTIONAL_NUMBERS.items() if lookup(settings, n, None) is not None}
-    check_numbers(settings, {**NUMBERS, **there})
+    check_numbers(settings, NUMBERS)
     for name in SWITCHES:
         check_type(name, lookup(settings, name), bool)
     for name, kind in TEXTS.items():
@@ -172,6 +169,8 @@ def check_numbers(settings: Mapping[str, Any], numbers: Mapping[str, Any]) -> No
         if name.endswith("optimizer.lr") and isinstance(value, (int, float)) and value <= 0:
             raise ValueError(f"{name} must be above 0; got {value}")
     for name, (kind, least, most) in numbers.items():
+        if name.startswith("callbacks.") and lookup(settings, name, None) is None:
+            continue  # of a callback that was not asked for
         value = lookup(settings, name)
         check_type(name, value, kind)
         if value is None or (name in UNLIMITED and value == -1):
