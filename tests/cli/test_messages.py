@@ -78,6 +78,8 @@ WRONG = {
     "no step": (["trainer.max_steps=0"], "max_steps"),
     "a callback": (["callbacks=[default,emma]"], "did you mean ema?"),
     "a checkpoint of text": (["resume=text.ckpt"], "text.ckpt is damaged, or not a checkpoint"),
+    "a callback's number": (["callbacks=[1]"], "callbacks=[1]: 1 is not a choice; there are def"),
+    "a list of lists": (["penalty=[[mmd]]"], "['mmd'] is not a choice; there are adversarial"),
     "a penalty": (["penalty=[nosuch]"], "penalty=nosuch does not exist; choose from adversarial"),
     "a penalty, almost": (["penalty=mdm"], "penalty=mdm does not exist; did you mean mmd?"),
     "a penalty's key": (

@@ -19,9 +19,9 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
-from vae.cli.compose import CONF
-from vae.cli.messages import explain, incomplete
-from vae.cli.overrides import recorded_overrides
+from vae.cli.compose import CONF, choices
+from vae.cli.messages import LONGEST, explain, incomplete
+from vae.cli.overrides import parsed, recorded_overrides
 from vae.cli.processes import shared_job
 from vae.interruption import Interrupted
 
@@ -98,6 +98,7 @@ def ordered(arguments: list[str]) -> list[str]:
     for setting in settings:
         if setting.lstrip("+~")[:1] in ("", "=", "@"):
             raise ValueError(incomplete(setting))
+        check_choices(setting)
     left = Counter(settings)
     flags = []
     for argument in arguments:
@@ -106,6 +107,18 @@ def ordered(arguments: list[str]) -> list[str]:
         else:
             flags.append(argument)
     return [*flags, *settings]
+
+
+def check_choices(setting: str) -> None:
+    """Refuse a list of choices that holds anything but names, at which Hydra would stumble."""
+    override = parsed(setting)
+    if override is None or not (CONF / override.key_or_group).is_dir():
+        return
+    given = override.value()
+    wrong = [name for name in given if not isinstance(name, str)] if isinstance(given, list) else []
+    if wrong:
+        options = ", ".join(choices(override.key_or_group))
+        raise ValueError(f"{setting[:LONGEST]}: {wrong[0]} is not a choice; there are {options}")
 
 
 def refuse(message: str) -> NoReturn:

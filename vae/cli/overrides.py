@@ -1,6 +1,6 @@
 """The overrides that a resumed run takes over from its folder, which may be somebody else's."""
 
-__all__ = ["recorded_overrides"]
+__all__ = ["parsed", "recorded_overrides"]
 
 from collections.abc import Sequence
 from pathlib import Path, PurePath
