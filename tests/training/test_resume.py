@@ -9,8 +9,10 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint, EMAWeightAveraging, ModelCheckpoint
 
 from tests.training.runs import TRAIN, VAL, make_run, make_trainer, same
+from vae.training.callbacks import Checkpoints
 
 EPOCHS = 3
+NAMES = ("best.ckpt", "last.ckpt")
 VARIANTS = {
     "one_cycle": ["scheduler=one_cycle"],
     "warm-up": [
@@ -119,6 +121,17 @@ def test_resumed_with_averaged_weights(tmp_path, middle):
     paths = killed(tmp_path, overrides, saver, average, at=(2, 1))
     last = EMAWeightAveraging(decay=0.9)
     assert same(finished(tmp_path, overrides, last, checkpoint=paths[-1]), whole)
+
+
+def test_the_last_state_is_saved_though_it_is_not_the_best(tmp_path):
+    class LeftByAKill(Checkpoints):
+        def on_train_end(self, trainer, pl_module):
+            self.signals.restore()
+
+    keeper = LeftByAKill(str(tmp_path), monitor="val/elbo")
+    finished(tmp_path, ["optimizer.lr=1e-30"], keeper)
+    steps = {n: torch.load(tmp_path / n, weights_only=True)["global_step"] for n in NAMES}
+    assert steps == {"best.ckpt": 7, "last.ckpt": 21}
 
 
 def test_a_run_that_resumes_otherwise_is_noticed(tmp_path):

@@ -103,11 +103,13 @@ class Checkpoints(ModelCheckpoint):
             self.end(trainer, number)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the epoch's state, and end if a signal came."""
+        """Save the epoch's state, the best or not, and end if a signal came."""
         super().on_train_epoch_end(trainer, pl_module)
         number, _ = agreed(trainer, self.signals.received, False)
-        if number:
+        validated = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+        if number or validated:
             self.save(trainer)
+        if number:
             self.end(trainer, number)
 
     def save(self, trainer: pl.Trainer) -> None:
