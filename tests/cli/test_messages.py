@@ -162,6 +162,10 @@ WRONG = {
     "epochs of null": (["trainer.max_epochs=null"], "trainer.max_epochs must be a whole number"),
     "a schedule without end": (["trainer.max_epochs=-1"], "a scheduler needs the end of training"),
     "no validation": (["trainer.check_val_every_n_epoch=5"], "nothing would be validated"),
+    "steps without validation": (
+        ["trainer.max_epochs=5", "trainer.check_val_every_n_epoch=2", "trainer.max_steps=8"],
+        "trainer.max_steps=8 ends the run before the first epoch with a validation, which follows",
+    ),
     "Lightning's clipping": (["+trainer.gradient_clip_val=1"], "use gradient_clip= instead"),
     "Lightning's dry run": (["+trainer.fast_dev_run=true"], "use trainer.max_steps= instead"),
     "patience": (

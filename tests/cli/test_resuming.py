@@ -65,6 +65,20 @@ def test_a_run_without_a_whole_checkpoint_is_not_begun_again(monkeypatch, capsys
     assert "nothing to go on from in" in message
 
 
+def test_a_run_that_its_steps_end_in_mid_epoch(monkeypatch, capsys, tmp_path):
+    arguments = [*TINY, array(tmp_path), "group_size=2", "trainer.max_steps=3", "test=false"]
+    status, told, message = call(monkeypatch, capsys, tmp_path, *arguments)
+    assert status == 0, message
+    assert "trained 3 steps" in told
+    assert {path.name for path in (tmp_path / CHECKPOINTS).iterdir()} == {"best.ckpt", "last.ckpt"}
+    resume = [f"resume='{tmp_path / 'run'}'", "test=false"]
+    status, _, message = call(monkeypatch, capsys, tmp_path, *resume)
+    assert (status, "the run has ended already, at step 3: raise" in message) == (2, True)
+    status, told, message = call(monkeypatch, capsys, tmp_path, *resume, "trainer.max_steps=6")
+    assert status == 0, message
+    assert "step 3" in told
+
+
 def test_auto_begins_or_goes_on(monkeypatch, capsys, tmp_path):
     arguments = [*TINY, array(tmp_path), "test=false", "resume=auto"]
     status, told, message = call(monkeypatch, capsys, tmp_path, *arguments)

@@ -123,6 +123,22 @@ def test_resumed_with_averaged_weights(tmp_path, middle):
     assert same(finished(tmp_path, overrides, last, checkpoint=paths[-1]), whole)
 
 
+@pytest.mark.parametrize(("steps", "every"), [(3, 1), (10, 1), (9, 2), (7, 2)])
+def test_a_run_that_its_steps_end_is_gone_on_from(tmp_path, steps, every):
+    """In mid-epoch after a validation, if the epoch is to have one, or at an epoch's end."""
+    overrides = ["scheduler=constant"]
+    options = {"check_val_every_n_epoch": every}
+    whole = finished(tmp_path, overrides, **options)
+    keeper = Checkpoints(str(tmp_path), monitor="val/elbo")
+    finished(tmp_path, overrides, keeper, max_steps=steps, **options)
+    validated = steps != 7
+    assert (keeper.best_model_score is not None) == validated
+    assert (tmp_path / "best.ckpt").exists() == validated
+    last = tmp_path / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == steps
+    assert same(finished(tmp_path, overrides, checkpoint=last, **options), whole)
+
+
 def test_the_last_state_is_saved_though_it_is_not_the_best(tmp_path):
     class LeftByAKill(Checkpoints):
         def on_train_end(self, trainer, pl_module):

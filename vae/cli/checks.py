@@ -221,16 +221,23 @@ def check_devices(devices: Any, gpus: int | None) -> None:
         )
 
 
-def check_batches(data: DataModule, world_size: int, accumulate: int) -> None:
-    """Refuse data that do not make one optimizer step; reads the data.
+def check_batches(settings: Mapping[str, Any], data: DataModule, world_size: int) -> None:
+    """Refuse data that do not make one optimizer step, or steps without a validation; reads data.
 
     Raises:
-        ValueError: Naming the number of examples, or of batches.
+        ValueError: Naming the number of examples, of batches or of steps.
     """
+    accumulate, trainer = settings["accumulate"], settings["trainer"]
     batches = data.count_batches(world_size)
     if accumulate > batches:
         raise ValueError(
             f"accumulate={accumulate} is more than the {batches} batches of an epoch: use fewer"
+        )
+    unseen = (trainer["check_val_every_n_epoch"] - 1) * (batches // accumulate)
+    if 0 < trainer["max_steps"] <= unseen:
+        raise ValueError(
+            f"trainer.max_steps={trainer['max_steps']} ends the run before the first epoch with a "
+            f"validation, which follows step {unseen}: lower trainer.check_val_every_n_epoch"
         )
 
 

@@ -69,7 +69,7 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     if any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
         data.group_size = 1  # Lightning averages once per group
     data.setup("fit")
-    check_batches(data, trainer.world_size, settings["accumulate"])
+    check_batches(settings, data, trainer.world_size)
     if trainer.is_global_zero:
         show_run(console, module.model, data, folder)
         environment = json.dumps(describe_environment(), indent=2)
@@ -157,6 +157,11 @@ def finish(
 ) -> float:
     """Evaluate the best checkpoint, report, and return the figure that picked it."""
     keeper: Any = trainer.checkpoint_callback
+    if keeper.best_model_score is None:
+        raise ValueError(
+            f"the run has ended already, at step {trainer.global_step}: raise trainer.max_steps "
+            "or trainer.max_epochs"
+        )
     monitored = float(keeper.best_model_score)
     best = Path(keeper.best_model_path)
     if not trainer.is_global_zero:

@@ -136,6 +136,7 @@ class VAEModule(pl.LightningModule):
             self.learn(batch, index, step)
             step = trainer.global_step
             if step == trainer.max_steps:
+                trainer.should_stop = True  # in the midst of an epoch: after a validation
                 break
         self.between_steps = (index + 1) % self.accumulate == 0
 

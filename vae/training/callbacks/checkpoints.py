@@ -24,9 +24,10 @@ COPIES = 4  # best, last, the one before and the one being written
 class Checkpoints(ModelCheckpoint):
     """Keeps ``best.ckpt`` by the monitored figure, ``last.ckpt`` and the one before it.
 
-    The last state is saved after each validation, every `minutes`, and when SIGINT, SIGTERM or
-    SIGUSR1 comes: always between two optimizer steps, on all processes at the same one. A signal
-    then ends the run; under Slurm SIGUSR1 puts the job back into the queue as well.
+    The last state is saved after each validation, every `minutes`, at the end of the run, and when
+    SIGINT, SIGTERM or SIGUSR1 comes: always between two optimizer steps, on all processes at the
+    same one. A signal then ends the run; under Slurm SIGUSR1 puts the job back into the queue as
+    well.
 
     Args:
         folder: Where the checkpoints go.
@@ -73,8 +74,8 @@ class Checkpoints(ModelCheckpoint):
         self.saved_at = time.monotonic()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leave signals to whom they were left before."""
-        super().on_train_end(trainer, pl_module)
+        """Save the last state, and leave signals to whom they were left before."""
+        self.save(trainer)
         self.signals.restore()
 
     def on_exception(
@@ -96,6 +97,7 @@ class Checkpoints(ModelCheckpoint):
         if not pl_module.between_steps or trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             return
         overdue = self.minutes is not None and time.monotonic() - self.saved_at > 60 * self.minutes
+        overdue |= trainer.global_step == trainer.max_steps
         number, overdue = agreed(trainer, self.signals.received, overdue)
         if number or overdue:
             self.save(trainer)
@@ -114,8 +116,17 @@ class Checkpoints(ModelCheckpoint):
 
     def save(self, trainer: pl.Trainer) -> None:
         """Save the present state as the last one, unless that was done at this very step."""
+        before = self._last_global_step_saved
+        self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+        self._last_global_step_saved = before  # a validation at this step may still find it best
+
+    def _save_last_checkpoint(
+        self, trainer: pl.Trainer, monitor_candidates: dict[str, torch.Tensor]
+    ) -> None:
+        # What was saved between two groups is gone on from exactly, and what Lightning saves at
+        # the end of an epoch only if the epoch is whole.
         if self.saved_step != trainer.global_step:
-            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+            super()._save_last_checkpoint(trainer, monitor_candidates)
 
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
         super()._save_checkpoint(trainer, filepath)
