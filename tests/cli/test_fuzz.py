@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.cli.command import TINY, array, call
 from vae.cli.compose import CONF, choices, compose_settings
-from vae.cli.nested import keys
+from vae.nested import keys
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 KEYS = sorted(keys(compose_settings(TINY, resolve=False)))

@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
-from vae.cli.nested import leaves
 from vae.data import DataModule
 from vae.instantiate import describe, fits
+from vae.nested import leaves
 
 MISSING = object()
 PARTS = ("model", "posterior", "prior", "likelihood", "objective", "estimator", "optimizer")

@@ -19,7 +19,7 @@ from omegaconf.errors import (
 )
 
 from vae.cli.compose import CONF, choices, compose_settings
-from vae.cli.nested import keys
+from vae.nested import keys
 
 DEBUG = "Add debug=true for the stack trace."
 LONGEST = 200  # letters of what the user gave that are repeated

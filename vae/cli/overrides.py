@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from vae.cli.compose import CONF, choices
-from vae.cli.nested import leaves
+from vae.nested import leaves
 
 MAX_BYTES = 1_000_000
 WRITERS = ("callbacks", "logger", "trainer")  # groups whose settings name what is written

@@ -2,12 +2,13 @@
 
 __all__ = ["Run", "compare"]
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 from vae.evaluation.evaluation import Report
 from vae.evaluation.section import Figure, Section, quantity
+from vae.nested import leaves
 
 # The settings by which runs are told apart; runs that differ in none of them are repetitions.
 GROUPS = (
@@ -84,15 +85,6 @@ def described(name: str, value: Any) -> str:
     if name.endswith("._target_"):
         return f"{name.removesuffix('._target_')}={str(value).rpartition('.')[2]}"
     return f"{name}={value}"
-
-
-def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the dotted name and the value of every setting below a node."""
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from leaves(value, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, node
 
 
 def figures_of(run: Run) -> dict[str, Figure]:
