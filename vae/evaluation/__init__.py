@@ -5,14 +5,18 @@ An `Evaluation` maps a `Subject`, a trained model and its data, to a `Section` o
 
 __all__ = [
     "AggregatePosterior",
+    "Anomaly",
     "Bound",
+    "ByLabel",
     "Codes",
     "Embedding",
     "Evaluation",
     "Figure",
     "Gallery",
+    "Imputation",
     "LatentStatistics",
     "NotApplicable",
+    "Probe",
     "Report",
     "Run",
     "Section",
@@ -32,6 +36,7 @@ __all__ = [
 from vae.evaluation.aggregate import AggregatePosterior
 from vae.evaluation.bound import Bound
 from vae.evaluation.comparison import Run, compare
+from vae.evaluation.downstream import Anomaly, ByLabel, Imputation, Probe
 from vae.evaluation.evaluation import Evaluation, Report, measure
 from vae.evaluation.figures import evaluate
 from vae.evaluation.gallery import Gallery

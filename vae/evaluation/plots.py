@@ -1,10 +1,11 @@
 """Plots of a report in one style, as pictures."""
 
-__all__ = ["bars", "curves", "points"]
+__all__ = ["bars", "curves", "histograms", "points"]
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from vae.evaluation.render import pixels_of
@@ -38,6 +39,31 @@ def curves(
             axes.legend(frameon=False)
 
     return plot(draw, xlabel, ylabel)
+
+
+def histograms(values: Mapping[str, Tensor], *, xlabel: str, num_bins: int = 50) -> Tensor:
+    """Draw the histogram of each named set of values on common bins, as shares of the set.
+
+    Args:
+        values: By name, ``(N,)`` finite values.
+        xlabel: Name of the horizontal axis.
+        num_bins: How many bins, at least 1.
+
+    Returns:
+        uint8 ``(3, height, width)``.
+    """
+    joined = torch.cat(list(values.values()))
+    edges = torch.linspace(joined.min().item(), joined.max().item(), num_bins + 1).tolist()
+    if edges[0] == edges[-1]:
+        edges = [edges[0] - 0.5, edges[0] + 0.5]
+
+    def draw(axes: Any) -> None:
+        for name, found in values.items():
+            weights = torch.full_like(found, 1 / len(found)).numpy()
+            axes.hist(found.numpy(), edges, weights=weights, alpha=0.6, label=name)
+        axes.legend(frameon=False)
+
+    return plot(draw, xlabel, "share")
 
 
 def points(

@@ -1,0 +1,122 @@
+"""The bound and its terms class by class, as a section of the report."""
+
+__all__ = ["ByLabel", "class_means"]
+
+import torch
+from torch import Tensor
+
+from vae.distributions import draw
+from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.render import render
+from vae.evaluation.section import Figure, NotApplicable, Section
+from vae.evaluation.subject import BATCH, Subject
+
+COLUMNS = ("ELBO", "log p(x|z)", "KL", "squared error")
+
+
+class ByLabel(Evaluation):
+    """ELBO, its terms and reconstruction error of each class, and draws of each class.
+
+    A row of the picture decodes draws from the class's aggregate posterior
+    q(z|y) = 1/N_y Σ q(z|x_n), the mean over its examples.
+
+    Args:
+        columns: Draws per class, 1 to 100.
+    """
+
+    def __init__(self, columns: int = 10) -> None:
+        if not 1 <= columns <= 100:
+            raise ValueError(f"columns must be from 1 to 100; got {columns}")
+        self.columns = columns
+
+    @torch.no_grad()
+    def __call__(self, subject: Subject) -> Section:
+        """Measure on the subject's split.
+
+        Raises:
+            NotApplicable: If the data have no labels.
+        """
+        if subject.spec.num_classes is None:
+            raise NotApplicable("the data have no labels")
+        labels = subject.batches().examples.labels.cpu()
+        terms = torch.cat([terms_of(subject, b.x) for b in subject.track_batches("by label")])
+        means, errors, counts = class_means(terms, labels)
+        rows = [
+            {"class": c, "examples": n, **dict(zip(COLUMNS, mean, strict=True)), "± ELBO": error[0]}
+            for c, n, mean, error in zip(*counts, means.tolist(), errors.tolist(), strict=True)
+        ]
+        elbo = means[:, 0]
+        worst, best = int(elbo.argmin()), int(elbo.argmax())
+        figures = {
+            "num_classes": Figure("classes", len(rows)),
+            "lowest_elbo": Figure(
+                f"lowest ELBO, of class {counts[0][worst]}",
+                elbo[worst].item(),
+                "nats",
+                errors[worst, 0].item(),
+            ),
+            "highest_elbo": Figure(
+                f"highest ELBO, of class {counts[0][best]}",
+                elbo[best].item(),
+                "nats",
+                errors[best, 0].item(),
+            ),
+        }
+        return Section(
+            "Class by class",
+            figures,
+            {"columns": self.columns, "squared error": "of the reconstruction, mean per dimension"},
+            {"classes": rows},
+            pictures={"class draws": render(self._draws(subject, labels, counts[0]))},
+        )
+
+    def _draws(self, subject: Subject, labels: Tensor, classes: list[int]) -> Tensor:
+        """Return ``(classes, columns, *event)``: ancestral draws, an example first, then z."""
+        rows = []
+        for c in classes:
+            members = (labels == c).nonzero().squeeze(1)
+            rows.append(members[torch.randint(len(members), (self.columns,))])
+        chosen = torch.stack(rows)
+        wanted, index = chosen.flatten().unique(return_inverse=True)
+        x = picked(subject, wanted)[index.to(subject.device)]
+        decoded = []
+        for part in x.split(BATCH):
+            z, _ = draw(subject.model.encode(part), 1)
+            decoded.append(subject.model.decode(z[0]).mean)
+        return torch.cat(decoded).unflatten(0, chosen.shape)
+
+
+def picked(subject: Subject, rows: Tensor) -> Tensor:
+    """Return the examples at sorted places of the subject's split, ``(N, *event)``."""
+    found, start = [], 0
+    for batch in subject.batches():
+        inside = rows[(rows >= start) & (rows < start + len(batch.x))] - start
+        found.append(batch.x[inside.to(batch.x.device)])
+        start += len(batch.x)
+    return torch.cat(found)
+
+
+def terms_of(subject: Subject, x: Tensor) -> Tensor:
+    """Return ELBO, log p(x|z), KL and squared error of examples, ``(B, 4)`` on the CPU."""
+    trace = subject.model(x)
+    error = (subject.model.reconstruct(x) - x).square().flatten(1).mean(1)
+    columns = (trace.elbo[0], trace.log_px[0], trace.kl[0], error)
+    return torch.stack(columns, 1).double().cpu()
+
+
+def class_means(
+    values: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor, tuple[list[int], list[int]]]:
+    """Return the mean of ``(N, D)`` in each class that occurs, its standard error, and counts.
+
+    Returns:
+        Means ``(C, D)``; standard errors ``(C, D)``, not a number for a class of one; and the
+        classes with their numbers of examples.
+    """
+    classes, counts = labels.unique(return_counts=True)
+    groups = [values[labels == c] for c in classes]
+    means = torch.stack([group.mean(0) for group in groups])
+    deviations = torch.stack(
+        [g.std(0) if len(g) > 1 else torch.full_like(g[0], torch.nan) for g in groups]
+    )
+    return means, deviations / counts.sqrt()[:, None], (classes.tolist(), counts.tolist())

@@ -1,0 +1,154 @@
+"""How well a model fills in missing values, as a section of the report."""
+
+__all__ = ["Imputation"]
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vae.evaluation.downstream.imputing import impute
+from vae.evaluation.downstream.masks import MASKS, hidden
+from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.render import render
+from vae.evaluation.section import Figure, Section
+from vae.evaluation.subject import BATCH, Subject
+
+COLUMNS = 10  # pictures per row
+
+
+class Imputation(Evaluation):
+    """Error of missing values filled in given the observed ones, beside two baselines; `impute`.
+
+    The baselines are the training mean, and one pass of encoder and decoder with the training
+    mean in place of what is missing.
+
+    Args:
+        mask: ``random`` places, the ``lower`` part, or a box in the ``center``.
+        fraction: Share of the places that are hidden, in (0, 1).
+        num_examples: How many, at least 1.
+        chains: How many average for each example, at least 1.
+        burn_in: Steps of pseudo-Gibbs sampling that do not count, ≥ 0.
+        steps: Steps with a Metropolis correction that count, at least 1.
+        num_train: Training examples that the mean is taken over, at least 1.
+    """
+
+    def __init__(
+        self,
+        mask: Literal["random", "lower", "center"] = "lower",
+        *,
+        fraction: float = 0.5,
+        num_examples: int = 100,
+        chains: int = 5,
+        burn_in: int = 20,
+        steps: int = 50,
+        num_train: int = 5000,
+    ) -> None:
+        if mask not in MASKS:
+            raise ValueError(f"mask must be one of {', '.join(MASKS)}; got {mask!r}")
+        if not 0 < fraction < 1:
+            raise ValueError(f"fraction must lie between 0 and 1; got {fraction}")
+        if min(num_examples, chains, steps, num_train) < 1 or burn_in < 0:
+            raise ValueError(
+                "num_examples, chains, steps and num_train start at 1, burn_in at 0; got "
+                f"{num_examples}, {chains}, {steps}, {num_train} and {burn_in}"
+            )
+        self.mask = mask
+        self.fraction = fraction
+        self.num_examples = num_examples
+        self.chains = chains
+        self.burn_in = burn_in
+        self.steps = steps
+        self.num_train = num_train
+
+    @torch.no_grad()
+    def __call__(self, subject: Subject) -> Section:
+        """Fill in the first examples of the subject's split."""
+        x = torch.cat([batch.x for batch in subject.batches(self.num_examples)])
+        mean = training_mean(subject, self.num_train)
+        missing = hidden(self.mask, self.fraction, len(x), x.shape[1:]).to(x.device)
+        if not missing.flatten(1).any():
+            raise ValueError(f"a fraction of {self.fraction} hides nothing: raise it")
+        parts = [
+            impute(
+                subject.model,
+                *rows,
+                mean,
+                chains=self.chains,
+                burn_in=self.burn_in,
+                steps=self.steps,
+                track=lambda steps: subject.track(steps, "imputation", self.burn_in + self.steps),
+            )
+            for rows in zip(x.split(BATCH), missing.split(BATCH), strict=True)
+        ]
+        filled = torch.where(missing, mean, x)
+        guesses = {
+            "imputed": torch.cat([part.mean for part in parts]),
+            "mean": filled,
+            "one_pass": torch.cat(
+                [subject.model.reconstruct(part) for part in filled.split(BATCH)]
+            ),
+        }
+        figures = {f"rmse_{key}": rmse(key, guess, x, missing) for key, guess in guesses.items()}
+        weights = [len(part.mean) / len(x) for part in parts]
+        rate = sum(w * part.acceptance for w, part in zip(weights, parts, strict=True))
+        figures["acceptance"] = Figure("accepted proposals, share", rate)
+        densities = [part.log_density for part in parts if part.log_density is not None]
+        if densities:
+            figures["log_density"] = log_density(torch.cat(densities), missing)
+        rows = torch.stack(
+            [x, filled, guesses["imputed"], torch.cat([part.draw for part in parts])]
+        )
+        return Section(
+            "Imputation of missing values",
+            figures,
+            {
+                "mask": self.mask,
+                "fraction": self.fraction,
+                "examples": len(x),
+                "chains": self.chains,
+                "burn_in": self.burn_in,
+                "steps": self.steps,
+                "train_examples_of_the_mean": subject.count(self.num_train, "train"),
+            },
+            pictures={"imputations": render(rows[:, :COLUMNS])},
+            notes=[
+                "Imputations, from above: original; the training mean in place of what is "
+                "missing; the conditional mean; one draw."
+            ],
+        )
+
+
+NAMES = {
+    "imputed": "conditional mean",
+    "mean": "training mean",
+    "one_pass": "one pass from the training mean",
+}
+
+
+def training_mean(subject: Subject, n: int) -> Tensor:
+    """Return the mean of the first ``n`` training examples, ``(*event)``."""
+    total, count = torch.zeros((), device=subject.device), 0
+    for batch in subject.track_batches("training mean", n, "train"):
+        total = total + batch.x.sum(0)
+        count += len(batch.x)
+    return total / count
+
+
+def rmse(key: str, guess: Tensor, x: Tensor, missing: Tensor) -> Figure:
+    """Return the root mean squared error at the missing values; its error is over examples."""
+    squared = ((guess - x).double() ** 2 * missing).flatten(1).sum(1)
+    counts = missing.flatten(1).sum(1).double()
+    mean = squared.sum() / counts.sum()
+    # Of the ratio of two means, by the delta method, and of its square root.
+    spread = (squared - mean * counts).std() / len(x) ** 0.5 / counts.mean()
+    error = (spread / (2 * mean.sqrt())).item() if len(x) > 1 and mean > 0 else None
+    return Figure(f"RMSE at missing values, {NAMES[key]}", mean.sqrt().item(), "", error)
+
+
+def log_density(values: Tensor, missing: Tensor) -> Figure:
+    """Return the mean of log p(missing | observed) over examples, with its standard error."""
+    error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else None
+    per_example = missing.sum().item() / len(values)
+    name = f"log p(missing | observed), of {per_example:.0f} values"
+    return Figure(name, values.mean().item(), "nats", error)
