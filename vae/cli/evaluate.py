@@ -16,7 +16,8 @@ from vae.build import build_data
 from vae.cli.checkpoints import find_checkpoints, named, run_folder
 from vae.cli.checks import check_data_shape, check_evaluation
 from vae.cli.environment import prepare_process
-from vae.cli.reporting import build_evaluations, headline, make_report, write_report
+from vae.cli.evaluations import build_evaluations
+from vae.cli.reporting import headline, make_report, write_report
 from vae.cli.summary import show_comparison, show_report
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Report, Run, compare
@@ -28,7 +29,7 @@ def run(config: DictConfig) -> float:
     settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     check_evaluation(settings)
     prepare_process(settings["threads"])
-    evaluations = build_evaluations(settings)
+    evaluations = build_evaluations(settings["report"], seed=settings["seed"])
     paths = find_checkpoints(settings["checkpoint"])
     names, top = named(paths)
     console, output = Console(), settings["output"] and Path(settings["output"])

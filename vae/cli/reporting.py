@@ -1,6 +1,6 @@
 """From a model to its report, and from a report to its files."""
 
-__all__ = ["build_evaluations", "headline", "make_report", "write_report"]
+__all__ = ["headline", "make_report", "write_report"]
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -16,22 +16,8 @@ from vae.cli.checkpoints import run_folder
 from vae.cli.environment import describe_environment
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Report, Subject, measure
-from vae.instantiate import instantiate
 from vae.reports import write_events, write_files, write_page
 from vae.saved import Saved
-
-
-def build_evaluations(settings: Mapping[str, Any]) -> dict[str, Evaluation]:
-    """Build what the group report describes.
-
-    Raises:
-        ValueError: If a part is not an evaluation, or a setting is wrong.
-    """
-    parts: dict[str, Any] = instantiate(settings["report"], "report")
-    for name, part in parts.items():
-        if not isinstance(part, Evaluation):
-            raise ValueError(f"report.{name} must be an evaluation; got {type(part).__name__}")
-    return parts
 
 
 def make_report(

@@ -18,8 +18,9 @@ from rich.console import Console
 from vae.build import build_data, check_parts
 from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings
 from vae.cli.environment import describe_environment, prepare_process
+from vae.cli.evaluations import build_evaluations
 from vae.cli.hparams import log_hparams, writer_of
-from vae.cli.reporting import build_evaluations, make_report, write_report
+from vae.cli.reporting import make_report, write_report
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
 from vae.evaluation import Evaluation
@@ -58,7 +59,7 @@ def record(config: DictConfig, folder: Path) -> None:
 
 def train(settings: dict[str, Any], folder: Path) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
-    evaluations = build_evaluations(settings)
+    evaluations = build_evaluations(settings["report"], seed=settings["seed"])
     torch.manual_seed(settings["seed"])
     data = build_data(settings)
     module = VAEModule.from_config(settings, data.spec)
