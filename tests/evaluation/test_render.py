@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vae.evaluation import render, save_picture
+from vae.evaluation import render, render_movie, save_picture
 from vae.evaluation.render import GAP
 
 
@@ -63,6 +63,30 @@ def test_signals_and_vectors_become_curves(shape):
     assert len(picture.unique()) > 2
     if shape != (1,):
         assert not torch.equal(picture, render(torch.zeros_like(rows)))
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (20,)])
+def test_labels_stand_left_of_the_rows_that_stay_as_they_are(shape):
+    rows = torch.rand(3, 2, *shape)
+    plain, labelled = render(rows), render(rows, labels=["z0\n1.00 nats", "", "z2"])
+    width = labelled.shape[2] - plain.shape[2]
+    assert torch.equal(labelled[:, :, width:], plain)
+    margin = labelled[:, :, :width]
+    third = margin.shape[1] // 3
+    inked = [(part < 128).any().item() for part in margin.split(third + 1, 1)]
+    assert inked == [True, False, True]
+    assert (margin[:, :, :3] == 255).all()  # nothing is cut off
+
+
+def test_the_frames_of_a_movie_share_one_scale():
+    frames = torch.zeros(2, 1, 1, 9)
+    frames[0, 0, 0, 4], frames[1, 0, 0, 4] = 1.0, 2.0
+    movie = render_movie(frames)
+    assert movie.shape == (2, *render(frames[0]).shape)
+    assert not torch.equal(movie[0], movie[1])
+    assert torch.equal(render(frames[0]), render(frames[1]))
+    still = render_movie(torch.rand(2, 3, 2, 1, 4, 5), scale=2)
+    assert still.shape == (2, 3, 3 * (8 + GAP) + GAP, 2 * (10 + GAP) + GAP)
 
 
 def test_the_saved_picture_is_the_picture(tmp_path):

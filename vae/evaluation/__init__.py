@@ -22,13 +22,16 @@ __all__ = [
     "Section",
     "Subject",
     "compare",
+    "encode_gif",
     "evaluate",
     "interpolations",
     "measure",
     "most_used",
     "reconstructions",
     "render",
+    "render_movie",
     "samples",
+    "save_movie",
     "save_picture",
     "traversals",
 ]
@@ -41,7 +44,8 @@ from vae.evaluation.evaluation import Evaluation, Report, measure
 from vae.evaluation.figures import evaluate
 from vae.evaluation.gallery import Gallery
 from vae.evaluation.latents import LatentStatistics
+from vae.evaluation.movies import encode_gif, save_movie
 from vae.evaluation.pictures import interpolations, most_used, reconstructions, samples, traversals
-from vae.evaluation.render import render, save_picture
+from vae.evaluation.render import render, render_movie, save_picture
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.subject import Codes, Subject

@@ -1,7 +1,8 @@
 """Rows of examples as one picture: pictures as a grid, signals and vectors as curves."""
 
-__all__ = ["render", "save_picture"]
+__all__ = ["as_image", "render", "render_movie", "save_picture"]
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,56 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+DPI = 90
 GAP = 2  # pixels between two pictures
 MARKERS = ("o", "")  # of a single value, of a curve
 
 
-def render(rows: Tensor, *, scale: int | None = None) -> Tensor:
+def render(
+    rows: Tensor, *, scale: int | None = None, labels: Sequence[str] | None = None
+) -> Tensor:
     """Draw ``(rows, columns, *event)`` as one picture, uint8 ``(3, height, width)``.
 
     Args:
         rows: Pictures ``(C, H, W)`` with values in [0, 1], signals ``(C, L)`` or vectors ``(D,)``.
         scale: How many times pictures are enlarged; by default small ones to 48 pixels or more.
+        labels: What stands left of each row, one or two short lines.
     """
-    rows = rows.detach().float().cpu()
-    return picture_grid(rows, scale) if rows.dim() == 5 else curve_grid(rows)
+    return render_movie(rows[None], scale=scale, labels=labels)[0]
+
+
+def render_movie(
+    frames: Tensor, *, scale: int | None = None, labels: Sequence[str] | None = None
+) -> Tensor:
+    """Draw ``(T, rows, columns, *event)`` as pictures of a movie, uint8 ``(T, 3, height, width)``.
+
+    Args:
+        frames: As for `render`; curves have one scale throughout.
+        scale: As for `render`.
+        labels: As for `render`.
+    """
+    frames = frames.detach().float().cpu()
+    if frames.dim() == 6:
+        drawn = [picture_grid(rows, scale) for rows in frames]
+    else:
+        span = frames.min(), frames.max()
+        drawn = [curve_grid(rows, *span) for rows in frames]
+    if labels is not None:
+        margin = margin_of(labels, drawn[0].shape[1])
+        drawn = [torch.cat([margin, picture], 2) for picture in drawn]
+    return torch.stack(drawn)
+
+
+def margin_of(labels: Sequence[str], height: int) -> Tensor:
+    """Draw labels at equal distances one below the other, uint8 ``(3, height, width)``."""
+    from matplotlib.figure import Figure
+
+    width = 14 + 7 * max(len(line) for label in labels for line in label.split("\n"))
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    for i, label in enumerate(labels):
+        place = 1 - (i + 0.5) / len(labels)
+        figure.text(1 - 7 / width, place, label, fontsize=8, ha="right", va="center")
+    return pixels_of(figure)
 
 
 def picture_grid(rows: Tensor, scale: int | None) -> Tensor:
@@ -52,23 +90,23 @@ def as_rgb(rows: Tensor) -> Tensor:
     return rows[..., :3, :, :]
 
 
-def curve_grid(rows: Tensor) -> Tensor:
+def curve_grid(rows: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Draw signals ``(rows, columns, C, L)`` or vectors ``(rows, columns, D)`` as curves.
 
     All stand on one pair of axes, since a pair for each costs a hundred times as much: a unit
-    wide and high each, with a common scale.
+    wide and high each, with a common scale from ``low`` to ``high``.
     """
     from matplotlib.figure import Figure
 
     curves = rows if rows.dim() == 4 else rows.unsqueeze(2)
     num_rows, num_columns, num_channels, length = curves.shape
-    low, high = curves.min(), curves.max()
     heights = 0.1 + 0.8 * (curves - low) / (high - low).clamp_min(1e-12)
     steps = torch.linspace(0.05, 0.95, length)
-    figure = Figure(figsize=(1.6 * num_columns, 1.1 * num_rows), dpi=90)
+    figure = Figure(figsize=(1.6 * num_columns, 1.1 * num_rows), dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, num_columns), ylim=(num_rows, 0))
     axes.set(xticks=range(1, num_columns), yticks=range(1, num_rows))
     axes.grid(linewidth=0.5)
+    axes.spines[:].set_visible(False)
     for c in range(num_channels):
         for i in range(num_rows):
             for j in range(num_columns):
@@ -87,9 +125,14 @@ def pixels_of(figure: Any) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
+def as_image(picture: Tensor) -> Image.Image:
+    """Return a uint8 picture ``(3, height, width)`` as Pillow's."""
+    return Image.fromarray(picture.permute(1, 2, 0).numpy())
+
+
 def save_picture(path: str | Path, picture: Tensor) -> Path:
     """Write a uint8 picture ``(3, height, width)`` as PNG and return the path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(path)
+    as_image(picture).save(path)
     return path

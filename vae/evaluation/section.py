@@ -61,6 +61,7 @@ class Section:
         pictures: By title, uint8 ``(3, height, width)``, or ``(T, 3, height, width)`` if it moves.
         notes: What a reader should know, in whole sentences.
         embeddings: Points for TensorBoard's projector.
+        movie_format: Of the files of moving pictures: ``gif`` or ``mp4``.
     """
 
     title: str
@@ -71,6 +72,7 @@ class Section:
     pictures: Mapping[str, Tensor] = field(default_factory=dict)
     notes: Sequence[str] = ()
     embeddings: Mapping[str, Embedding] = field(default_factory=dict)
+    movie_format: str = "gif"
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``metrics.json`` holds of this section."""

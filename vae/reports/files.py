@@ -8,11 +8,11 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from vae.evaluation import Report, save_picture
+from vae.evaluation import Report, Section, save_movie, save_picture
 
 
 def write_files(report: Report, folder: Path) -> dict[tuple[str, str], Path]:
-    """Write the figures to ``metrics.json`` and each picture to ``pictures/``.
+    """Write the figures to ``metrics.json`` and each picture, moving or not, to ``pictures/``.
 
     Returns:
         The file of each picture, by section and title.
@@ -21,10 +21,18 @@ def write_files(report: Report, folder: Path) -> dict[tuple[str, str], Path]:
     text = json.dumps(finite(report.as_dict()), indent=2, allow_nan=False)
     (folder / "metrics.json").write_text(text + "\n")
     return {
-        (name, title): save_picture(folder / "pictures" / f"{title.replace(' ', '_')}.png", picture)
+        (name, title): write_picture(section, title, folder / "pictures")
         for name, section in report.sections.items()
-        for title, picture in section.pictures.items()
+        for title in section.pictures
     }
+
+
+def write_picture(section: Section, title: str, folder: Path) -> Path:
+    """Write one picture of a section and return its path."""
+    name, picture = title.replace(" ", "_"), section.pictures[title]
+    if picture.dim() == 4:
+        return save_movie(folder / f"{name}.{section.movie_format}", picture)
+    return save_picture(folder / f"{name}.png", picture)
 
 
 def finite(node: Any) -> Any:
