@@ -1,6 +1,13 @@
 """Refusals in one sentence: settings out of range, and values that are not what was declared."""
 
-__all__ = ["check_bool", "check_choice", "check_int", "check_size", "check_values"]
+__all__ = [
+    "check_bool",
+    "check_choice",
+    "check_int",
+    "check_range",
+    "check_size",
+    "check_values",
+]
 
 from collections.abc import Collection
 
@@ -17,6 +24,12 @@ def check_int(name: str, value: object, *, low: int = 1) -> None:
     """Raise a ``ValueError`` unless ``value`` is a whole number of at least ``low``."""
     if not isinstance(value, int) or isinstance(value, bool) or value < low:
         raise ValueError(f"{name} must be a whole number of at least {low}; got {value!r}.")
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise a ``ValueError`` unless ``value`` lies in [low, high]."""
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low} to {high}; got {value}")
 
 
 def check_bool(name: str, value: object) -> None:

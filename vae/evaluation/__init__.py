@@ -14,6 +14,7 @@ __all__ = [
     "Figure",
     "Gallery",
     "Imputation",
+    "Interpolations",
     "LatentStatistics",
     "NotApplicable",
     "Probe",
@@ -22,18 +23,24 @@ __all__ = [
     "Section",
     "Subject",
     "compare",
+    "Traversals",
+    "Variables",
+    "decoded",
     "encode_gif",
     "evaluate",
-    "interpolations",
+    "interpolate",
     "measure",
-    "most_used",
+    "quantiles",
     "reconstructions",
     "render",
     "render_movie",
     "samples",
     "save_movie",
     "save_picture",
-    "traversals",
+    "slerp",
+    "study",
+    "switch",
+    "traverse",
 ]
 
 from vae.evaluation.aggregate import AggregatePosterior
@@ -43,9 +50,13 @@ from vae.evaluation.downstream import Anomaly, ByLabel, Imputation, Probe
 from vae.evaluation.evaluation import Evaluation, Report, measure
 from vae.evaluation.figures import evaluate
 from vae.evaluation.gallery import Gallery
+from vae.evaluation.interpolations import Interpolations
 from vae.evaluation.latents import LatentStatistics
 from vae.evaluation.movies import encode_gif, save_movie
-from vae.evaluation.pictures import interpolations, most_used, reconstructions, samples, traversals
+from vae.evaluation.paths import interpolate, slerp, switch, traverse
+from vae.evaluation.pictures import decoded, reconstructions, samples
 from vae.evaluation.render import render, render_movie, save_picture
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.subject import Codes, Subject
+from vae.evaluation.traversals import Traversals
+from vae.evaluation.variables import Variables, quantiles, study

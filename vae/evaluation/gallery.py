@@ -2,46 +2,46 @@
 
 __all__ = ["Gallery"]
 
+from collections.abc import Sequence
+
 import torch
 
+from vae.data.checks import check_range
 from vae.evaluation.evaluation import Evaluation
-from vae.evaluation.pictures import (
-    interpolations,
-    most_used,
-    reconstructions,
-    samples,
-    traversals,
-)
+from vae.evaluation.pictures import reconstructions, samples
 from vae.evaluation.render import render
 from vae.evaluation.section import Section
 from vae.evaluation.subject import Subject
 
 
 class Gallery(Evaluation):
-    """Reconstructions, prior samples, traversals and interpolations.
+    """Examples above their reconstructions, and samples: means of p(x|z) for draws of z.
 
     Args:
         columns: Pictures per row, 1 to 100.
+        temperatures: Scales of the prior's spread, above 0, of which each gets an equal part of
+            the rows of samples.
     """
 
-    def __init__(self, columns: int = 10) -> None:
-        if not 1 <= columns <= 100:  # columns² are drawn at once
-            raise ValueError(f"columns must be from 1 to 100; got {columns}")
+    def __init__(self, columns: int = 10, temperatures: Sequence[float] = (0.7, 1.0)) -> None:
+        check_range("columns", columns, 1, 100)  # columns² are drawn at once
+        if not temperatures or not all(t > 0 for t in temperatures):
+            raise ValueError(f"temperatures must be numbers above 0; got {list(temperatures)}")
         self.columns = columns
+        self.temperatures = list(temperatures)
 
     def __call__(self, subject: Subject) -> Section:
         """Draw from the first examples of the subject's split."""
-        model, columns = subject.model, self.columns
-        x = subject.examples(2 * columns).x
-        with torch.no_grad():
-            per_dim = model(x).latents[0].kl_per_dim
-        dims = most_used(model, x, None if per_dim is None else per_dim.mean((0, 1)), columns)
-        half = len(x) // 2
-        rows = {
-            "reconstructions": reconstructions(model, x[:columns]),
-            "samples": samples(model, columns, columns, seed=subject.seed),
-            "traversals": traversals(model, x[0], dims),
-            "interpolations": interpolations(model, x[:half], x[half : 2 * half]),
+        model, columns, seed = subject.model, self.columns, subject.seed
+        rows = max(1, columns // len(self.temperatures))
+        blocks = [
+            samples(model, rows, columns, temperature=t, seed=seed) for t in self.temperatures
+        ]
+        labels = [label for t in self.temperatures for label in (f"T = {t:g}", *[""] * (rows - 1))]
+        shown = reconstructions(model, subject.examples(columns).x)
+        pictures = {
+            "reconstructions": render(shown, labels=["original", "reconstruction"]),
+            "samples": render(torch.cat(blocks), labels=labels),
         }
-        pictures = {name: render(block) for name, block in rows.items()}
-        return Section("Pictures", protocol={"columns": columns}, pictures=pictures)
+        protocol = {"columns": columns, "temperatures": self.temperatures}
+        return Section("Reconstructions and samples", protocol=protocol, pictures=pictures)

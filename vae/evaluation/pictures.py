@@ -1,6 +1,6 @@
 """Rows of examples that show what a model has learned, to be drawn by `render`."""
 
-__all__ = ["interpolations", "most_used", "reconstructions", "samples", "traversals"]
+__all__ = ["decoded", "reconstructions", "samples"]
 
 import torch
 from torch import Tensor
@@ -26,63 +26,14 @@ def samples(
 
 
 @torch.no_grad()
-def most_used(model: Model, x: Tensor, kl_per_dim: Tensor | None, count: int) -> list[int]:
-    """Return the latent dimensions to traverse, the most used first.
+def decoded(model: Model, paths: Tensor, lead: int, *, max_rows: int = 4096) -> Tensor:
+    """Return the means of p(x|z) on some paths, ``(*lead, *event)``.
 
     Args:
         model: In evaluation mode.
-        x: Examples, ``(B, *event)``.
-        kl_per_dim: KL of each latent dimension, ``(D,)``; where it does not split, ``None``, the
-            variance over the examples of the posterior's centre stands for it.
-        count: How many at most.
+        paths: ``(*lead, *latent)``.
+        lead: How many dimensions ``*lead`` are, at least 1.
+        max_rows: How many latents are decoded at once.
     """
-    if kl_per_dim is None:
-        # Of a one-hot variable the categories' variances count together.
-        variance = model.embed(x).var(0)
-        kl_per_dim = variance.reshape(len(variance), -1).sum(1)
-    return kl_per_dim.argsort(descending=True)[:count].tolist()
-
-
-@torch.no_grad()
-def traversals(
-    model: Model, x: Tensor, dims: list[int], *, steps: int = 9, reach: float = 2.5
-) -> Tensor:
-    """Return rows in which one latent dimension moves and the others stay.
-
-    A real dimension moves over [−reach, reach]; a one-hot variable through its categories.
-
-    Args:
-        model: In evaluation mode.
-        x: The example to start from, ``(*event,)``.
-        dims: The latent dimensions to move, one row each.
-        steps: Pictures per row; for one-hot variables at most the number of categories.
-        reach: Greatest absolute value, in standard deviations of the standard normal.
-
-    Returns:
-        ``(len(dims), steps, *event)``.
-    """
-    z = model.embed(x[None])[0]
-    if z.dim() == 1:
-        values = torch.linspace(-reach, reach, steps, device=z.device, dtype=z.dtype)
-    else:
-        values = torch.eye(z.shape[-1], device=z.device, dtype=z.dtype)[:steps]
-    paths = z.repeat(len(dims), len(values), *[1] * z.dim())
-    for row, dim in enumerate(dims):
-        paths[row, :, dim] = values
-    return model.decode(paths).mean
-
-
-@torch.no_grad()
-def interpolations(model: Model, start: Tensor, end: Tensor, *, steps: int = 9) -> Tensor:
-    """Return the decoded straight lines between the latents of pairs, ``(B, steps, *event)``.
-
-    Args:
-        model: In evaluation mode.
-        start: First examples, ``(B, *event)``.
-        end: Last examples, ``(B, *event)``.
-        steps: Pictures per row, the ends included.
-    """
-    a, b = model.embed(start), model.embed(end)
-    weights = torch.linspace(0, 1, steps, device=a.device, dtype=a.dtype)
-    path = torch.stack([torch.lerp(a, b, w) for w in weights], 1)
-    return model.decode(path).mean
+    parts = paths.flatten(0, lead - 1).split(max_rows)
+    return torch.cat([model.decode(z).mean for z in parts]).unflatten(0, paths.shape[:lead])

@@ -10,9 +10,19 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from vae.data import DataModule
-from vae.evaluation import most_used, reconstructions, render, samples, save_picture, traversals
+from vae.data import Batch, DataModule
+from vae.evaluation import (
+    decoded,
+    reconstructions,
+    render,
+    samples,
+    save_picture,
+    study,
+    traverse,
+)
 from vae.models import Model
+
+STEPS = 9  # of a traversal
 
 
 class Pictures(Callback):
@@ -69,10 +79,12 @@ class Pictures(Callback):
 def draw_all(model: Model, x: Tensor, columns: int, max_dims: int) -> dict[str, Tensor]:
     """Return the pictures by name, each uint8 ``(3, height, width)``."""
     with torch.random.fork_rng():
-        per_dim = model(x).latents[0].kl_per_dim
-    dims = most_used(model, x, None if per_dim is None else per_dim.mean((0, 1)), max_dims)
+        variables = study(model, [Batch(x, None)])
+        dims = variables.order(max_dims)
+        paths = traverse(model.embed(x[:1])[0], dims, variables.values(dims, STEPS))
+    labels = [variables.label(dim) for dim in dims]
     return {
         "reconstructions": render(reconstructions(model, x)),
         "samples": render(samples(model, 6, columns)),
-        "traversals": render(traversals(model, x[0], dims)),
+        "traversals": render(decoded(model, paths, 2), labels=labels),
     }

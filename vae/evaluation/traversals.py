@@ -1,0 +1,101 @@
+"""What each latent variable does, as a section of the report."""
+
+__all__ = ["Traversals"]
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from vae.data.checks import check_choice, check_int, check_range
+from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.movies import MovieFormat, check_movie, there_and_back
+from vae.evaluation.paths import traverse
+from vae.evaluation.pictures import decoded
+from vae.evaluation.render import render, render_movie
+from vae.evaluation.section import Section
+from vae.evaluation.subject import Subject
+from vae.evaluation.variables import DRAWS, Variables, study
+
+
+class Traversals(Evaluation):
+    """One latent variable moves and the others stay, those of the greatest KL first.
+
+    A real variable moves over quantiles at equal steps of probability, a one-hot variable through
+    its categories. In the movie all variables move at once, each in its own row, from every start.
+
+    Args:
+        max_dims: How many variables, the most used ones, 1 to 100.
+        starts: Examples to start from, a picture each, 1 to 20.
+        steps: Pictures per row, 2 to 100; of one-hot variables at most the categories.
+        within: Whose quantiles: of the ``prior``, or of the aggregate ``posterior`` of the
+            examples, which shows what the model does where it was trained.
+        tail: Probability of the values beyond either end, 1e-6 to 0.49.
+        num_examples: Examples that the KL and the aggregate posterior are taken over, at least 1.
+        movie: ``gif``, ``mp4`` or ``none``.
+        frames: Of the movie, one way, 2 to 100.
+    """
+
+    def __init__(
+        self,
+        max_dims: int = 10,
+        starts: int = 3,
+        steps: int = 9,
+        within: Literal["prior", "posterior"] = "prior",
+        tail: float = 0.01,
+        num_examples: int = 1000,
+        movie: MovieFormat = "gif",
+        frames: int = 16,
+    ) -> None:
+        check_range("max_dims", max_dims, 1, 100)
+        check_range("starts", starts, 1, 20)
+        check_range("steps", steps, 2, 100)
+        check_range("frames", frames, 2, 100)
+        check_choice("within", within, ("prior", "posterior"))
+        check_range("tail", tail, 1e-6, 0.49)
+        check_int("num_examples", num_examples)
+        check_movie(movie)
+        self.max_dims, self.starts, self.steps = max_dims, starts, steps
+        self.within, self.tail, self.num_examples = within, tail, num_examples
+        self.movie, self.frames = movie, frames
+
+    def __call__(self, subject: Subject) -> Section:
+        """Move the variables from the first examples of the subject's split."""
+        model, batches = subject.model, subject.track_batches("latents", self.num_examples)
+        variables = study(model, batches)
+        dims = variables.order(self.max_dims)
+        labels = [variables.label(dim) for dim in dims]
+        with torch.no_grad():
+            z = model.embed(subject.examples(self.starts).x)
+        values = self.values(variables, dims, self.steps)
+        names = ["traversals", *(f"traversals {i}" for i in range(2, len(z) + 1))]
+        pictures = {}
+        for name, start in zip(names, z, strict=True):
+            rows = decoded(model, traverse(start, dims, values), 2, max_rows=subject.max_rows)
+            pictures[name] = render(rows, labels=labels)
+        if self.movie != "none":
+            values = self.values(variables, dims, self.frames)
+            paths = torch.stack([traverse(start, dims, values) for start in z], 2).transpose(0, 1)
+            frames = decoded(model, paths, 3, max_rows=subject.max_rows)
+            pictures["traversals moving"] = there_and_back(render_movie(frames, labels=labels))
+        return Section(
+            "Traversals",
+            protocol=self.protocol(variables),
+            pictures=pictures,
+            movie_format=self.movie,
+        )
+
+    def values(self, variables: Variables, dims: list[int], steps: int) -> Tensor:
+        """Return the values of variables, as `Variables.values` does."""
+        return variables.values(dims, steps, tail=self.tail, within=self.within)
+
+    def protocol(self, variables: Variables) -> dict[str, Any]:
+        """Say which values the variables take and what orders them."""
+        low, high = self.tail, 1 - self.tail
+        of = "prior" if self.within == "prior" else "aggregate posterior"
+        categories = "one category after another"
+        return {
+            "order": "KL" if variables.splits else "variance of the posterior's centre",
+            "values": categories if variables.one_hot else f"quantiles {low:g} to {high:g}, {of}",
+            "num_examples": len(variables.draws) // DRAWS,
+        }
