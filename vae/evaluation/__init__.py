@@ -16,6 +16,7 @@ __all__ = [
     "Imputation",
     "Interpolations",
     "LatentStatistics",
+    "Neighbours",
     "NotApplicable",
     "Probe",
     "Report",
@@ -30,6 +31,7 @@ __all__ = [
     "evaluate",
     "interpolate",
     "measure",
+    "nearest",
     "quantiles",
     "reconstructions",
     "render",
@@ -53,6 +55,7 @@ from vae.evaluation.gallery import Gallery
 from vae.evaluation.interpolations import Interpolations
 from vae.evaluation.latents import LatentStatistics
 from vae.evaluation.movies import encode_gif, save_movie
+from vae.evaluation.neighbours import Neighbours, nearest
 from vae.evaluation.paths import interpolate, slerp, switch, traverse
 from vae.evaluation.pictures import decoded, reconstructions, samples
 from vae.evaluation.render import render, render_movie, save_picture

@@ -1,0 +1,112 @@
+"""Samples beside the training examples nearest to them, as a section of the report."""
+
+__all__ = ["Neighbours", "nearest"]
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from vae.data import Batch
+from vae.data.checks import check_int, check_range
+from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.pictures import samples
+from vae.evaluation.render import render
+from vae.evaluation.section import Figure, NotApplicable, Section
+from vae.evaluation.subject import Subject
+
+TITLE = "samples and their nearest training examples"
+NAMES = {
+    "sample": "sample",
+    "reconstruction": "reconstruction of a held-out example",
+    "held_out": "held-out example",
+}
+
+
+class Neighbours(Evaluation):
+    """Shows whether samples are training examples learned by heart.
+
+    Of each sample, a mean of p(x|z), the nearest training example is looked for, and as a standard
+    the same for held-out examples and for their reconstructions, which are as smooth as samples.
+    Samples that lie much nearer than the reconstructions are copies. The converse does not hold:
+    one shifted by a pixel is already far.
+
+    Args:
+        num_samples: Samples, and held-out examples, at least 2.
+        max_train: Only the first so many training examples are searched, at least 1.
+        columns: Samples in the picture, those nearest to a training example, 1 to 100.
+
+    References:
+        A note on the evaluation of generative models (Theis, van den Oord, Bethge, 2015),
+        1511.01844.
+        A Non-Parametric Test to Detect Data-Copying in Generative Models (Meehan, Chaudhuri,
+        Dasgupta, 2020), 2004.05675.
+    """
+
+    def __init__(self, num_samples: int = 100, max_train: int = 10_000, columns: int = 10) -> None:
+        check_int("num_samples", num_samples, low=2)
+        check_int("max_train", max_train)
+        check_range("columns", columns, 1, 100)
+        self.num_samples, self.max_train, self.columns = num_samples, max_train, columns
+
+    def __call__(self, subject: Subject) -> Section:
+        """Compare samples and held-out examples with training examples.
+
+        Raises:
+            NotApplicable: If the subject's split is ``train``.
+        """
+        if subject.split == "train":
+            raise NotApplicable("the distance to training examples needs others; use split=test")
+        held_out = subject.examples(self.num_samples).x
+        drawn = samples(subject.model, 1, self.num_samples, seed=subject.seed)[0]
+        queries = [drawn, subject.model.reconstruct(held_out), held_out]
+        batches = subject.track_batches("nearest neighbours", self.max_train, "train")
+        distances, found = nearest(torch.cat(queries), batches)
+        parts = zip(NAMES.items(), distances.split([len(x) for x in queries]), strict=True)
+        closest = distances[: len(drawn)].argsort()[: self.columns]
+        rows = torch.stack([drawn[closest], found[closest]])
+        return Section(
+            "Nearest training examples",
+            {key: mean(name, part) for (key, name), part in parts},
+            {
+                "num_samples": len(drawn),
+                "held_out_examples": len(held_out),
+                "train_examples": subject.count(self.max_train, "train"),
+                "distance": "root mean square over the values of an example",
+            },
+            pictures={TITLE: render(rows, labels=["sample", "nearest"])},
+        )
+
+
+def mean(name: str, distances: Tensor) -> Figure:
+    """Return the mean distance with its standard error."""
+    error = (distances.std() / len(distances) ** 0.5).item()
+    return Figure(f"{name} to nearest training example", distances.mean().item(), error=error)
+
+
+@torch.no_grad()
+def nearest(queries: Tensor, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+    """Find the nearest of many examples.
+
+    Args:
+        queries: ``(Q, *event)``.
+        batches: The examples among which to look.
+
+    Returns:
+        The distances, root mean squares over the event, ``(Q,)``, and the examples,
+        ``(Q, *event)``; of several at one distance the first.
+    """
+    middle = queries.mean(0)
+    a = (queries - middle).flatten(1)
+    squares = a.square().sum(1)
+    best, found = torch.full_like(squares, float("inf")), torch.zeros_like(queries)
+    for x, _ in batches:
+        b = (x - middle).flatten(1)
+        rough, index = torch.addmm(b.square().sum(1), a, b.T, alpha=-2).min(1)
+        # The expanded square is rounded, for a copy not exactly zero: it only says where to look.
+        rows = (rough + squares <= best + 1e-4 * squares).nonzero()[:, 0]
+        candidates = x[index[rows]]
+        exact = (queries[rows] - candidates).square().flatten(1).sum(1)
+        nearer = exact < best[rows]
+        best[rows[nearer]], found[rows[nearer]] = exact[nearer], candidates[nearer]
+    return (best / a.shape[1]).sqrt(), found
