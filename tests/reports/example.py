@@ -21,7 +21,7 @@ def example(*, title: str = "a run") -> Report:
         protocol={"num_samples": [1, 10], "data": {"name": HOSTILE}},
         tables={"per class": [{"class": HOSTILE, "count": 3, "elbo": -1.5}]},
         series={"kl": [0.5, float("nan")]},
-        pictures={"red field": picture},
+        pictures={"red field": picture, "fading": torch.stack([picture, picture // 2])},
         notes=[f"A note & {HOSTILE}"],
         embeddings={
             "labelled": Embedding(points, {"label": [1, 2, 3, 4]}, torch.rand(4, 3, 8, 8)),

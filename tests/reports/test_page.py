@@ -47,9 +47,11 @@ def page(tmp_path):
 def test_the_page_needs_no_other_file_and_no_network(page):
     reader, files = page
     assert not {"script", "link", "iframe"} & set(reader.tags)
-    assert all(a.startswith(("data:image/png;base64,", "#")) for a in reader.addresses)
-    held = next(a for a in reader.addresses if a.startswith("data:")).partition(",")[2]
-    assert base64.b64decode(held) == files["bound", "red field"].read_bytes()
+    assert all(a.startswith(("data:image/", "#")) for a in reader.addresses)
+    held = [a.partition(",") for a in reader.addresses if a.startswith("data:")]
+    assert [kind for kind, _, _ in held] == ["data:image/png;base64", "data:image/gif;base64"]
+    for (_, _, data), title in zip(held, ("red field", "fading"), strict=True):
+        assert base64.b64decode(data) == files["bound", title].read_bytes()
 
 
 def test_names_from_a_foreign_file_are_text(page):

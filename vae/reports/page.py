@@ -92,6 +92,7 @@ def shown_picture(title: str, picture: Tensor, path: Path) -> dict[str, Any]:
         "width": width,
         "height": height,
         "pixels": width < FEW_PIXELS,
+        "video": path.suffix == ".mp4",
         "source": f"data:{TYPES[path.suffix]};base64,{data}",
     }
 
