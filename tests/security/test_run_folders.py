@@ -129,13 +129,21 @@ def test_a_record_that_is_no_list_of_texts_is_refused(record, text):
         recorded_overrides(record, [])
 
 
+PLAIN_HYDRA = """
+import hydra
+hydra.main(version_base="1.3", config_path=None)(print)()
+"""
+
+
 def test_hydra_is_not_told_to_unpickle(record, monkeypatch, capsys, tmp_path):
     marker, evil = tmp_path / "marker", tmp_path / "config.pickle"
     evil.write_bytes(pickle.dumps(Touch(marker)))
     option = f"--experimental-rerun={evil}"
-    start("train.py", option, folder=tmp_path)
-    assert marker.exists()  # where the user says so
+    start("", "-c", PLAIN_HYDRA, option, folder=tmp_path)
+    assert marker.exists()
     marker.unlink()
+    status, _, message = call(monkeypatch, capsys, tmp_path, option)
+    assert (status, "--experimental-rerun is not supported" in message) == (2, True)
     write(record, option)
     arguments = [*TINY, array(tmp_path), f"resume='{record.parents[1]}'"]
     status, _, message = call(monkeypatch, capsys, tmp_path, *arguments)
