@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
+from vae.distributions import UniformMixture
 from vae.evaluation import AggregatePosterior
 from vae.evaluation import aggregate as module
 from vae.trace import Latent, Trace
@@ -70,3 +71,25 @@ def test_batches_and_blocks_do_not_matter(monkeypatch):
 def test_points_are_limited_but_all_examples_count():
     loc = 10.0 * torch.arange(8.0)[:, None]
     assert parts(loc.split(3), max_points=2)["mutual_information"] == pytest.approx(math.log(8))
+
+
+def test_marginals_of_a_known_gaussian():
+    """Each dimension of q(z) tends to a Gaussian of its own, and together they are the part."""
+    loc = torch.randn(4000, 2) * torch.tensor([1.0, 3.0]) + torch.tensor([0.0, 2.0])
+    aggregate = AggregatePosterior(1000)
+    aggregate.update(trace(loc))
+    variance = torch.tensor([1.0, 9.0]) + SIGMA**2
+    expected = 0.5 * (variance + torch.tensor([0.0, 4.0]) - 1 - variance.log())
+    found = aggregate.marginal_kl()
+    assert torch.allclose(found, expected, rtol=0.1, atol=0.05)
+    assert found.sum().item() == pytest.approx(aggregate.parts()["dimension_wise_kl"])
+
+
+def test_there_are_no_marginals_of_a_prior_that_does_not_factorise():
+    loc = torch.randn(10, 2)
+    q = Independent(Normal(loc, SIGMA), 1)
+    p = UniformMixture(Independent(Normal(loc, 1.0), 1))
+    aggregate = AggregatePosterior()
+    aggregate.update(Trace(loc, q, (Latent(q, p, q.sample((1,))),)))
+    assert aggregate.marginal_kl() is None
+    assert aggregate.parts().keys() >= {"mutual_information"}

@@ -3,6 +3,8 @@
 import pytest
 import torch
 from torch.distributions import Independent, MultivariateNormal, Normal
+from zuko.distributions import NormalizingFlow
+from zuko.transforms import IdentityTransform
 
 from vae.evaluation import LatentStatistics
 from vae.trace import Latent, Trace
@@ -47,6 +49,17 @@ def test_variances_are_those_over_examples(parameters):
     assert torch.allclose(found, parameters[0].var(0, correction=0), rtol=0, atol=1e-12)
 
 
+def test_posterior_variances_are_means_over_examples(parameters):
+    found = statistics_of(trace_of(parameters)).posterior_variances
+    assert torch.allclose(found, parameters[1].square().mean(0), rtol=0, atol=1e-12)
+
+
+def test_the_variance_of_a_flow_is_not_known():
+    q = NormalizingFlow(IdentityTransform(), normal(torch.zeros(5, 2), torch.ones(5, 2)))
+    latent = Latent(q, normal(torch.zeros(2), torch.ones(2)), torch.zeros(1, 5, 2))
+    assert statistics_of(Trace(torch.zeros(5), q, (latent,))).posterior_variances is None
+
+
 @pytest.mark.parametrize("sizes", [[20], [10, 10], [7, 12, 1]])
 def test_several_batches_equal_one(parameters, sizes):
     loc, scale = (p.split(sizes) for p in parameters)
@@ -54,6 +67,8 @@ def test_several_batches_equal_one(parameters, sizes):
     whole = statistics_of(trace_of(parameters))
     assert torch.allclose(parts.kl_per_dim, whole.kl_per_dim, rtol=0, atol=1e-12)
     assert torch.allclose(parts.variances, whole.variances, rtol=0, atol=1e-12)
+    found = parts.posterior_variances
+    assert torch.allclose(found, whole.posterior_variances, rtol=0, atol=1e-12)
     assert parts.active_units == whole.active_units
 
 
