@@ -1,0 +1,71 @@
+"""What the use of the latents means, in words."""
+
+import pytest
+
+from vae.evaluation import LatentUse, diagnose
+from vae.evaluation.collapse import THRESHOLDS
+
+FINE = LatentUse(kl=20.0, swap_cost=80.0, num_dims=10, unused=(), noise=0.05, gap=0.6)
+
+
+def verdicts(**changes):
+    return list(diagnose(FINE._replace(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ["healthy"]),
+        ({"noise": None, "gap": None}, ["healthy"]),
+        ({"unused": (3, 7)}, ["unused"]),
+        ({"swap_cost": 0.05}, ["ignored"]),
+        ({"swap_cost": -0.3}, ["ignored"]),
+        ({"swap_cost": 1.9, "swap_error": 1.0}, ["ignored"]),
+        ({"swap_cost": 2.1, "swap_error": 1.0}, ["healthy"]),
+        ({"noise": 1e-6}, ["autoencoder"]),
+        ({"gap": 9.0}, ["holes"]),
+        ({"noise": 1e-8, "gap": 40.0, "unused": (0,)}, ["unused", "autoencoder", "holes"]),
+        ({"kl": 0.01, "swap_cost": 0.0, "unused": range(10)}, ["collapsed"]),
+        ({"kl": 0.01, "swap_cost": 5.0}, ["collapsed"]),
+        ({"kl": 0.0, "unused": range(10), "gap": 0.0, "noise": None}, ["collapsed"]),
+    ],
+)
+def test_verdict(changes, expected):
+    assert verdicts(**changes) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "verdict", "side"),
+    [
+        ("collapsed_kl", "kl", "collapsed", -1),
+        ("ignored_swap", "swap_cost", "ignored", -1),
+        ("autoencoder_noise", "noise", "autoencoder", -1),
+        ("holes_gap", "gap", "holes", 1),
+    ],
+)
+def test_each_threshold_is_where_the_protocol_says(name, setting, verdict, side):
+    limit = THRESHOLDS[name]
+    assert verdicts(**{setting: limit * (1 + 0.01 * side)}) == [verdict]
+    assert verdicts(**{setting: limit * (1 - 0.01 * side)}) == ["healthy"]
+
+
+def test_sentences_carry_the_figures_and_what_to_try():
+    said = diagnose(LatentUse(30.0, 0.02, 20, (4, 11), 3e-7, 12.3, 0.17))
+    assert "30 nats" in said["ignored"]
+    assert "0.02 ± 0.17 nats" in said["ignored"]
+    assert said["unused"].startswith("2 of 20 dimensions are not used: 4, 11.")
+    assert "3e-07" in said["autoencoder"]
+    assert "12.3 nats" in said["holes"]
+    assert "prior=vamp" in said["holes"]
+    assert "objective=free_bits" in diagnose(FINE._replace(kl=0.0))["collapsed"]
+
+
+def test_health_claims_only_what_was_measured():
+    assert "fill the prior" in diagnose(FINE)["healthy"]
+    assert "fill the prior" not in diagnose(FINE._replace(gap=None))["healthy"]
+
+
+def test_many_unused_dimensions_are_not_all_listed():
+    said = diagnose(FINE._replace(num_dims=100, unused=range(90)))["unused"]
+    assert said.startswith("90 of 100 dimensions")
+    assert "10, 11 and others." in said
