@@ -17,6 +17,9 @@ __all__ = [
     "Interpolations",
     "LatentStatistics",
     "Neighbours",
+    "LatentSpace",
+    "LatentStatistics",
+    "LatentUse",
     "NotApplicable",
     "Probe",
     "Report",
@@ -28,6 +31,7 @@ __all__ = [
     "compare",
     "decoded",
     "encode_gif",
+    "diagnose",
     "evaluate",
     "interpolate",
     "measure",
@@ -53,6 +57,11 @@ from vae.evaluation.evaluation import Evaluation, Report, measure
 from vae.evaluation.figures import evaluate
 from vae.evaluation.gallery import Gallery
 from vae.evaluation.interpolations import Interpolations
+from vae.evaluation.collapse import LatentUse, diagnose
+from vae.evaluation.evaluation import Evaluation, Report, measure
+from vae.evaluation.figures import evaluate
+from vae.evaluation.gallery import Gallery
+from vae.evaluation.latent_space import LatentSpace
 from vae.evaluation.latents import LatentStatistics
 from vae.evaluation.movies import encode_gif, save_movie
 from vae.evaluation.neighbours import Neighbours, nearest
