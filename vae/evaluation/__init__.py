@@ -24,6 +24,7 @@ __all__ = [
     "Probe",
     "Report",
     "Run",
+    "Scatter",
     "Section",
     "Subject",
     "Traversals",
@@ -68,6 +69,9 @@ from vae.evaluation.neighbours import Neighbours, nearest
 from vae.evaluation.paths import interpolate, slerp, switch, traverse
 from vae.evaluation.pictures import decoded, reconstructions, samples
 from vae.evaluation.render import render, render_movie, save_picture
+from vae.evaluation.pictures import interpolations, most_used, reconstructions, samples, traversals
+from vae.evaluation.render import render, save_picture
+from vae.evaluation.scatter import Scatter
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.subject import Codes, Subject
 from vae.evaluation.traversals import Traversals

@@ -80,7 +80,8 @@ def points(
     """
 
     def draw(axes: Any) -> None:
-        drawn = axes.scatter(*xy.T.numpy(), c=colors, cmap="turbo", s=6, alpha=0.7, linewidths=0)
+        cmap = None if colors is None else "turbo"  # a map of nothing is a warning
+        drawn = axes.scatter(*xy.T.numpy(), c=colors, cmap=cmap, s=6, alpha=0.7, linewidths=0)
         axes.set_aspect("equal", adjustable="datalim")
         if colors is not None:
             axes.figure.colorbar(drawn, label=named)

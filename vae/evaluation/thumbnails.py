@@ -1,0 +1,34 @@
+"""Small square pictures of examples, as TensorBoard's projector wants them."""
+
+__all__ = ["thumbnails"]
+
+from math import ceil, sqrt
+
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from vae.evaluation.render import as_rgb
+
+SHEET = 8192  # pixels: the projector puts all thumbnails on one square sheet, no wider than this
+SIDE = 64  # pixels, of one thumbnail at the most
+
+
+def thumbnails(x: Tensor, total: int) -> Tensor:
+    """Return pictures made small and square, ``(B, 3, S, S)`` in [0, 1].
+
+    S is the longer side of the pictures, at most 64 and so small that ``total`` of them, on a
+    square sheet, stay within 8192 pixels a side; the shorter side is filled up with black.
+
+    Args:
+        x: ``(B, C, H, W)`` with values in [0, 1]; others are cut off.
+        total: How many thumbnails share a sheet, at most 8192².
+    """
+    height, width = x.shape[-2:]
+    longer = max(height, width)
+    side = min(longer, SIDE, SHEET // ceil(sqrt(total)))
+    rgb = as_rgb(x.detach().float().cpu()).clamp(0, 1)
+    size = [max(1, round(n * side / longer)) for n in (height, width)]
+    if side < longer:
+        rgb = interpolate(rgb, size=size, mode="bilinear", antialias=True).clamp(0, 1)
+    top, left = (side - size[0]) // 2, (side - size[1]) // 2
+    return pad(rgb, (left, side - size[1] - left, top, side - size[0] - top))
