@@ -9,17 +9,17 @@ __all__ = [
     "Bound",
     "ByLabel",
     "Codes",
+    "Disentanglement",
     "Embedding",
     "Evaluation",
     "Figure",
     "Gallery",
     "Imputation",
     "Interpolations",
-    "LatentStatistics",
-    "Neighbours",
     "LatentSpace",
     "LatentStatistics",
     "LatentUse",
+    "Neighbours",
     "NotApplicable",
     "Probe",
     "Report",
@@ -31,8 +31,8 @@ __all__ = [
     "Variables",
     "compare",
     "decoded",
-    "encode_gif",
     "diagnose",
+    "encode_gif",
     "evaluate",
     "interpolate",
     "measure",
@@ -52,25 +52,28 @@ __all__ = [
 
 from vae.evaluation.aggregate import AggregatePosterior
 from vae.evaluation.bound import Bound
+from vae.evaluation.collapse import LatentUse, diagnose
 from vae.evaluation.comparison import Run, compare
+from vae.evaluation.disentanglement import Disentanglement
 from vae.evaluation.downstream import Anomaly, ByLabel, Imputation, Probe
 from vae.evaluation.evaluation import Evaluation, Report, measure
 from vae.evaluation.figures import evaluate
 from vae.evaluation.gallery import Gallery
 from vae.evaluation.interpolations import Interpolations
-from vae.evaluation.collapse import LatentUse, diagnose
-from vae.evaluation.evaluation import Evaluation, Report, measure
-from vae.evaluation.figures import evaluate
-from vae.evaluation.gallery import Gallery
 from vae.evaluation.latent_space import LatentSpace
 from vae.evaluation.latents import LatentStatistics
 from vae.evaluation.movies import encode_gif, save_movie
 from vae.evaluation.neighbours import Neighbours, nearest
 from vae.evaluation.paths import interpolate, slerp, switch, traverse
-from vae.evaluation.pictures import decoded, reconstructions, samples
+from vae.evaluation.pictures import (
+    decoded,
+    interpolations,
+    most_used,
+    reconstructions,
+    samples,
+    traversals,
+)
 from vae.evaluation.render import render, render_movie, save_picture
-from vae.evaluation.pictures import interpolations, most_used, reconstructions, samples, traversals
-from vae.evaluation.render import render, save_picture
 from vae.evaluation.scatter import Scatter
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.subject import Codes, Subject

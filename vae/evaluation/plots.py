@@ -1,6 +1,6 @@
 """Plots of a report in one style, as pictures."""
 
-__all__ = ["bars", "curves", "histograms", "points"]
+__all__ = ["bars", "curves", "histograms", "matrix", "points"]
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -64,6 +64,25 @@ def histograms(values: Mapping[str, Tensor], *, xlabel: str, num_bins: int = 50)
         axes.legend(frameon=False)
 
     return plot(draw, xlabel, "share")
+
+
+def matrix(values: Tensor, rows: Sequence[str], *, xlabel: str, named: str) -> Tensor:
+    """Draw a matrix ``(R, C)`` as colours from 0 to 1, uint8 ``(3, height, width)``.
+
+    Args:
+        values: In [0, 1].
+        rows: A name per row; columns are numbered.
+        xlabel: Name of the columns.
+        named: What the colours stand for.
+    """
+
+    def draw(axes: Any) -> None:
+        drawn = axes.imshow(values.numpy(), vmin=0, vmax=1, cmap="Blues", aspect="auto")
+        axes.set_yticks(range(len(rows)), rows)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.figure.colorbar(drawn, label=named)
+
+    return plot(draw, xlabel, "")
 
 
 def points(
