@@ -1,12 +1,12 @@
 """Decoded pictures in one memory-mapped file, made once."""
 
-__all__ = ["CACHE", "cache_key", "cached_bytes"]
+__all__ = ["CACHE", "cache_key", "cached_blocks", "cached_bytes"]
 
 import hashlib
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -50,13 +50,39 @@ def cached_bytes(
     Raises:
         ValueError: If the folder cannot be written or has too little room, or from ``decode``.
     """
+    return cached_blocks(folder, key, (len(files), *shape), lambda: _decoded(files, decode))
+
+
+def _decoded(files: Sequence[Path], decode: Callable[[Path], np.ndarray]) -> Iterator[np.ndarray]:
+    with _bombs_are_errors(), ThreadPool(os.cpu_count()) as pool:
+        pictures = pool.imap(decode, files, chunksize=16)
+        yield from track(pictures, "Decoding pictures", len(files), transient=True)
+
+
+def cached_blocks(
+    folder: str | Path,
+    key: str,
+    shape: tuple[int, ...],
+    blocks: Callable[[], Iterable[np.ndarray]],
+) -> Tensor:
+    """Return a uint8 tensor of ``shape``, memory-mapped, writing its parts if need be.
+
+    Args:
+        folder: Where caches are kept; made if it is missing.
+        key: What distinguishes this cache (`cache_key`).
+        shape: Of the whole.
+        blocks: Called if there is no cache yet; its uint8 arrays are the whole, in row-major order.
+
+    Raises:
+        ValueError: If the folder cannot be written or has too little room, if the blocks are not
+            of that size together, or from ``blocks``.
+    """
     path = Path(folder).expanduser().absolute() / f"pictures-{key}.u8"
-    size = len(files) * prod(shape)
+    size = prod(shape)
     if not path.is_file() or path.stat().st_size != size:
         _make_room(path.parent, size)
-        _write(path, files, decode)
-    flat = torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)
-    return flat.view(len(files), *shape)
+        _write(path, size, blocks)
+    return torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8).view(shape)
 
 
 def _make_room(folder: Path, size: int) -> None:
@@ -76,16 +102,20 @@ def _make_room(folder: Path, size: int) -> None:
         )
 
 
-def _write(path: Path, files: Sequence[Path], decode: Callable[[Path], np.ndarray]) -> None:
+def _write(path: Path, size: int, blocks: Callable[[], Iterable[np.ndarray]]) -> None:
     # Written under another name, so that a run that is killed leaves no half a cache behind.
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as out, _bombs_are_errors(), ThreadPool(os.cpu_count()) as pool:
-            pictures = pool.imap(decode, files, chunksize=16)
-            for picture in track(pictures, "Decoding pictures", len(files), transient=True):
-                out.write(np.ascontiguousarray(picture).tobytes())
+        with temporary.open("wb") as out:
+            for block in blocks():
+                out.write(np.ascontiguousarray(block).tobytes())
+                if out.tell() > size:  # before it fills the disk
+                    break
             out.flush()
             os.fsync(out.fileno())
+        if (written := temporary.stat().st_size) != size:
+            more = "more" if written > size else "fewer"
+            raise ValueError(f"there are {more} pictures than expected")
         os.replace(temporary, path)
     except OSError as error:
         raise ValueError(

@@ -1,8 +1,10 @@
 """Shape, type and names of NumPy files, read without their data."""
 
-__all__ = ["ArrayHeader", "data_key", "load_array", "read_headers"]
+__all__ = ["DAMAGE", "ArrayHeader", "array_blocks", "data_key", "load_array", "read_headers"]
 
 import zlib
+from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO, NamedTuple
@@ -10,18 +12,20 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from vae.data.damage import DAMAGE
+from vae.data import damage
 
+ROWS = 1024  # of an array that are read at once
 DATA_KEYS = ("data", "x", "images", "arr_0")
 # Of numpy and zipfile, at what is no header, no archive or no data of that shape.
-_DAMAGE = (*DAMAGE, BadZipFile, TokenError, zlib.error)
+DAMAGE = (*damage.DAMAGE, BadZipFile, TokenError, zlib.error)
 
 
 class ArrayHeader(NamedTuple):
-    """Shape and type of one stored array."""
+    """Shape and type of one stored array, and whether its first index runs fastest."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
+    fortran: bool
 
 
 def read_headers(path: Path, setting: str = "data.path") -> dict[str, ArrayHeader]:
@@ -45,7 +49,7 @@ def read_headers(path: Path, setting: str = "data.path") -> dict[str, ArrayHeade
                 return {n.removesuffix(".npy"): _header(archive.open(n)) for n in names}
         with path.open("rb") as file:
             return {"": _header(file)}
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ValueError(_unreadable(path, error)) from error
 
 
@@ -57,8 +61,8 @@ def _header(file: IO[bytes]) -> ArrayHeader:
     }.get(version)
     if read is None:
         raise ValueError(f"version {version} of the format is not supported")
-    shape, _, dtype = read(file)
-    return ArrayHeader(shape, dtype)
+    shape, fortran, dtype = read(file)
+    return ArrayHeader(shape, dtype, fortran)
 
 
 def _unreadable(path: Path, error: Exception) -> str:
@@ -93,5 +97,26 @@ def load_array(path: Path, key: str) -> np.ndarray:
             return loaded
         with loaded:
             return loaded[key]
-    except _DAMAGE as error:
+    except DAMAGE as error:
+        raise ValueError(_unreadable(path, error)) from error
+
+
+def array_blocks(path: Path, key: str, event: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """Yield an array of bytes in an ``.npz`` file as parts ``(n, *event)``, never held whole.
+
+    Raises:
+        ValueError: If the file is damaged or shorter than its header says, or the array is no
+            uint8 ``(..., *event)``.
+    """
+    try:
+        with ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
+            shape, dtype, fortran = _header(file)
+            if dtype != np.uint8 or fortran or shape[-len(event) :] != event:
+                raise ValueError(f"{key} is {dtype} {shape}, not uint8 (..., {event})")
+            count, size = prod(shape[: -len(event)]), prod(event)
+            for start in range(0, count, ROWS):
+                rows = min(ROWS, count - start)
+                data = file.read(rows * size)
+                yield np.frombuffer(data, np.uint8).reshape(rows, *event)
+    except DAMAGE as error:
         raise ValueError(_unreadable(path, error)) from error

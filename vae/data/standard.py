@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
+from importlib.util import find_spec
 from pathlib import Path
 from typing import final
 
@@ -27,10 +28,12 @@ class Recipe:
 
     Args:
         spec: What it holds.
-        files: What must lie under the root, relative to it.
+        files: What must lie under the root, relative to it; ``*`` stands for any letters.
         read: From the root to the examples.
         fetch: Downloads into the root; ``None`` if the set must be placed by hand.
         has_val: Whether it has a validation set of its own.
+        has_test: Whether it has a test set of its own.
+        needs: A package that reads its files and is not always installed.
     """
 
     spec: DataSpec
@@ -38,17 +41,17 @@ class Recipe:
     read: Callable[[Path], Splits]
     fetch: Callable[[Path], None] | None
     has_val: bool = False
+    has_test: bool = True
+    needs: str | None = None
 
 
 class StandardSet(ABC):
-    """A data set with a test set of its own, kept as bytes: a `Source`.
+    """A well-known data set, kept as bytes: a `Source`.
 
     Args:
         root: The folder of torchvision's layout; ``~`` is the home folder.
         download: Whether missing files may be downloaded.
     """
-
-    has_test: bool = True
 
     def __init__(self, root: str = "data", *, download: bool = True) -> None:
         check_bool("data.download", download)
@@ -56,6 +59,7 @@ class StandardSet(ABC):
         self.download = download
         self.recipe = self.make_recipe()
         self.has_val = self.recipe.has_val
+        self.has_test = self.recipe.has_test
 
     @abstractmethod
     def make_recipe(self) -> Recipe:
@@ -71,11 +75,15 @@ class StandardSet(ABC):
 
         Raises:
             FileNotFoundError: If files are missing and cannot be downloaded.
+            ValueError: If a package is missing that reads them.
         """
         if self._missing():
             reason = self._fetch()
             if self._missing():
                 raise FileNotFoundError(self._advice(reason))
+        needs = self.recipe.needs
+        if needs is not None and find_spec(needs) is None:
+            raise ValueError(f"{self.spec.name} needs the package {needs}: pip install {needs}")
 
     def load(self) -> Splits:
         """Read the files.
@@ -94,7 +102,7 @@ class StandardSet(ABC):
             ) from error
 
     def _missing(self) -> list[str]:
-        return [name for name in self.recipe.files if not (self.root / name).exists()]
+        return [name for name in self.recipe.files if not any(self.root.glob(name))]
 
     def _fetch(self) -> str:
         if self.recipe.fetch is None:
