@@ -16,6 +16,7 @@ __all__ = [
     "DataSpec",
     "EvalBatches",
     "Examples",
+    "FactorSet",
     "FashionMNIST",
     "Group",
     "Images",
@@ -35,6 +36,7 @@ from vae.data.batches import Batch, Batches, EvalBatches, Group, TrainBatches
 from vae.data.colors import CIFAR10, CIFAR100, STL10, SVHN
 from vae.data.digits import EMNIST, KMNIST, MNIST, FashionMNIST
 from vae.data.drawings import CelebA, Omniglot
+from vae.data.factors import FactorSet
 from vae.data.images import Images
 from vae.data.module import DataModule, Sample, make_data
 from vae.data.preprocess import Preprocess
