@@ -17,9 +17,9 @@ from vae.evaluation.subject import Subject
 
 TITLE = "samples and their nearest training examples"
 NAMES = {
-    "sample": "sample",
-    "reconstruction": "reconstruction of a held-out example",
-    "held_out": "held-out example",
+    "sample": "samples",
+    "reconstruction": "held-out reconstructions",
+    "held_out": "held-out examples",
 }
 
 
@@ -81,7 +81,7 @@ class Neighbours(Evaluation):
 def mean(name: str, distances: Tensor) -> Figure:
     """Return the mean distance with its standard error."""
     error = (distances.std() / len(distances) ** 0.5).item()
-    return Figure(f"{name} to nearest training example", distances.mean().item(), error=error)
+    return Figure(f"nearest training example, of {name}", distances.mean().item(), error=error)
 
 
 @torch.no_grad()
