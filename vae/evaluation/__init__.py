@@ -65,14 +65,7 @@ from vae.evaluation.latents import LatentStatistics
 from vae.evaluation.movies import encode_gif, save_movie
 from vae.evaluation.neighbours import Neighbours, nearest
 from vae.evaluation.paths import interpolate, slerp, switch, traverse
-from vae.evaluation.pictures import (
-    decoded,
-    interpolations,
-    most_used,
-    reconstructions,
-    samples,
-    traversals,
-)
+from vae.evaluation.pictures import decoded, reconstructions, samples
 from vae.evaluation.render import render, render_movie, save_picture
 from vae.evaluation.scatter import Scatter
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
