@@ -3,18 +3,22 @@
 from statistics import stdev
 
 import pytest
+import torch
 
 from vae.evaluation import Figure, Report, Run, Section, compare
 
+CODES = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
 MODEL = {"_target_": "vae.models.VAE", "latent_dim": 10}
 
 
-def run_of(elbo, *, seed=0, beta=1, split_seed=0, **config):
+def run_of(elbo, *, seed=0, beta=1, split_seed=0, codes=CODES, **config):
     figures = {"elbo": Figure("ELBO", elbo, "nats"), "units": Figure("active units", 4)}
     data = {"data": "held", "shape": "6", "binarization": "none", "split_seed": split_seed}
-    report = Report({"split": "test", "data": data}, {"bound": Section("Bound", figures)})
+    section = Section("Bound", figures, series={"kl_per_dim": [1.0, 1.0, 1.0]})
+    report = Report({"split": "test", "data": data}, {"bound": section})
     config = {"seed": seed, "objective": {"beta": beta}, "model": MODEL, **config}
-    return Run(f"run{seed}-{beta}", {**config, "data": {"seed": seed, "batch_size": 8}}, report)
+    config["data"] = {"seed": seed, "batch_size": 8}
+    return Run(f"run{seed}-{beta}", config, report, codes)
 
 
 def only(report):
@@ -53,3 +57,14 @@ def test_a_figure_that_one_run_lacks_is_unknown_there():
 def test_figures_of_other_examples_are_not_compared():
     with pytest.raises(ValueError, match=r"compare runs on the same examples.*split_seed=0"):
         compare([run_of(-1.0), run_of(-2.0, split_seed=1)])
+
+
+def test_runs_that_find_the_same_codes_in_another_order_agree():
+    mixed = CODES @ torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(1))).Q
+    scores = {}
+    for name, other in {"permuted": -CODES[:, [2, 0, 1]], "rotated": mixed}.items():
+        section = compare([run_of(-1.0), run_of(-2.0, seed=1, codes=other)]).sections["udr"]
+        scores[name] = [row["UDR"] for row in section.tables["median over the other runs"]]
+    assert min(scores["permuted"]) > 0.85
+    assert max(scores["rotated"]) < 0.6
+    assert "udr" not in compare([run_of(-1.0), run_of(-2.0, beta=4)]).sections

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
-from vae.build import build_data
+from vae.build import build_data, rebuild
 from vae.cli.checkpoints import find_checkpoints, named, run_folder
 from vae.cli.checks import check_data_shape, check_evaluation
 from vae.cli.environment import prepare_process
@@ -20,8 +20,10 @@ from vae.cli.evaluations import build_evaluations
 from vae.cli.reporting import headline, make_report, write_report
 from vae.cli.summary import show_comparison, show_report
 from vae.data import DataModule
-from vae.evaluation import Evaluation, Report, Run, compare
+from vae.evaluation import Evaluation, Run, Subject, compare
 from vae.saved import Saved, read_saved
+
+NUM_CODES = 2000  # examples on whose codes several runs may agree
 
 
 def run(config: DictConfig) -> float:
@@ -35,12 +37,10 @@ def run(config: DictConfig) -> float:
     console, output = Console(), settings["output"] and Path(settings["output"])
     runs = []
     for path, name in zip(paths, names, strict=True):
-        saved = read_saved(path)
         own = output / name if output and len(paths) > 1 else output
         folder = own or run_folder(path) / "eval"
-        report = evaluate_saved(saved, settings, evaluations, folder)
-        runs.append(Run(name, saved.config, report))
-        show_report(console, report, folder, figures=len(paths) == 1)
+        runs.append(evaluate_saved(read_saved(path), name, settings, evaluations, folder))
+        show_report(console, runs[-1].report, folder, figures=len(paths) == 1)
     if len(runs) > 1:
         folder, comparison = output or top / "comparison", compare(runs)
         write_report(comparison, folder, None)
@@ -49,15 +49,21 @@ def run(config: DictConfig) -> float:
 
 
 def evaluate_saved(
-    saved: Saved, settings: Mapping[str, Any], evaluations: Mapping[str, Evaluation], folder: Path
-) -> Report:
-    """Evaluate one checkpoint on the data it was trained on."""
+    saved: Saved,
+    name: str,
+    settings: Mapping[str, Any],
+    evaluations: Mapping[str, Evaluation],
+    folder: Path,
+) -> Run:
+    """Evaluate one checkpoint on the data it was trained on and write its report."""
     data = saved_data(saved, settings["data"])
+    model = rebuild(saved).to(pick_device(settings["device"])).eval()
     chosen = {name: settings[name] for name in ("split", "max_examples", "max_rows", "seed")}
-    report = make_report(saved, data, evaluations, pick_device(settings["device"]), **chosen)
+    subject = Subject(model, data, **chosen)
+    report = make_report(subject, saved, evaluations)
     with SummaryWriter(str(folder)) as writer:
         write_report(report, folder, writer, step=saved.step)
-    return report
+    return Run(name, saved.config, report, subject.codes(NUM_CODES).z)
 
 
 def saved_data(saved: Saved, changes: Mapping[str, Any]) -> DataModule:

@@ -2,47 +2,34 @@
 
 __all__ = ["headline", "make_report", "write_report"]
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
 from torch.utils.tensorboard import SummaryWriter
 
-from vae.build import rebuild
 from vae.cli.checkpoints import run_folder
 from vae.cli.environment import describe_environment
-from vae.data import DataModule
 from vae.evaluation import Evaluation, Report, Subject, measure
 from vae.reports import write_events, write_files, write_page
 from vae.saved import Saved
 
 
-def make_report(
-    saved: Saved,
-    data: DataModule,
-    evaluations: Mapping[str, Evaluation],
-    device: str,
-    **chosen: Any,
-) -> Report:
+def make_report(subject: Subject, saved: Saved, evaluations: Mapping[str, Evaluation]) -> Report:
     """Make the evaluations of a saved model, with progress bars.
 
     Args:
-        saved: The model.
-        data: Its data.
+        subject: The model and its data.
+        saved: What the model was read from.
         evaluations: By name.
-        device: Where to evaluate.
-        chosen: Settings of the `Subject`.
     """
-    model = rebuild(saved).to(device).eval()
     with Progress(console=Console(), transient=True) as bar:
-
-        def track(items: Iterable[Any], what: str, total: int) -> Iterable[Any]:
-            return bar.track(items, total=total, description=what)
-
-        report = measure(Subject(model, data, track=track, **chosen), evaluations)
+        subject.show_progress = lambda items, what, total: bar.track(
+            items, total=total, description=what
+        )
+        report = measure(subject, evaluations)
     weights = {"checkpoint": str(saved.path), "step": saved.step}
     details = {"settings of the run": saved.config, "environment": describe_environment()}
     name = run_folder(saved.path).name

@@ -65,13 +65,16 @@ def figure_table(report: Report, title: str) -> Table:
 
 def show_comparison(console: Console, report: Report, folder: Path) -> None:
     """Print mean and deviation of each variant and where the comparison lies."""
-    for title, rows in report.sections["comparison"].tables.items():
-        table = Table(title=title, title_justify="left")
-        for name in rows[0]:
-            table.add_column(name)
-        for row in rows:
-            table.add_row(*map(str, row.values()))
-        console.print(table, highlight=False)
+    for section in report.sections.values():
+        for title, rows in section.tables.items():
+            table = Table(title=f"{section.title}: {title}", title_justify="left")
+            for name in rows[0]:
+                table.add_column(name)
+            for row in rows:
+                table.add_row(
+                    *(quantity(v) if isinstance(v, float) else str(v) for v in row.values())
+                )
+            console.print(table, highlight=False)
     show_report(console, report, folder, figures=False)
 
 

@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import WeightAveraging
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from vae.build import build_data, check_parts
+from vae.build import build_data, check_parts, rebuild
 from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings
 from vae.cli.environment import describe_environment, prepare_process
 from vae.cli.evaluations import build_evaluations
@@ -23,7 +23,7 @@ from vae.cli.hparams import log_hparams, writer_of
 from vae.cli.reporting import make_report, write_report
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
-from vae.evaluation import Evaluation
+from vae.evaluation import Evaluation, Subject
 from vae.files import locked
 from vae.instantiate import instantiate
 from vae.networks import Network
@@ -170,7 +170,8 @@ def finish(
     title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s"
     if settings["test"]:
         saved = read_saved(best)
-        report = make_report(saved, data, evaluations, str(trainer.strategy.root_device))
+        model = rebuild(saved).to(trainer.strategy.root_device).eval()
+        report = make_report(Subject(model, data), saved, evaluations)
         write_report(report, folder, writer_of(trainer), step=saved.step)
         log_hparams(trainer, settings, report)
         show_report(console, report, folder, title=title)

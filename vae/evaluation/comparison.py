@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
+from torch import Tensor
+
+from vae.evaluation.disentanglement.udr import udr
 from vae.evaluation.evaluation import Report
 from vae.evaluation.section import Figure, Section, quantity
 from vae.nested import leaves
@@ -19,11 +22,19 @@ SEEDS = ("data.seed", "data.split_seed")
 
 
 class Run(NamedTuple):
-    """One evaluated checkpoint: its name, the settings it was trained with and its report."""
+    """One evaluated checkpoint.
+
+    Attributes:
+        name: Of the run.
+        config: The settings it was trained with.
+        report: What was measured.
+        codes: Centres of q(z|x) of examples that are the same for all runs, ``(N, D)``.
+    """
 
     name: str
     config: Mapping[str, Any]
     report: Report
+    codes: Tensor
 
 
 def compare(runs: Sequence[Run]) -> Report:
@@ -43,8 +54,34 @@ def compare(runs: Sequence[Run]) -> Report:
         series={name: raw(members) for name, members in variants.items()},
         protocol={"deviation": "of single runs, with n − 1", "repetitions": "differ in seeds only"},
     )
+    sections = {"comparison": section, **agreement(variants)}
     protocol = {**runs[0].report.protocol, "runs": len(runs), "variants": len(variants)}
-    return Report(protocol, {"comparison": section}, title=f"{len(runs)} runs compared")
+    return Report(protocol, sections, title=f"{len(runs)} runs compared")
+
+
+def agreement(variants: Mapping[str, Sequence[Run]]) -> dict[str, Section]:
+    """Return how well the runs of each variant agree on their codes, where that is known."""
+    rows = []
+    for name, members in variants.items():
+        divergences = [kl_per_dim(run) for run in members]
+        if len(members) < 2 or any(kl is None for kl in divergences):
+            continue
+        found = udr([run.codes for run in members], [kl or [] for kl in divergences])
+        rows += [
+            {"variant": name, "run": run.name, "UDR": score.item()}
+            for run, score in zip(members, found.scores, strict=True)
+        ]
+    if not rows:
+        return {}
+    title = "Unsupervised disentanglement ranking"
+    protocol = {"similarity": "rank correlation", "points": len(members[0].codes)}
+    return {"udr": Section(title, tables={"median over the other runs": rows}, protocol=protocol)}
+
+
+def kl_per_dim(run: Run) -> list[float] | None:
+    """Return the KL of each code, if the report has it."""
+    section = run.report.sections.get("bound")
+    return section.series.get("kl_per_dim") if section else None
 
 
 def check_same_examples(runs: Sequence[Run]) -> None:

@@ -84,7 +84,7 @@ class Projection(NamedTuple):
 
 PROJECTIONS = {
     "pca": Projection("PCA", pca),
-    "tsne": Projection("t-SNE", tsne, "sklearn", 'pip install "vae[evaluation]" (scikit-learn)'),
+    "tsne": Projection("t-SNE", tsne),
     "umap": Projection("UMAP", umap, "umap", 'pip install "vae[umap]" (umap-learn)'),
 }
 

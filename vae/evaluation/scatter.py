@@ -22,7 +22,7 @@ class Scatter(Evaluation):
     """Centres of q(z|x) laid out in two dimensions, one picture for each factor or the labels.
 
     Args:
-        method: ``pca``, ``tsne`` (needs scikit-learn) or ``umap`` (needs umap-learn).
+        method: ``pca``, ``tsne`` or ``umap`` (needs umap-learn).
         num_examples: How many of the split's first examples, 8 to 20,000.
         num_factors: By how many of the factors the points are coloured, at least 1.
 

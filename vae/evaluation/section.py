@@ -86,6 +86,13 @@ class Section:
         return {"figures": figures, "protocol": dict(self.protocol), **filled}
 
 
+def cell(value: Any) -> str:
+    """Return a plain value as a reader wants it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return quantity(value) if value is None or isinstance(value, (int, float)) else str(value)
+
+
 def quantity(value: float | int | None, error: float | None = None) -> str:
     """Return a number as a reader wants it: with its error, or with four digits."""
     if value is None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from vae.evaluation import Embedding, Report, encode_gif
-from vae.evaluation.section import quantity
+from vae.evaluation.section import cell
 
 
 def write_events(
@@ -71,5 +71,5 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[quantity(v) if isinstance(v, float) else str(v) for v in r.values()] for r in rows]
+    lines += [[cell(value) for value in row.values()] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 import vae
 from vae.evaluation import Report, Section
-from vae.evaluation.section import quantity
+from vae.evaluation.section import cell, quantity
 
 TYPES = {".png": "image/png", ".gif": "image/gif", ".mp4": "video/mp4"}
 FEW_PIXELS = 700  # pictures below this width are drawn with sharp edges
@@ -74,13 +74,6 @@ def shown_table(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 def is_number(value: Any) -> bool:
     """Say whether a value stands at the right of its column."""
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-
-
-def cell(value: Any) -> str:
-    """Return a value as text."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return quantity(value) if is_number(value) else str(value)
 
 
 def shown_picture(title: str, picture: Tensor, path: Path) -> dict[str, Any]:
