@@ -6,6 +6,7 @@ An `Evaluation` maps a `Subject`, a trained model and its data, to a `Section` o
 __all__ = [
     "AggregatePosterior",
     "Anomaly",
+    "Annealing",
     "Bound",
     "ByLabel",
     "Codes",
@@ -51,6 +52,7 @@ __all__ = [
 ]
 
 from vae.evaluation.aggregate import AggregatePosterior
+from vae.evaluation.annealed_likelihood import Annealing
 from vae.evaluation.bound import Bound
 from vae.evaluation.collapse import LatentUse, diagnose
 from vae.evaluation.comparison import Run, compare
