@@ -23,6 +23,7 @@ __all__ = [
     "Neighbours",
     "NotApplicable",
     "Probe",
+    "RateDistortion",
     "Report",
     "Run",
     "Scatter",
@@ -34,6 +35,7 @@ __all__ = [
     "decoded",
     "diagnose",
     "encode_gif",
+    "draw_rate_distortion",
     "evaluate",
     "interpolate",
     "measure",
@@ -70,6 +72,9 @@ from vae.evaluation.paths import interpolate, slerp, switch, traverse
 from vae.evaluation.pictures import decoded, reconstructions, samples
 from vae.evaluation.render import render, render_movie, save_picture
 from vae.evaluation.scatter import Scatter
+from vae.evaluation.pictures import interpolations, most_used, reconstructions, samples, traversals
+from vae.evaluation.rate_distortion import RateDistortion, draw_rate_distortion
+from vae.evaluation.render import render, save_picture
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.subject import Codes, Subject
 from vae.evaluation.traversals import Traversals
