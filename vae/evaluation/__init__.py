@@ -5,8 +5,8 @@ An `Evaluation` maps a `Subject`, a trained model and its data, to a `Section` o
 
 __all__ = [
     "AggregatePosterior",
-    "Anomaly",
     "Annealing",
+    "Anomaly",
     "Bound",
     "ByLabel",
     "Codes",
@@ -34,8 +34,8 @@ __all__ = [
     "compare",
     "decoded",
     "diagnose",
-    "encode_gif",
     "draw_rate_distortion",
+    "encode_gif",
     "evaluate",
     "interpolate",
     "measure",
@@ -70,11 +70,9 @@ from vae.evaluation.movies import encode_gif, save_movie
 from vae.evaluation.neighbours import Neighbours, nearest
 from vae.evaluation.paths import interpolate, slerp, switch, traverse
 from vae.evaluation.pictures import decoded, reconstructions, samples
+from vae.evaluation.rate_distortion import RateDistortion, draw_rate_distortion
 from vae.evaluation.render import render, render_movie, save_picture
 from vae.evaluation.scatter import Scatter
-from vae.evaluation.pictures import interpolations, most_used, reconstructions, samples, traversals
-from vae.evaluation.rate_distortion import RateDistortion, draw_rate_distortion
-from vae.evaluation.render import render, save_picture
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.subject import Codes, Subject
 from vae.evaluation.traversals import Traversals
