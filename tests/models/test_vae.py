@@ -2,9 +2,12 @@ import pytest
 import torch
 from torch import nn
 
-from tests.linear_gaussian import LinearGaussian
-from vae.distributions import Bernoulli, Conditional, NormalPosterior
+from tests.compose import choices, settings_of
+from tests.steps import BINARY, MLP
+from vae.build import build_model
+from vae.distributions import Bernoulli, Conditional, Joint, LogScaleNormal, NormalPosterior, draw
 from vae.models import VAE
+from vae.models import vae as module
 from vae.priors import StandardNormal
 
 
@@ -56,13 +59,45 @@ def test_encoding_happens_once_however_many_samples(model):
     assert calls == ["encode", "decode"]
 
 
-def test_log_likelihood_does_not_depend_on_the_chunks():
-    gold = LinearGaussian()
-    torch.set_default_dtype(torch.float64)
-    x = gold.marginal.sample((3,))
-    whole = gold.exact().log_likelihood(x, num_samples=10)
-    parts = gold.exact().log_likelihood(x, num_samples=10, max_rows=4)
-    assert torch.allclose(whole, parts, atol=1e-10)
+PARTS = {
+    "posterior": [f"posterior={name}" for name in choices("posterior")],
+    "prior": ["prior=vamp", "prior=nsf", "prior=uniform_categorical posterior=categorical"],
+}
+
+
+@pytest.mark.parametrize("part", [*PARTS["posterior"], *PARTS["prior"]])
+@pytest.mark.parametrize("max_rows", [1, 17, 4096])
+def test_weights_are_those_of_the_trace_whatever_the_slices(part, max_rows):
+    """The largest number of rows that reach the decoder at once is the one that was allowed."""
+    rows = []
+    model = build_model(settings_of(*MLP, *part.split()), BINARY).eval().double()
+    model.decoder.register_forward_hook(lambda _, given, __: rows.append(given[0].shape[:2]))
+    x = torch.bernoulli(torch.full((5, *BINARY.shape), 0.5).double())
+    state = torch.get_rng_state()
+    with torch.no_grad():
+        expected = model(x, num_samples=9).log_weight
+    torch.set_rng_state(state)
+    rows.clear()
+    found = model.log_weights(x, num_samples=9, max_rows=max_rows)
+    assert torch.allclose(found, expected, rtol=1e-10, atol=1e-10)
+    assert sum(k * b for k, b in rows) == 45
+    assert max(k * b for k, b in rows) == {1: 1, 17: 15, 4096: 45}[max_rows]
+
+
+def test_weights_of_another_proposal(model):
+    x = torch.bernoulli(torch.full((5, 6), 0.5))
+    q = Joint(LogScaleNormal(torch.zeros(5, 2), torch.zeros(5, 2)), 1)  # which is the prior
+    torch.manual_seed(1)
+    found = model.log_weights(x, num_samples=3, q=q)
+    torch.manual_seed(1)
+    assert torch.allclose(found, model.decode(q.rsample((3,))).log_prob(x), atol=1e-5)
+
+
+def test_latents_are_drawn_a_fixed_number_at_once(model, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(module, "draw", lambda q, k: drawn.append(k) or draw(q, k))
+    model.log_weights(torch.zeros(128, 6), num_samples=70, max_rows=1000)
+    assert drawn == [32, 32, 6]
 
 
 def test_numbers_out_of_range_are_refused(model):

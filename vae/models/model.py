@@ -64,7 +64,7 @@ class Model(nn.Module, ABC):
         """Return the mean of p(x|z) at the centre of q(z|x), ``(B, *event)``."""
         return self.decode(self.embed(x, context), context).mean
 
-    @torch.no_grad()
+    @abstractmethod
     def log_weights(
         self,
         x: Tensor,
@@ -73,22 +73,18 @@ class Model(nn.Module, ABC):
         num_samples: int,
         max_rows: int = 4096,
     ) -> Tensor:
-        """Return importance weights log p(x, z_k) − log q(z_k|x), ``(K, B)``.
+        """Return importance weights log p(x, z_k) − log q(z_k|x), ``(K, B)``, without gradient.
 
         Args:
             x: ``(B, *event)``.
             context: What the model is conditioned on, ``(B, ...)``.
             num_samples: Number of samples K per example, at least 1.
-            max_rows: How many latents are decoded at once, which bounds the memory.
+            max_rows: How many latents are decoded at once, which bounds the memory; the draws do
+                not depend on it.
 
         Raises:
             ValueError: If ``num_samples`` or ``max_rows`` is below 1.
         """
-        if num_samples < 1 or max_rows < 1:
-            raise ValueError(f"num_samples and max_rows start at 1; got {num_samples}, {max_rows}")
-        step = max(1, max_rows // len(x))
-        counts = [min(step, num_samples - done) for done in range(0, num_samples, step)]
-        return torch.cat([self(x, context, num_samples=k).log_weight for k in counts])
 
     def log_likelihood(
         self,
@@ -107,4 +103,4 @@ class Model(nn.Module, ABC):
             Importance Weighted Autoencoders (Burda, Grosse, Salakhutdinov, 2015), 1509.00519.
         """
         log_w = self.log_weights(x, context, num_samples=num_samples, max_rows=max_rows)
-        return log_w.logsumexp(0) - log(num_samples)
+        return (log_w.double().logsumexp(0) - log(num_samples)).to(log_w.dtype)

@@ -2,12 +2,17 @@
 
 __all__ = ["VAE"]
 
+from collections.abc import Iterator
+
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vae.distributions import Conditional, Likelihood, center, draw, tempered
 from vae.models.model import Model
 from vae.trace import Latent, Trace
+
+DRAWN = 4096  # latents drawn at once: fixed, so that no draw depends on how many are decoded
 
 
 class VAE(Model):
@@ -64,6 +69,50 @@ class VAE(Model):
             raise ValueError(f"n starts at 1 and temperature above 0; got {n} and {temperature}")
         p = self.prior()
         return (p if temperature == 1 else tempered(p, temperature)).sample((n,))
+
+    @torch.no_grad()
+    def log_weights(
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        *,
+        num_samples: int,
+        max_rows: int = 4096,
+        q: Distribution | None = None,
+    ) -> Tensor:
+        """Return importance weights log p(x, z_k) − log q(z_k), ``(K, B)``; see `Model`.
+
+        ``q`` is another proposal than the encoder's, batch shape ``(B,)``.
+        """
+        if num_samples < 1 or max_rows < 1:
+            raise ValueError(f"num_samples and max_rows start at 1; got {num_samples}, {max_rows}")
+        q = self.encode(x, context) if q is None else q
+        p = self.prior(*given(context))
+        step, columns = max(1, DRAWN // len(x)), []
+        for done in range(0, num_samples, step):
+            z, known_log_q = draw(q, min(step, num_samples - done))
+            log_q = q.log_prob(z) if known_log_q is None else known_log_q
+            parts = z.split(max(1, max_rows // len(x)))  # mixtures hold many times as much as z
+            log_p = torch.cat([p.log_prob(part) for part in parts])
+            columns.append(self.log_px(x, z, context, max_rows) + log_p - log_q)
+        return torch.cat(columns)
+
+    def log_px(self, x: Tensor, z: Tensor, context: Tensor | None, max_rows: int) -> Tensor:
+        """Return log p(x|z) of latents ``(K, B, *latent)``, ``(K, B)``, decoded a slice at once."""
+        result = x.new_empty(z.shape[:2])
+        for k, b in slices(len(z), len(x), max_rows):
+            part = None if context is None else context[b]
+            result[k, b] = self.decode(z[k, b], part).log_prob(x[b])
+        return result
+
+
+def slices(num_samples: int, num_examples: int, max_rows: int) -> Iterator[tuple[slice, slice]]:
+    """Cut ``(K, B)`` into rectangles of at most ``max_rows`` latents, samples first."""
+    width = min(num_examples, max_rows)
+    height = max_rows // width
+    for b in range(0, num_examples, width):
+        for k in range(0, num_samples, height):
+            yield slice(k, k + height), slice(b, b + width)
 
 
 def given(context: Tensor | None) -> tuple[Tensor, ...]:
