@@ -51,3 +51,31 @@ def test_codes_come_with_labels_and_factors_and_are_made_once():
     assert torch.equal(codes.labels, labels[:150])
     assert torch.equal(codes.factors, factors[:150])
     assert subject.codes(150) is codes
+
+
+def test_several_numbers_of_samples_make_a_table_and_the_largest_the_figures(subject):
+    section = Bound([30, 2])(subject)
+    (table,) = section.tables.values()
+    assert [row["num_samples"] for row in table] == [2, 30]
+    assert section.figures["nll"].value == table[1]["nll"]
+    assert section.figures["nll"].error == table[1]["standard_error"]
+    assert section.protocol == {"num_samples": [30, 2]}
+    alone = Bound(30)(subject)
+    assert alone.figures == section.figures
+    assert not alone.tables
+
+
+def test_weights_that_are_not_to_be_trusted_are_said_to_be(subject):
+    gold, x = LinearGaussian(), subject.examples(40).x
+    narrow = subject_of(gold.factorised(width=0.2).float(), x)
+    (note,) = Bound(100)(narrow).notes
+    assert note.startswith(f"For {Bound(100)(narrow).figures['pareto_k_share'].value:.1%} of the")
+    assert not Bound(100)(subject_of(gold.factorised(width=2.0).float(), x)).notes
+    (few,) = Bound(24)(subject).notes
+    assert "from 25 on" in few
+
+
+@pytest.mark.parametrize("num_samples", [0, [], [5, 0]])
+def test_numbers_of_samples_out_of_range_are_refused(num_samples):
+    with pytest.raises(ValueError, match="num_samples must be at least 1; got"):
+        Bound(num_samples)

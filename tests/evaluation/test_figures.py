@@ -67,11 +67,60 @@ def test_figures_are_a_function_of_the_seed_and_leave_the_random_state_alone():
     assert first["nll"] != other["nll"]
 
 
-def test_progress_is_told_of_every_example_once():
-    gold, told = LinearGaussian(), []
-    _, batches = data_of(gold, n=60, size=25)
-    evaluate(gold.exact(), batches, SPEC, num_samples=1, on_batch=told.append)
-    assert told == [25, 25, 10]
+def test_the_likelihood_at_several_numbers_of_samples_rises_to_the_exact_one():
+    gold, counts = LinearGaussian(), [1, 4, 16, 512]
+    x, batches = data_of(gold, n=256, size=128)
+    figures = evaluate(gold.factorised(width=2.0), batches, SPEC, num_samples=counts[::-1])
+    rows, exact = figures["nll_by_num_samples"], -gold.log_p(x).mean().item()
+    nll = [row["nll"] for row in rows]
+    assert [row["num_samples"] for row in rows] == counts
+    assert nll == sorted(nll, reverse=True)
+    assert nll[0] > exact + 0.5
+    assert abs(nll[-1] - exact) < 5 * (1 / figures["effective_sample_size"] / len(x)) ** 0.5
+    assert figures["nll"] == nll[-1]
+    assert figures["nll_standard_error"] == rows[-1]["standard_error"]
+
+
+@pytest.mark.parametrize(
+    ("width", "shape", "share"), [(0.5, 0.75, 0.6), (0.6, 0.64, 0.3), (2, -1, 0)]
+)
+def test_weights_of_two_latents_have_a_tail_of_known_shape(width, shape, share):
+    """Of q = N(μ, s²Σ) for p(z|x) = N(μ, Σ), log w is 1 − s² times an exponential variable.
+
+    So weights of a narrower q are Pareto of shape 1 − s²; those of a wider one have a bound, below
+    which they are even, which is the shape −1.
+    """
+    gold = LinearGaussian(latent_dim=2, orthogonal=True)
+    _, batches = data_of(gold, n=60, size=60)
+    model = gold.factorised(width=width)
+    figures = evaluate(model, batches, SPEC, num_samples=4000)
+    assert figures["pareto_k"] == pytest.approx(shape, abs=0.08 if width < 1 else 0.2)
+    assert figures["pareto_k_share"] == pytest.approx(share, abs=0.2)
+
+
+def test_weights_that_are_all_the_same_have_no_tail():
+    gold = LinearGaussian()
+    _, batches = data_of(gold)
+    figures = evaluate(gold.exact(), batches, SPEC, num_samples=50)
+    assert figures["pareto_k"] is None
+    assert figures["pareto_k_share"] == 0
+    assert "pareto_k" not in evaluate(gold.exact(), batches, SPEC, num_samples=24)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
+def test_figures_depend_neither_on_the_batch_size_nor_on_max_rows(dtype, error):
+    gold = LinearGaussian()
+    x = gold.marginal.sample((300,)).to(dtype)
+    model = gold.factorised(width=2.0).to(dtype)
+
+    def figures(size, max_rows):
+        batches = [Batch(part, None) for part in x.split(size)]
+        found = evaluate(model, batches, SPEC, num_samples=40, max_rows=max_rows)
+        return {key: value for key, value in found.items() if isinstance(value, float)}
+
+    expected = figures(300, 4096)
+    for size, max_rows in [(7, 4096), (150, 50), (300, 129)]:
+        assert figures(size, max_rows) == pytest.approx(expected, rel=error, abs=error)
 
 
 @pytest.mark.parametrize(

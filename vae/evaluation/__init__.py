@@ -41,6 +41,13 @@ __all__ = [
     "measure",
     "nearest",
     "quantiles",
+    "effective_sample_size",
+    "evaluate",
+    "interpolations",
+    "log_mean_weights",
+    "measure",
+    "most_used",
+    "pareto_k",
     "reconstructions",
     "render",
     "render_movie",
@@ -65,6 +72,7 @@ from vae.evaluation.figures import evaluate
 from vae.evaluation.gallery import Gallery
 from vae.evaluation.interpolations import Interpolations
 from vae.evaluation.latent_space import LatentSpace
+from vae.evaluation.importance import effective_sample_size, log_mean_weights, pareto_k
 from vae.evaluation.latents import LatentStatistics
 from vae.evaluation.movies import encode_gif, save_movie
 from vae.evaluation.neighbours import Neighbours, nearest

@@ -2,7 +2,7 @@
 
 __all__ = ["evaluate"]
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import log, log2
 from typing import Any
 
@@ -12,7 +12,15 @@ from torch import Tensor
 from vae.data import Batch, DataSpec
 from vae.data.randomness import stream_seed
 from vae.evaluation.aggregate import AggregatePosterior
+from vae.evaluation.importance import (
+    FEWEST,
+    UNTRUSTED,
+    effective_sample_size,
+    log_mean_weights,
+    pareto_k,
+)
 from vae.evaluation.latents import LatentStatistics
+from vae.evaluation.subject import BATCH
 from vae.models import Model
 
 
@@ -22,43 +30,45 @@ def evaluate(
     batches: Iterable[Batch],
     spec: DataSpec,
     *,
-    num_samples: int = 100,
+    num_samples: int | Sequence[int] = 100,
     max_rows: int = 4096,
     seed: int = 0,
-    on_batch: Callable[[int], None] = lambda count: None,
 ) -> dict[str, Any]:
     r"""Measure the ELBO, its terms, the importance-weighted likelihood and the use of the latents.
 
+    The figures depend on the seed and on the order of the examples, but neither on the size of
+    the batches nor on ``max_rows``.
+
     Args:
         model: In evaluation mode.
-        batches: The examples, each once.
+        batches: The examples, each once, in batches of any size.
         spec: What the examples are.
-        num_samples: Importance samples K per example, at least 1.
+        num_samples: Importance samples K per example, at least 1. Of several, the largest is
+            drawn, and the likelihood is estimated with each.
         max_rows: How many latents are decoded at once, which bounds the memory.
         seed: Key of the noise; the global random state is left as it was.
-        on_batch: Called with the number of examples done after each batch.
 
     Returns:
         Nats per example: ``elbo``, ``log_likelihood`` (of the reconstruction), ``kl`` and ``nll``,
         the importance-weighted −log p(x) with its ``nll_standard_error`` over examples; further
-        ``effective_sample_size`` (mean over examples, of ``num_samples``), ``bits_per_dim`` where
-        it is defined, ``active_units``, ``kl_per_dim``, the parts of the KL by the aggregate
-        posterior of these examples (see `AggregatePosterior`) and the protocol.
-
-    References:
-        Importance Weighted Autoencoders (Burda, Grosse, Salakhutdinov, 2015), 1509.00519.
+        ``nll_by_num_samples`` (a row for each K), ``effective_sample_size`` (mean over examples,
+        with ``_decile`` and ``_minimum``), from 25 samples on ``pareto_k`` (median) and
+        ``pareto_k_share`` (of examples above 0.7), ``bits_per_dim`` where it is defined,
+        ``active_units``, ``kl_per_dim``, the parts of the KL by the aggregate posterior of these
+        examples (see `AggregatePosterior`) and the protocol.
     """
+    counts = sorted({num_samples} if isinstance(num_samples, int) else {*num_samples})
     statistics, aggregate, columns = LatentStatistics(), AggregatePosterior(), []
     with torch.random.fork_rng():
-        for index, batch in enumerate(batches):
+        for index, x in enumerate(blocks(batches)):
             torch.manual_seed(stream_seed(seed, index))
-            trace = model(batch.x)
-            log_w = model.log_weights(batch.x, num_samples=num_samples, max_rows=max_rows)
-            columns.append(torch.stack([trace.log_px[0], trace.kl[0], *weighted(log_w)]).double())
+            trace = model(x)
+            log_w = model.log_weights(x, num_samples=counts[-1], max_rows=max_rows)
+            terms = {"log_px": trace.log_px[0].double(), "kl": trace.kl[0].double()}
+            columns.append(terms | weighed(log_w, counts))
             statistics.update(trace)
             aggregate.update(trace)
-            on_batch(len(batch.x))
-    figures = summarise(torch.cat(columns, 1))
+    figures = summarise({key: torch.cat([c[key] for c in columns]) for key in columns[0]}, counts)
     per_dim = statistics.kl_per_dim
     return {
         **figures,
@@ -71,27 +81,52 @@ def evaluate(
     }
 
 
-def weighted(log_w: Tensor) -> tuple[Tensor, Tensor]:
-    """Return log p(x) and the effective sample size from log-weights ``(K, B)``, ``(B,)`` each."""
-    log_w = log_w.double()
-    total = log_w.logsumexp(0)
-    return total - log(len(log_w)), (2 * total - (2 * log_w).logsumexp(0)).exp()
+def blocks(batches: Iterable[Batch], size: int = BATCH) -> Iterator[Tensor]:
+    """Yield the examples of batches of any size in blocks of one size, the last smaller."""
+    held: list[Tensor] = []
+    for batch in batches:
+        *whole, rest = torch.cat([*held, batch.x]).split(size)
+        yield from whole
+        held = [rest]
+    yield from held
 
 
-def summarise(columns: Tensor) -> dict[str, float]:
-    """Average the columns log p(x|z), KL, log p(x) and effective sample size, ``(4, N)``."""
-    log_px, kl, log_p, ess = columns.mean(1).tolist()
-    count = columns.shape[1]
-    deviation = columns[2].std().item() if count > 1 else float("nan")
+def weighed(log_w: Tensor, counts: Sequence[int]) -> dict[str, Tensor]:
+    """Return what log-weights ``(K, B)`` say of each example, ``(B,)`` in double precision."""
+    log_p = {f"log_p of {k}": log_mean_weights(log_w, k) for k in counts}
+    return {**log_p, "ess": effective_sample_size(log_w), "pareto_k": pareto_k(log_w)}
+
+
+def summarise(columns: Mapping[str, Tensor], counts: Sequence[int]) -> dict[str, Any]:
+    """Average what is known of each example, ``(N,)`` by name."""
+    log_px, kl = columns["log_px"].mean().item(), columns["kl"].mean().item()
+    ess, shapes = columns["ess"], columns["pareto_k"]
+    rows = [by_num_samples(columns[f"log_p of {k}"], k) for k in counts]
+    median = shapes.median().item()  # −∞ where most examples' weights are all the same
+    trust = {
+        "pareto_k": median if median > -torch.inf else None,
+        "pareto_k_share": (shapes > UNTRUSTED).double().mean().item(),
+    }
     return {
         "elbo": log_px - kl,
         "log_likelihood": log_px,
         "kl": kl,
-        "nll": -log_p,
-        "nll_standard_error": deviation / count**0.5,
-        "effective_sample_size": ess,
-        "num_examples": count,
+        "nll": rows[-1]["nll"],
+        "nll_standard_error": rows[-1]["standard_error"],
+        "nll_by_num_samples": rows,
+        "effective_sample_size": ess.mean().item(),
+        "effective_sample_size_decile": ess.quantile(0.1).item(),
+        "effective_sample_size_minimum": ess.min().item(),
+        **(trust if counts[-1] >= FEWEST else {}),
+        "num_examples": len(ess),
     }
+
+
+def by_num_samples(log_p: Tensor, num_samples: int) -> dict[str, Any]:
+    """Return −log p(x) over examples ``(N,)`` and its standard error, as a row of a table."""
+    deviation = log_p.std().item() if len(log_p) > 1 else float("nan")
+    error = deviation / len(log_p) ** 0.5
+    return {"num_samples": num_samples, "nll": -log_p.mean().item(), "standard_error": error}
 
 
 def bits_per_dim(nll: float, spec: DataSpec, *, mass: bool) -> dict[str, float]:
