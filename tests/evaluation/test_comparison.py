@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from vae.evaluation import Figure, Report, Run, Section, compare
+from vae.evaluation.comparison import by_variant, rates
 
 CODES = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
 MODEL = {"_target_": "vae.models.VAE", "latent_dim": 10}
@@ -45,6 +46,22 @@ def test_a_class_is_named_by_its_own_name_and_what_only_one_has_is_told():
         "prior=VampPrior, prior.num_components=50",
         "prior=StandardNormal",
     }
+
+
+def test_each_variant_is_a_point_of_rate_and_distortion():
+    def at(kl, likelihood, **choice):
+        run = run_of(likelihood - kl, **choice)
+        terms = {"kl": Figure("KL", kl), "log_likelihood": Figure("log p(x|z)", likelihood)}
+        run.report.sections["bound"].figures.update(terms)
+        return run
+
+    runs = [at(2.0, -5.0), at(4.0, -6.0, seed=1), at(1.0, -9.0, beta=4)]
+    assert rates(by_variant(runs)) == [
+        ("objective.beta=1", 3.0, 5.5),
+        ("objective.beta=4", 1.0, 9.0),
+    ]
+    assert "rate and distortion" in only(compare(runs)).pictures
+    assert not only(compare([run_of(-1.0), run_of(-2.0, beta=4)])).pictures
 
 
 def test_a_figure_that_one_run_lacks_is_unknown_there():

@@ -35,19 +35,17 @@ __all__ = [
     "decoded",
     "diagnose",
     "draw_rate_distortion",
+    "effective_sample_size",
     "encode_gif",
     "evaluate",
     "interpolate",
-    "measure",
-    "nearest",
-    "quantiles",
-    "effective_sample_size",
-    "evaluate",
     "interpolations",
     "log_mean_weights",
     "measure",
     "most_used",
+    "nearest",
     "pareto_k",
+    "quantiles",
     "reconstructions",
     "render",
     "render_movie",
@@ -70,9 +68,9 @@ from vae.evaluation.downstream import Anomaly, ByLabel, Imputation, Probe
 from vae.evaluation.evaluation import Evaluation, Report, measure
 from vae.evaluation.figures import evaluate
 from vae.evaluation.gallery import Gallery
+from vae.evaluation.importance import effective_sample_size, log_mean_weights, pareto_k
 from vae.evaluation.interpolations import Interpolations
 from vae.evaluation.latent_space import LatentSpace
-from vae.evaluation.importance import effective_sample_size, log_mean_weights, pareto_k
 from vae.evaluation.latents import LatentStatistics
 from vae.evaluation.movies import encode_gif, save_movie
 from vae.evaluation.neighbours import Neighbours, nearest

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vae.evaluation.disentanglement.udr import udr
 from vae.evaluation.evaluation import Report
+from vae.evaluation.rate_distortion import draw_rate_distortion
 from vae.evaluation.section import Figure, Section, quantity
 from vae.nested import leaves
 
@@ -48,8 +49,10 @@ def compare(runs: Sequence[Run]) -> Report:
     """
     check_same_examples(runs)
     variants = by_variant(runs)
+    points = rates(variants)
     section = Section(
         "Comparison",
+        pictures={"rate and distortion": draw_rate_distortion(points)} if points else {},
         tables={"mean ± deviation over runs": table(variants), "runs": listed(variants)},
         series={name: raw(members) for name, members in variants.items()},
         protocol={"deviation": "of single runs, with n − 1", "repetitions": "differ in seeds only"},
@@ -57,6 +60,18 @@ def compare(runs: Sequence[Run]) -> Report:
     sections = {"comparison": section, **agreement(variants)}
     protocol = {**runs[0].report.protocol, "runs": len(runs), "variants": len(variants)}
     return Report(protocol, sections, title=f"{len(runs)} runs compared")
+
+
+def rates(variants: Mapping[str, Sequence[Run]]) -> list[tuple[str, float, float]]:
+    """Return name, mean KL and mean −log p(x|z) of each variant: with β as variant, the curve."""
+    points = []
+    for name, members in variants.items():
+        found = raw(members)
+        terms = [found.get(f"bound/{key}", [None]) for key in ("kl", "log_likelihood")]
+        known = [[float(value) for value in values if value is not None] for values in terms]
+        if all(known):
+            points.append((name, mean(known[0]), -mean(known[1])))
+    return points
 
 
 def agreement(variants: Mapping[str, Sequence[Run]]) -> dict[str, Section]:
