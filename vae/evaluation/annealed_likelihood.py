@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vae.evaluation.annealing import SCHEDULES, log_mean
 from vae.evaluation.evaluation import Evaluation
-from vae.evaluation.figures import weighted
+from vae.evaluation.importance import effective_sample_size
 from vae.evaluation.latent_path import CHAINS, annealed, check_chains
 from vae.evaluation.section import Figure, Section
 from vae.evaluation.subject import Subject
@@ -97,7 +97,7 @@ def compare(annealed: Tensor, sampled: Tensor) -> dict[str, Figure]:
         values.std().item() / count**0.5 if count > 1 else float("nan") for values in (log_p, other)
     )
     error = (noise.square() + other_noise.square()).sum().sqrt().item() / count
-    ess = weighted(annealed)[1].mean().item()
+    ess = effective_sample_size(annealed).mean().item()
     return {
         "nll": Figure("−log p(x), annealed", -log_p.mean().item(), "nats", spread),
         "importance_nll": Figure(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vae.evaluation.annealing import Stage
-from vae.evaluation.figures import weighted
+from vae.evaluation.importance import effective_sample_size, log_mean_weights
 from vae.models import Model
 
 
@@ -53,8 +53,8 @@ def trace_curve(stages: Iterable[Stage]) -> Curve:
         share = stage.log_w.softmax(0)
         betas.append(stage.beta)
         distortion = -(share * stage.log_ratio.double()).sum(0)
-        log_z, effective = weighted(stage.log_w)
-        columns.append(torch.stack([log_z, distortion, effective]))
+        log_z = log_mean_weights(stage.log_w, len(stage.log_w))
+        columns.append(torch.stack([log_z, distortion, effective_sample_size(stage.log_w)]))
     log_z, distortion, effective = torch.stack(columns, 1)
     betas_of = torch.tensor(betas, dtype=torch.float64, device=log_z.device)
     return Curve(betas_of, log_z, distortion, effective)
