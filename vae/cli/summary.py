@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from vae.data import DataModule
 from vae.evaluation import Report
@@ -42,9 +43,9 @@ def show_report(
         console.print(figure_table(report, title or report.title), highlight=False)
         for section in report.sections.values():
             for note in section.notes:
-                console.print(note, highlight=False)
+                console.print(note, highlight=False, markup=False)
         for name, reason in report.left_out.items():
-            console.print(f"{name} left out: {reason}", highlight=False, style="dim")
+            console.print(f"{name} left out: {reason}", highlight=False, markup=False, style="dim")
     page = shortened(folder) / "report.html"
     console.print(f"report: {page}", soft_wrap=True, highlight=False)
 
@@ -57,8 +58,11 @@ def figure_table(report: Report, title: str) -> Table:
     table.add_column("value", justify="right")
     table.add_column("unit")
     for section in report.sections.values():
+        if not section.figures:
+            continue
+        table.add_row(Text(section.title, style="bold"))
         for figure in section.figures.values():
-            table.add_row(figure.name, quantity(figure.value, figure.error), figure.unit)
+            table.add_row(Text(figure.name), quantity(figure.value, figure.error), figure.unit)
         table.add_section()
     return table
 

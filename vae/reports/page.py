@@ -66,7 +66,7 @@ def shown_table(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     numeric = {name: all(is_number(row[name]) for row in rows) for name in names}
     return {
         "title": title,
-        "columns": [(name, numeric[name]) for name in names],
+        "columns": [(name.replace("_", " "), numeric[name]) for name in names],
         "rows": [[(cell(row[name]), numeric[name]) for name in names] for row in rows],
     }
 
