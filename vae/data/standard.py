@@ -110,7 +110,7 @@ class StandardSet(ABC):
         if not self.download:
             return "data.download=false"
         try:
-            with _impatient_sockets():
+            with impatient_sockets():
                 self.recipe.fetch(self.root)
         except (OSError, RuntimeError, HTTPException) as error:
             return f"the download failed: {' '.join(str(error).split()) or type(error).__name__}"
@@ -125,7 +125,7 @@ class StandardSet(ABC):
 
 
 @contextmanager
-def _impatient_sockets() -> Iterator[None]:
+def impatient_sockets() -> Iterator[None]:
     # torchvision opens its connections without a time-out.
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_SECONDS)

@@ -27,6 +27,9 @@ __all__ = [
     "Report",
     "Run",
     "Scatter",
+    "ReconstructionQuality",
+    "Report",
+    "SampleQuality",
     "Section",
     "Subject",
     "Traversals",
@@ -79,6 +82,9 @@ from vae.evaluation.pictures import decoded, reconstructions, samples
 from vae.evaluation.rate_distortion import RateDistortion, draw_rate_distortion
 from vae.evaluation.render import render, render_movie, save_picture
 from vae.evaluation.scatter import Scatter
+from vae.evaluation.pictures import interpolations, most_used, reconstructions, samples, traversals
+from vae.evaluation.quality import ReconstructionQuality, SampleQuality
+from vae.evaluation.render import render, save_picture
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.subject import Codes, Subject
 from vae.evaluation.traversals import Traversals
