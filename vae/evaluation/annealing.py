@@ -29,7 +29,7 @@ def sigmoidal(num_temperatures: int, *, strength: float = 4.0) -> Tensor:
 
     Example:
         >>> sigmoidal(4)
-        tensor([0.0000, 0.1052, 0.5000, 0.8948, 1.0000], dtype=torch.float64)
+        tensor([0.0000, 0.1050, 0.5000, 0.8950, 1.0000], dtype=torch.float64)
     """
     s = torch.linspace(-strength, strength, num_temperatures + 1, dtype=torch.float64).sigmoid()
     return (s - s[0]) / (s[-1] - s[0])

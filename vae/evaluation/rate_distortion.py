@@ -16,7 +16,7 @@ from vae.evaluation.subject import Subject
 from vae.evaluation.tradeoff import Curve, Excess, excess_rate, rate_and_distortion, trace_curve
 
 ROWS = 12  # of the table
-SHOWN = 0.02  # of its greatest rate, below which the curve is not drawn: its distortion is huge
+SHOWN = 0.2  # of its greatest rate; below, a curve is not drawn: distortion has another scale
 
 
 class RateDistortion(Evaluation):
@@ -95,7 +95,7 @@ def figures_of(rate: Tensor, distortion: Tensor, excess: Excess | None) -> dict[
         figures |= {
             "best_rate": averaged("least rate at the model's distortion", rate - excess.each),
             "excess_rate": averaged("rate of the model above the least", excess.each),
-            "slope": Figure("nats of distortion's worth, β there", excess.beta),
+            "slope": Figure("β at which the curve is as faithful", excess.beta),
         }
     return {**figures, "num_examples": Figure("examples", len(rate))}
 
@@ -152,7 +152,7 @@ def draw_rate_distortion(
 
     Args:
         codes: Name, rate and distortion of each, nats: of one model, or of one for each β.
-        curves: For each name distortions and rates; where the rate is next to nothing they are
+        curves: For each name distortions and rates; where the rate is small they are
             left out, since there the distortion has another scale.
     """
 
