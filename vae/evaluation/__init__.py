@@ -7,6 +7,7 @@ __all__ = [
     "AggregatePosterior",
     "Annealing",
     "Anomaly",
+    "Amortization",
     "Bound",
     "ByLabel",
     "Codes",
@@ -42,6 +43,7 @@ __all__ = [
     "encode_gif",
     "evaluate",
     "interpolate",
+    "fit_posterior",
     "interpolations",
     "log_mean_weights",
     "measure",
@@ -63,6 +65,7 @@ __all__ = [
 
 from vae.evaluation.aggregate import AggregatePosterior
 from vae.evaluation.annealed_likelihood import Annealing
+from vae.evaluation.amortization import Amortization, fit_posterior
 from vae.evaluation.bound import Bound
 from vae.evaluation.collapse import LatentUse, diagnose
 from vae.evaluation.comparison import Run, compare
