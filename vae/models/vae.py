@@ -88,14 +88,16 @@ class VAE(Model):
             raise ValueError(f"num_samples and max_rows start at 1; got {num_samples}, {max_rows}")
         q = self.encode(x, context) if q is None else q
         p = self.prior(*given(context))
-        step, columns = max(1, DRAWN // len(x)), []
+        step = max(1, DRAWN // len(x))
+        # Made first: pieces that are kept, between slices that are not, would scatter the heap.
+        result = x.new_empty(num_samples, len(x))
         for done in range(0, num_samples, step):
             z, known_log_q = draw(q, min(step, num_samples - done))
             log_q = q.log_prob(z) if known_log_q is None else known_log_q
             parts = z.split(max(1, max_rows // len(x)))  # mixtures hold many times as much as z
             log_p = torch.cat([p.log_prob(part) for part in parts])
-            columns.append(self.log_px(x, z, context, max_rows) + log_p - log_q)
-        return torch.cat(columns)
+            result[done : done + step] = self.log_px(x, z, context, max_rows) + log_p - log_q
+        return result
 
     def log_px(self, x: Tensor, z: Tensor, context: Tensor | None, max_rows: int) -> Tensor:
         """Return log p(x|z) of latents ``(K, B, *latent)``, ``(K, B)``, decoded a slice at once."""
