@@ -5,9 +5,9 @@ An `Evaluation` maps a `Subject`, a trained model and its data, to a `Section` o
 
 __all__ = [
     "AggregatePosterior",
+    "Amortization",
     "Annealing",
     "Anomaly",
-    "Amortization",
     "Bound",
     "ByLabel",
     "Codes",
@@ -25,12 +25,11 @@ __all__ = [
     "NotApplicable",
     "Probe",
     "RateDistortion",
-    "Report",
-    "Run",
-    "Scatter",
     "ReconstructionQuality",
     "Report",
+    "Run",
     "SampleQuality",
+    "Scatter",
     "Section",
     "Subject",
     "Traversals",
@@ -42,8 +41,8 @@ __all__ = [
     "effective_sample_size",
     "encode_gif",
     "evaluate",
-    "interpolate",
     "fit_posterior",
+    "interpolate",
     "interpolations",
     "log_mean_weights",
     "measure",
@@ -64,8 +63,8 @@ __all__ = [
 ]
 
 from vae.evaluation.aggregate import AggregatePosterior
-from vae.evaluation.annealed_likelihood import Annealing
 from vae.evaluation.amortization import Amortization, fit_posterior
+from vae.evaluation.annealed_likelihood import Annealing
 from vae.evaluation.bound import Bound
 from vae.evaluation.collapse import LatentUse, diagnose
 from vae.evaluation.comparison import Run, compare
@@ -82,12 +81,10 @@ from vae.evaluation.movies import encode_gif, save_movie
 from vae.evaluation.neighbours import Neighbours, nearest
 from vae.evaluation.paths import interpolate, slerp, switch, traverse
 from vae.evaluation.pictures import decoded, reconstructions, samples
+from vae.evaluation.quality import ReconstructionQuality, SampleQuality
 from vae.evaluation.rate_distortion import RateDistortion, draw_rate_distortion
 from vae.evaluation.render import render, render_movie, save_picture
 from vae.evaluation.scatter import Scatter
-from vae.evaluation.pictures import interpolations, most_used, reconstructions, samples, traversals
-from vae.evaluation.quality import ReconstructionQuality, SampleQuality
-from vae.evaluation.render import render, save_picture
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.subject import Codes, Subject
 from vae.evaluation.traversals import Traversals
