@@ -13,7 +13,7 @@ from vae.evaluation import Disentanglement, NotApplicable, measure
 from vae.evaluation.disentanglement.evaluation import METRICS
 from vae.instantiate import instantiate
 
-QUICK = {"rounds": 2, "num_train": 200, "num_eval": 100}
+QUICK = {"rounds": 1, "num_train": 200, "num_eval": 100}
 
 
 def make_subject(v, n=400, **settings):
