@@ -50,7 +50,7 @@ class Amortization(Evaluation):
 
     def __init__(
         self,
-        num_examples: int = 32,
+        num_examples: int = 16,
         *,
         num_steps: int = 200,
         learning_rate: float = 0.05,

@@ -39,9 +39,9 @@ class Annealing(Evaluation):
 
     def __init__(
         self,
-        num_examples: int = 16,
+        num_examples: int = 8,
         *,
-        num_chains: int = 8,
+        num_chains: int = 6,
         num_temperatures: int = 100,
         num_steps: int = 3,
         schedule: str = "sigmoidal",

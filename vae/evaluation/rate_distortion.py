@@ -43,7 +43,7 @@ class RateDistortion(Evaluation):
 
     def __init__(
         self,
-        num_examples: int = 16,
+        num_examples: int = 8,
         *,
         num_chains: int = 6,
         num_temperatures: int = 100,

@@ -38,10 +38,10 @@ class Imputation(Evaluation):
         mask: Literal["random", "lower", "center"] = "lower",
         *,
         fraction: float = 0.5,
-        num_examples: int = 100,
-        chains: int = 5,
+        num_examples: int = 50,
+        chains: int = 3,
         burn_in: int = 20,
-        steps: int = 50,
+        steps: int = 30,
         num_train: int = 5000,
     ) -> None:
         if mask not in MASKS:
