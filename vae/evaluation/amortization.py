@@ -50,12 +50,12 @@ class Amortization(Evaluation):
 
     def __init__(
         self,
-        num_examples: int = 16,
+        num_examples: int = 32,
         *,
         num_steps: int = 200,
         learning_rate: float = 0.05,
-        samples_per_step: int = 4,
-        num_samples: int = 300,
+        samples_per_step: int = 2,
+        num_samples: int = 200,
     ) -> None:
         counts = {
             "num_examples": num_examples,
