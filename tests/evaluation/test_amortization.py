@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from tests.compose import choices, settings_of
+from tests.compose import settings_of
 from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
 from tests.steps import BINARY, MLP
 from vae.build import build_model
+from vae.cli.compose import choices
 from vae.evaluation import Amortization, NotApplicable, fit_posterior
 from vae.evaluation import amortization as module
 

@@ -5,7 +5,7 @@ import inspect
 import pytest
 import yaml
 
-from tests.compose import CONF
+from vae.cli.compose import CONF
 from vae.instantiate import instantiate
 
 

@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from tests.compose import choices, settings_of
+from tests.compose import settings_of
 from tests.steps import BINARY, MLP
 from vae.build import build_model
+from vae.cli.compose import choices
 from vae.distributions import Bernoulli, Conditional, Joint, LogScaleNormal, NormalPosterior, draw
 from vae.models import VAE
 from vae.models import vae as module
