@@ -67,5 +67,3 @@ def test_a_missing_package_is_named_with_what_to_install(monkeypatch):
         ValueError, match=r'not installed: pip install "vae\[umap\]" \(umap-learn\)'
     ):
         Scatter("umap")
-    with pytest.raises(ValueError, match=r'pip install "vae\[evaluation\]" \(scikit-learn\)'):
-        Scatter("tsne")

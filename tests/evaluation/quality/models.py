@@ -27,6 +27,9 @@ class Copier(Model):
     def encode(self, x, context=None):
         raise NotImplementedError
 
+    def log_weights(self, x, context=None, *, num_samples, max_rows=4096):
+        raise NotImplementedError
+
     def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
         return Independent(Normal(self.spoil(z), 1.0, validate_args=False), 3)
 
