@@ -99,6 +99,14 @@ def test_resumed_after_an_epoch(tmp_path, variant):
     assert same(resumed, whole)
 
 
+def test_resumed_after_an_epoch_towards_a_number_of_steps(tmp_path):
+    whole = finished(tmp_path, [])
+    (path,) = killed(tmp_path, [], every_epoch(tmp_path), at=(1, 1))
+    resumed = finished(tmp_path, [], checkpoint=path, max_steps=whole["global_step"])
+    for name in ("state_dict", "optimizer_states", "global_step", "epoch"):
+        assert same(resumed[name], whole[name]), name
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_resumed_in_the_middle_of_an_epoch(tmp_path, variant):
     overrides = VARIANTS[variant]

@@ -223,6 +223,9 @@ class VAEModule(pl.LightningModule):
             raise ValueError(
                 f"accumulate={self.accumulate} is more than the batches of an epoch: use fewer"
             )
+        # With max_steps Lightning would go on with an epoch that was whole, and count it twice: the
+        # noise of the next one would be another.
+        self.trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
         self.objective.num_examples = self.trainer.datamodule.num_train  # type: ignore[attr-defined]
         strategy = self.trainer.strategy
         precision = strategy.precision_plugin
