@@ -11,7 +11,7 @@ from rich.text import Text
 
 from vae.data import DataModule
 from vae.evaluation import Report
-from vae.evaluation.section import quantity
+from vae.evaluation.section import cell, quantity
 from vae.models import Model
 
 
@@ -75,9 +75,7 @@ def show_comparison(console: Console, report: Report, folder: Path) -> None:
             for name in rows[0]:
                 table.add_column(name)
             for row in rows:
-                table.add_row(
-                    *(quantity(v) if isinstance(v, float) else str(v) for v in row.values())
-                )
+                table.add_row(*(Text(cell(value)) for value in row.values()))
             console.print(table, highlight=False)
     show_report(console, report, folder, figures=False)
 

@@ -12,7 +12,7 @@ from vae.data.randomness import stream_seed
 from vae.distributions import Conditional, draw, fixed_log_prob, frozen
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.importance import log_mean_weights
-from vae.evaluation.section import Figure, NotApplicable, Section
+from vae.evaluation.section import NotApplicable, Section, averaged
 from vae.evaluation.subject import Subject
 from vae.models import VAE
 from vae.models.vae import slices
@@ -81,7 +81,7 @@ class Amortization(Evaluation):
         elbo, fitted, log_p = torch.cat(parts, 1)
         columns = elbo, fitted, log_p, fitted - elbo, log_p - fitted, log_p - elbo
         figures = {
-            key: Figure(name, column.mean().item(), "nats", standard_error(column))
+            key: averaged(name, column, "nats")
             for (key, name), column in zip(NAMES.items(), columns, strict=True)
         }
         steps = self.counts["num_steps"]
@@ -167,8 +167,3 @@ def path_gradient(
     (p.log_prob(z) - fixed_log_prob(q, z)).sum().backward()
     assert z.grad is not None
     return z.grad
-
-
-def standard_error(column: Tensor) -> float:
-    """Return that of the mean over examples, ``(N,)``."""
-    return column.std().item() / len(column) ** 0.5 if len(column) > 1 else float("nan")

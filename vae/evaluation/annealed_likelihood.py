@@ -9,7 +9,7 @@ from vae.evaluation.annealing import SCHEDULES, log_mean
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.importance import effective_sample_size
 from vae.evaluation.latent_path import CHAINS, annealed, check_chains
-from vae.evaluation.section import Figure, Section
+from vae.evaluation.section import Figure, Section, standard_error
 from vae.evaluation.subject import Subject
 
 ALONE = 2.0  # an effective number of chains below which one of them carries the estimate
@@ -93,9 +93,7 @@ def compare(annealed: Tensor, sampled: Tensor) -> dict[str, Figure]:
     """
     (log_p, noise), (other, other_noise) = log_mean(annealed), log_mean(sampled)
     count = len(log_p)
-    spread, other_spread = (
-        values.std().item() / count**0.5 if count > 1 else float("nan") for values in (log_p, other)
-    )
+    spread, other_spread = standard_error(log_p), standard_error(other)
     error = (noise.square() + other_noise.square()).sum().sqrt().item() / count
     ess = effective_sample_size(annealed).mean().item()
     return {

@@ -20,6 +20,7 @@ from vae.evaluation.importance import (
     pareto_k,
 )
 from vae.evaluation.latents import LatentStatistics
+from vae.evaluation.section import standard_error
 from vae.evaluation.subject import BATCH
 from vae.models import Model
 
@@ -124,9 +125,8 @@ def summarise(columns: Mapping[str, Tensor], counts: Sequence[int]) -> dict[str,
 
 def by_num_samples(log_p: Tensor, num_samples: int) -> dict[str, Any]:
     """Return −log p(x) over examples ``(N,)`` and its standard error, as a row of a table."""
-    deviation = log_p.std().item() if len(log_p) > 1 else float("nan")
-    error = deviation / len(log_p) ** 0.5
-    return {"num_samples": num_samples, "nll": -log_p.mean().item(), "standard_error": error}
+    nll, error = -log_p.mean().item(), standard_error(log_p)
+    return {"num_samples": num_samples, "nll": nll, "standard_error": error}
 
 
 def bits_per_dim(nll: float, spec: DataSpec, *, mass: bool) -> dict[str, float]:

@@ -15,8 +15,8 @@ from vae.evaluation.marginals import marginals
 from vae.evaluation.moments import prior_draws, prior_moments
 from vae.evaluation.plots import bars
 from vae.evaluation.prior_gap import against_prior, caveats, gap, told
-from vae.evaluation.section import Figure, NotApplicable, Section
-from vae.evaluation.seen import Seen, look, scalars, standard_error, swap_costs
+from vae.evaluation.section import Figure, NotApplicable, Section, standard_error
+from vae.evaluation.seen import Seen, look, scalars, swap_costs
 from vae.evaluation.subject import Subject
 
 PRIOR_DRAWS = 10_000

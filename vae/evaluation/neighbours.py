@@ -12,7 +12,7 @@ from vae.data.checks import check_int, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.pictures import samples
 from vae.evaluation.render import render
-from vae.evaluation.section import Figure, NotApplicable, Section
+from vae.evaluation.section import NotApplicable, Section, averaged
 from vae.evaluation.subject import Subject
 
 TITLE = "samples and their nearest training examples"
@@ -67,7 +67,10 @@ class Neighbours(Evaluation):
         rows = torch.stack([drawn[closest], found[closest]])
         return Section(
             "Nearest training examples",
-            {key: mean(name, part) for (key, name), part in parts},
+            {
+                key: averaged(f"nearest training example, of {name}", part)
+                for (key, name), part in parts
+            },
             {
                 "num_samples": len(drawn),
                 "held_out_examples": len(held_out),
@@ -76,12 +79,6 @@ class Neighbours(Evaluation):
             },
             pictures={TITLE: render(rows, labels=["sample", "nearest"])},
         )
-
-
-def mean(name: str, distances: Tensor) -> Figure:
-    """Return the mean distance with its standard error."""
-    error = (distances.std() / len(distances) ** 0.5).item()
-    return Figure(f"nearest training example, of {name}", distances.mean().item(), error=error)
 
 
 @torch.no_grad()

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from vae.evaluation.aggregate import AggregatePosterior
 from vae.evaluation.moments import moment_kl, prior_moments
-from vae.evaluation.section import Figure
-from vae.evaluation.seen import Seen, standard_error
+from vae.evaluation.section import Figure, standard_error
+from vae.evaluation.seen import Seen
 
 NAMES = {
     "mutual_information": "mutual information of x and z, at most log N",

@@ -11,7 +11,7 @@ from vae.evaluation.annealing import SCHEDULES
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.latent_path import CHAINS, annealed, check_chains
 from vae.evaluation.plots import plot
-from vae.evaluation.section import Figure, Section
+from vae.evaluation.section import Figure, Section, averaged
 from vae.evaluation.subject import Subject
 from vae.evaluation.tradeoff import Curve, Excess, excess_rate, rate_and_distortion, trace_curve
 
@@ -88,22 +88,18 @@ class RateDistortion(Evaluation):
 def figures_of(rate: Tensor, distortion: Tensor, excess: Excess | None) -> dict[str, Figure]:
     """Return the model's own point and its distance from the curve."""
     figures = {
-        "rate": averaged("rate of the model, KL(q ‖ p)", rate),
-        "distortion": averaged("distortion of the model, −log p(x|z)", distortion),
+        "rate": averaged("rate of the model, KL(q ‖ p)", rate, "nats"),
+        "distortion": averaged("distortion of the model, −log p(x|z)", distortion, "nats"),
     }
     if excess is not None:
         figures |= {
-            "best_rate": averaged("least rate at the model's distortion", rate - excess.each),
-            "excess_rate": averaged("rate of the model above the least", excess.each),
+            "best_rate": averaged(
+                "least rate at the model's distortion", rate - excess.each, "nats"
+            ),
+            "excess_rate": averaged("rate of the model above the least", excess.each, "nats"),
             "slope": Figure("β at which the curve is as faithful", excess.beta),
         }
     return {**figures, "num_examples": Figure("examples", len(rate))}
-
-
-def averaged(name: str, values: Tensor) -> Figure:
-    """Return the mean over examples with its standard error."""
-    error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else None
-    return Figure(name, values.mean().item(), "nats", error)
 
 
 def rows_of(curve: Curve) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """What an evaluation gives: figures with the protocol that made them, tables and pictures."""
 
-__all__ = ["Embedding", "Figure", "NotApplicable", "Section"]
+__all__ = ["Embedding", "Figure", "NotApplicable", "Section", "averaged", "standard_error"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,6 +84,17 @@ class Section:
         parts = {"tables": self.tables, "series": self.series, "notes": list(self.notes)}
         filled = {name: part for name, part in parts.items() if part}
         return {"figures": figures, "protocol": dict(self.protocol), **filled}
+
+
+def standard_error(values: Tensor) -> float:
+    """Return the standard error of the mean of independent values ``(N,)``; NaN of one alone."""
+    return values.std().item() / len(values) ** 0.5 if len(values) > 1 else float("nan")
+
+
+def averaged(name: str, values: Tensor, unit: str = "") -> Figure:
+    """Return the mean of independent values ``(N,)`` with its standard error, if it has one."""
+    error = standard_error(values) if len(values) > 1 else None
+    return Figure(name, values.mean().item(), unit, error)
 
 
 def cell(value: Any) -> str:

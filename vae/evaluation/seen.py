@@ -1,6 +1,6 @@
 """One pass over the examples: what it leaves, and a second one with the latents swapped."""
 
-__all__ = ["Seen", "look", "scalars", "standard_error", "swap_costs"]
+__all__ = ["Seen", "look", "scalars", "swap_costs"]
 
 from typing import NamedTuple
 
@@ -65,8 +65,3 @@ def swap_costs(subject: Subject, seen: Seen) -> Tensor:
 def scalars(z: Tensor) -> Tensor:
     """Return one number per variable, ``(N, D)``: of one-hot variables the category."""
     return z if z.dim() == 2 else z.argmax(-1)
-
-
-def standard_error(values: Tensor) -> float:
-    """Return the standard error of the mean of independent values ``(N,)``."""
-    return (values.std() / len(values) ** 0.5).item()

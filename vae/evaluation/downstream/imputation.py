@@ -11,7 +11,7 @@ from vae.evaluation.downstream.imputing import impute
 from vae.evaluation.downstream.masks import MASKS, hidden
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.render import render
-from vae.evaluation.section import Figure, Section
+from vae.evaluation.section import Figure, Section, averaged
 from vae.evaluation.subject import BATCH, Subject
 
 COLUMNS = 10  # pictures per row
@@ -148,7 +148,6 @@ def rmse(key: str, guess: Tensor, x: Tensor, missing: Tensor) -> Figure:
 
 def log_density(values: Tensor, missing: Tensor) -> Figure:
     """Return the mean of log p(missing | observed) over examples, with its standard error."""
-    error = values.std().item() / len(values) ** 0.5 if len(values) > 1 else None
     per_example = missing.sum().item() / len(values)
     name = f"log p(missing | observed), of {per_example:.0f} values"
-    return Figure(name, values.mean().item(), "nats", error)
+    return averaged(name, values, "nats")

@@ -21,7 +21,7 @@ from vae.evaluation.quality.similarity import (
 )
 from vae.evaluation.quality.view import View
 from vae.evaluation.quality.weights import ALEXNET_URL, load_weights
-from vae.evaluation.section import Figure, Section
+from vae.evaluation.section import Figure, Section, averaged
 from vae.evaluation.subject import Subject
 
 UNITS = {"psnr": "dB"}
@@ -97,7 +97,4 @@ def applicable(subject: Subject) -> tuple[dict[str, Measure], dict[str, Any], li
 
 def mean_of(name: str, values: Tensor, unit: str) -> Figure:
     """Return the mean of a value per picture with its standard error, where they are finite."""
-    mean, error = values.mean(), values.std() / len(values) ** 0.5 if len(values) > 1 else None
-    if not mean.isfinite():
-        return Figure(name, None, unit)
-    return Figure(name, mean.item(), unit, None if error is None else error.item())
+    return averaged(name, values, unit) if values.mean().isfinite() else Figure(name, None, unit)
