@@ -11,11 +11,32 @@ Log-densities are computed when first asked for, so that an objective pays only 
 
 __all__ = ["Latent", "Trace"]
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 from torch.distributions import Distribution, Independent, kl_divergence
+
+T = TypeVar("T")
+
+
+class computed_once(Generic[T]):
+    """An attribute that is computed when first asked for, and kept.
+
+    `functools.cached_property` takes a lock before Python 3.12, which costs time in every step and
+    which ``torch.compile`` cannot pass.
+    """
+
+    def __init__(self, function: Callable[[Any], T]) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: Any, owner: type) -> T:
+        value = self.function(instance)
+        object.__setattr__(instance, self.name, value)  # the next look finds it before this method
+        return value
 
 
 @dataclass(frozen=True)
@@ -34,22 +55,22 @@ class Latent:
     z: Tensor
     known_log_q: Tensor | None = None
 
-    @cached_property
+    @computed_once
     def log_q(self) -> Tensor:
         """Log q(z|x), ``(K, B)``."""
         return self.q.log_prob(self.z) if self.known_log_q is None else self.known_log_q
 
-    @cached_property
+    @computed_once
     def log_p(self) -> Tensor:
         """Log p(z), ``(K, B)``."""
         return self.p.log_prob(self.z)
 
-    @cached_property
+    @computed_once
     def kl(self) -> Tensor:
         """KL(q ‖ p), ``(K, B)``: in closed form where one is registered, else log q − log p."""
         return self.log_q - self.log_p if self.closed_kl is None else self.closed_kl
 
-    @cached_property
+    @computed_once
     def closed_kl(self) -> Tensor | None:
         """KL(q ‖ p) in closed form, ``(K, B)``; ``None`` where none is registered."""
         try:
@@ -59,7 +80,7 @@ class Latent:
         # A view where it does: a broadcast has a sum in its gradient.
         return kl.view(self.z.shape[:2]) if len(self.z) == 1 else kl.expand(self.z.shape[:2])
 
-    @cached_property
+    @computed_once
     def kl_per_dim(self) -> Tensor | None:
         """KL of each latent variable, ``(K, B, D)``; ``None`` where q or p does not factorise."""
         if not (isinstance(self.q, Independent) and isinstance(self.p, Independent)):
@@ -86,22 +107,22 @@ class Trace:
     px: Distribution
     latents: tuple[Latent, ...]
 
-    @cached_property
+    @computed_once
     def log_px(self) -> Tensor:
         """Log p(x|z), ``(K, B)``."""
         return self.px.log_prob(self.x)
 
-    @cached_property
+    @computed_once
     def kl(self) -> Tensor:
         """KL(q ‖ p) summed over the latent variables, ``(K, B)``."""
         return sum((latent.kl for latent in self.latents[1:]), self.latents[0].kl)
 
-    @cached_property
+    @computed_once
     def log_joint(self) -> Tensor:
         """Log p(x, z), ``(K, B)``."""
         return self.log_px + sum(latent.log_p for latent in self.latents)
 
-    @cached_property
+    @computed_once
     def log_weight(self) -> Tensor:
         """Log w = log p(x, z) − log q(z|x), ``(K, B)``; its expectation is the ELBO."""
         return self.log_joint - sum(latent.log_q for latent in self.latents)

@@ -10,11 +10,11 @@ from torch import Generator, Tensor
 _MASK = (1 << 64) - 1
 
 
-def stream_seed(*key: int) -> int:
+def stream_seed(*key: int, start: int = 0) -> int:
     """Return a 64-bit seed that is a fixed function of ``key``, for example (seed, epoch, batch).
 
     Every position of the key is mixed by the SplitMix64 finaliser, so that neighbouring keys give
-    unrelated seeds.
+    unrelated seeds. ``start`` is the seed of the part of the key before these.
 
     References:
         Fast splittable pseudorandom number generators (Steele, Lea, Flood, 2014).
@@ -22,8 +22,10 @@ def stream_seed(*key: int) -> int:
     Example:
         >>> stream_seed(0, 1) == stream_seed(0, 1), stream_seed(0, 1) == stream_seed(1, 0)
         (True, False)
+        >>> stream_seed(1, start=stream_seed(0)) == stream_seed(0, 1)
+        True
     """
-    state = 0
+    state = start
     for part in key:
         state = ((state ^ part) + 0x9E3779B97F4A7C15) & _MASK
         state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK

@@ -3,6 +3,7 @@
 __all__ = ["LOG_SCALE_BOUNDS", "inverse_soft_bound", "soft_bound"]
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -41,7 +42,15 @@ def soft_bound(x: Tensor, low: float, high: float) -> Tensor:
 
 def affine(x: Tensor, scale: float, shift: float) -> Tensor:
     """Return ``shift + scale · x`` in one pass over the data, with one more in its gradient."""
-    return torch.add(torch.tensor(shift, dtype=x.dtype), x, alpha=scale)
+    if torch.compiler.is_compiling():  # which makes one pass of it without help
+        return shift + scale * x
+    return torch.add(constant(shift, x.dtype), x, alpha=scale)
+
+
+@cache
+def constant(value: float, dtype: torch.dtype) -> Tensor:
+    """Return a scalar tensor, made once: making one takes as long as adding it."""
+    return torch.tensor(value, dtype=dtype)
 
 
 def inverse_soft_bound(y: float, low: float, high: float) -> float:

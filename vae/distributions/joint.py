@@ -2,7 +2,8 @@
 
 __all__ = ["Joint"]
 
-from torch.distributions import Distribution, Independent
+from torch import Tensor
+from torch.distributions import Distribution, Independent, kl_divergence, register_kl
 
 
 class Joint(Independent):
@@ -19,3 +20,12 @@ class Joint(Independent):
         shape, split = base._batch_shape, len(base._batch_shape) - event_dims
         event_shape = shape[split:] + base._event_shape
         Distribution.__init__(self, shape[:split], event_shape, validate_args=False)
+
+
+@register_kl(Joint, Joint)
+def _kl_joint_joint(q: Joint, p: Joint) -> Tensor:
+    dims = q.reinterpreted_batch_ndims
+    if dims != p.reinterpreted_batch_ndims:
+        raise NotImplementedError
+    kl = kl_divergence(q.base_dist, p.base_dist)
+    return kl.sum(tuple(range(-dims, 0))) if dims else kl

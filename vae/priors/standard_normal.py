@@ -3,6 +3,7 @@
 __all__ = ["StandardNormal"]
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +29,15 @@ class StandardNormal(Prior):
     def __init__(self, latent_shape: Sequence[int]) -> None:
         super().__init__()
         self.register_buffer("zeros", torch.zeros(*latent_shape), persistent=False)
+        self.p: Any = standard_normal(self.zeros)
 
     def forward(self) -> Distribution:
         """Return N(0, I) of event shape ``latent_shape``."""
-        return Joint(UnitNormal(self.zeros), self.zeros.dim())
+        if self.p.base_dist.loc is not self.zeros:  # which were moved to a device
+            self.p = standard_normal(self.zeros)
+        return self.p
+
+
+def standard_normal(zeros: Tensor) -> Distribution:
+    """Return N(0, I) of the event shape, the type and the device of these zeros."""
+    return Joint(UnitNormal(zeros), zeros.dim())

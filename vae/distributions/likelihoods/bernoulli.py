@@ -54,9 +54,11 @@ class LogitBernoulli(Joint):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return ``Σ log σ(l) - (1 - x) l``, of the broadcast batch shape of `value` and l."""
         value, logits = torch.broadcast_tensors(value, self.base_dist.logits)
+        if logits.shape == self.base_dist.logits.shape:
+            logits = self.base_dist.logits  # it is spared a sum in the gradient
         loss = binary_cross_entropy_with_logits(logits, value, reduction="none")
         # The sign changes after the sum: one pass less over the data, and one in the gradient.
-        return -loss.flatten(-self.reinterpreted_batch_ndims).sum(-1)
+        return -loss.sum(tuple(range(-self.reinterpreted_batch_ndims, 0)))
 
 
 class _OfLogits(torch.distributions.Bernoulli):
