@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from tests.linear_gaussian import LinearGaussian
-from vae.objectives import ELBO, IWAE, Cyclical, FreeBits, Linear
+from vae.objectives import ELBO, IWAE, Cyclical, FreeBits, Linear, Stages
+from vae.objectives.penalized import Penalized
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -97,3 +98,20 @@ def test_cyclical_starts_afresh_in_each_period():
 def test_values_out_of_range_are_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_the_number_of_samples_follows_a_schedule():
+    objective = IWAE(num_samples=Stages([1, 4], starts=[2]))
+    numbers = []
+    for objective.step in range(4):
+        numbers.append(objective.num_samples)
+    assert numbers == [1, 1, 4, 4]
+    assert Penalized(objective, {}).num_samples == 1  # of step 0: the loop sets its step too
+
+
+@pytest.mark.parametrize(
+    ("values", "starts"), [([1, 2], []), ([1], [3]), ([1, 2], [0]), ([1, 2, 3], [5, 5])]
+)
+def test_stages_that_do_not_follow_each_other_are_refused(values, starts):
+    with pytest.raises(ValueError, match="starts must be one rising step less than the"):
+        Stages(values, starts=starts)

@@ -18,6 +18,7 @@ __all__ = [
     "Renyi",
     "Schedule",
     "ScoreFunction",
+    "Stages",
     "StickTheLanding",
 ]
 
@@ -32,4 +33,4 @@ from vae.objectives.objective import Objective
 from vae.objectives.penalized import Penalized
 from vae.objectives.piwae import PIWAE
 from vae.objectives.renyi import Renyi
-from vae.objectives.schedule import Cyclical, Linear, Schedule
+from vae.objectives.schedule import Cyclical, Linear, Schedule, Stages

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vae.objectives.estimators import Estimator, Pathwise
 from vae.objectives.objective import Objective
+from vae.objectives.schedule import Schedule
 from vae.trace import Trace
 
 
@@ -18,7 +19,7 @@ class Bound(Objective):
     runs; its gradient is the estimator's.
 
     Args:
-        num_samples: Latents drawn per example, at least 1.
+        num_samples: Latents drawn per example, at least 1, or a schedule.
         estimator: How the gradient reaches the posterior; pathwise by default.
 
     Attributes:
@@ -27,7 +28,7 @@ class Bound(Objective):
 
     name: str
 
-    def __init__(self, num_samples: int, estimator: Estimator | None = None) -> None:
+    def __init__(self, num_samples: int | Schedule, estimator: Estimator | None = None) -> None:
         super().__init__(num_samples)
         self.estimator = Pathwise() if estimator is None else estimator
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from vae.objectives.bound import Bound
 from vae.objectives.estimators import Estimator, average
 from vae.objectives.iwae import log_mean_exp
+from vae.objectives.schedule import Schedule
 
 
 class CIWAE(Bound):
@@ -14,7 +15,7 @@ class CIWAE(Bound):
 
     Args:
         beta: β in [0, 1]; 0 is the IWAE bound, 1 the ELBO.
-        num_samples: Number of samples K, at least 1.
+        num_samples: Number of samples K, at least 1, or a schedule.
         estimator: How the gradient reaches the posterior; pathwise by default.
 
     References:
@@ -24,7 +25,11 @@ class CIWAE(Bound):
     name = "ciwae"
 
     def __init__(
-        self, beta: float = 0.05, *, num_samples: int = 64, estimator: Estimator | None = None
+        self,
+        beta: float = 0.05,
+        *,
+        num_samples: int | Schedule = 64,
+        estimator: Estimator | None = None,
     ) -> None:
         super().__init__(num_samples, estimator)
         if not 0 <= beta <= 1:

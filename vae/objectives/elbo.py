@@ -15,7 +15,7 @@ class ELBO(Objective):
 
     Args:
         beta: Weight β of the KL, at least 0, or a schedule; 1 is the bound itself.
-        num_samples: Latents drawn per example, at least 1.
+        num_samples: Latents drawn per example, at least 1, or a schedule.
         estimator: How the gradient reaches the posterior; pathwise by default.
 
     References:
@@ -28,7 +28,7 @@ class ELBO(Objective):
         self,
         beta: float | Schedule = 1.0,
         *,
-        num_samples: int = 1,
+        num_samples: int | Schedule = 1,
         estimator: Estimator | None = None,
     ) -> None:
         super().__init__(num_samples)
@@ -38,8 +38,11 @@ class ELBO(Objective):
     def forward(self, trace: Trace) -> dict[str, Tensor]:
         """Return the terms ``reconstruction`` and ``kl``, the latter weighted."""
         beta = at_step(self.beta, self.step)
-        first, *others = (self.estimator.kl(latent) for latent in trace.latents)
-        kl = sum(others, first) if beta == 1 else beta * sum(others, first)
+        kl = self.estimator.kl(trace.latents[0])
+        for latent in trace.latents[1:]:
+            kl = kl + self.estimator.kl(latent)
+        if self.beta != 1:
+            kl = beta * kl
         log_px = trace.log_px.mean()
         if self.estimator.corrects_average:
             correction = self.estimator.correction(average, trace.log_px - kl, trace)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vae.objectives.objective import Objective
+from vae.objectives.schedule import Schedule
 from vae.trace import Latent, Trace
 
 
@@ -16,7 +17,7 @@ class FreeBits(Objective):
 
     Args:
         nats: λ, free nats of each latent dimension, at least 0.
-        num_samples: Latents drawn per example, at least 1.
+        num_samples: Latents drawn per example, at least 1, or a schedule.
 
     Raises:
         ValueError: If ``nats`` is negative, or a posterior or prior does not factorise.
@@ -26,7 +27,7 @@ class FreeBits(Objective):
         (Kingma et al., 2016), 1606.04934.
     """
 
-    def __init__(self, nats: float = 0.5, *, num_samples: int = 1) -> None:
+    def __init__(self, nats: float = 0.5, *, num_samples: int | Schedule = 1) -> None:
         super().__init__(num_samples)
         if not nats >= 0:
             raise ValueError(f"nats must be at least 0; got {nats}")

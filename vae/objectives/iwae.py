@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vae.objectives.bound import Bound
 from vae.objectives.estimators import Estimator
+from vae.objectives.schedule import Schedule
 
 
 def log_mean_exp(log_w: Tensor) -> Tensor:
@@ -19,7 +20,7 @@ class IWAE(Bound):
     r"""The negative importance-weighted bound, :math:`-\log \frac1K \sum_k w_k`.
 
     Args:
-        num_samples: Number of samples K, at least 1; 1 is the ELBO.
+        num_samples: Number of samples K, at least 1, or a schedule; 1 is the ELBO.
         estimator: How the gradient reaches the posterior; pathwise by default.
 
     References:
@@ -28,7 +29,9 @@ class IWAE(Bound):
 
     name = "iwae"
 
-    def __init__(self, *, num_samples: int = 50, estimator: Estimator | None = None) -> None:
+    def __init__(
+        self, *, num_samples: int | Schedule = 50, estimator: Estimator | None = None
+    ) -> None:
         super().__init__(num_samples, estimator)
 
     def value(self, log_w: Tensor) -> Tensor:

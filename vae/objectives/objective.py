@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from vae.objectives.schedule import Schedule, at_step
 from vae.trace import Trace
 
 
@@ -15,7 +16,7 @@ class Objective(nn.Module, ABC):
     The names become the TensorBoard tags ``objective/<name>``.
 
     Args:
-        num_samples: How many latents per example the trace must hold, at least 1.
+        num_samples: How many latents per example the trace must hold, at least 1, or a schedule.
 
     Attributes:
         step: Optimizer steps taken so far. The training loop sets it, so that schedules are
@@ -27,13 +28,18 @@ class Objective(nn.Module, ABC):
         ValueError: If ``num_samples`` is below 1.
     """
 
-    def __init__(self, num_samples: int = 1) -> None:
+    def __init__(self, num_samples: int | Schedule = 1) -> None:
         super().__init__()
-        if num_samples < 1:
+        if not isinstance(num_samples, Schedule) and num_samples < 1:
             raise ValueError(f"num_samples must be at least 1; got {num_samples}")
-        self.num_samples = num_samples
+        self.samples = num_samples
         self.step = 0
         self.num_examples = 0
+
+    @property
+    def num_samples(self) -> int:
+        """How many latents per example the trace must hold at this step."""
+        return int(at_step(self.samples, self.step))
 
     @abstractmethod
     def forward(self, trace: Trace) -> dict[str, Tensor]:

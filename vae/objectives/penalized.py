@@ -24,7 +24,7 @@ class Penalized(Objective):
     """
 
     def __init__(self, objective: Objective, penalties: Mapping[str, Objective]) -> None:
-        super().__init__(objective.num_samples)
+        super().__init__(objective.samples)
         self.objective = objective
         self.penalties = nn.ModuleDict(penalties)
 

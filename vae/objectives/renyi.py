@@ -9,6 +9,7 @@ from torch import Tensor
 from vae.objectives.bound import Bound
 from vae.objectives.estimators import Estimator, average
 from vae.objectives.iwae import log_mean_exp
+from vae.objectives.schedule import Schedule
 
 
 class Renyi(Bound):
@@ -18,7 +19,7 @@ class Renyi(Bound):
 
     Args:
         alpha: α, any finite number.
-        num_samples: Number of samples K, at least 1.
+        num_samples: Number of samples K, at least 1, or a schedule.
         estimator: How the gradient reaches the posterior; pathwise by default.
 
     References:
@@ -28,7 +29,11 @@ class Renyi(Bound):
     name = "renyi"
 
     def __init__(
-        self, alpha: float = 0.5, *, num_samples: int = 50, estimator: Estimator | None = None
+        self,
+        alpha: float = 0.5,
+        *,
+        num_samples: int | Schedule = 50,
+        estimator: Estimator | None = None,
     ) -> None:
         super().__init__(num_samples, estimator)
         if not isfinite(alpha):

@@ -1,8 +1,11 @@
 """Weights that change with the optimizer step."""
 
-__all__ = ["Cyclical", "Linear", "Schedule", "at_step", "check_weight"]
+__all__ = ["Cyclical", "Linear", "Schedule", "Stages", "at_step", "check_weight"]
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 
@@ -70,6 +73,35 @@ class Cyclical(Schedule):
         """Return the value at a step, counted from 0."""
         position = (step % self.period) / self.period
         return self.start + (self.end - self.start) * min(1.0, position / self.rise)
+
+
+class Stages(Schedule):
+    """Constant values, one after the other.
+
+    Args:
+        values: One for each stage, at least 0.
+        starts: Optimizer steps at which the second stage and those after it begin, rising.
+
+    Raises:
+        ValueError: If there is not one start less than there are values, or they do not rise.
+
+    Example:
+        >>> [Stages([1, 5, 50], starts=[2, 4])(step) for step in (0, 1, 2, 4, 9)]
+        [1, 1, 5, 50, 50]
+    """
+
+    def __init__(self, values: Sequence[float], *, starts: Sequence[int]) -> None:
+        rising = all(a < b for a, b in pairwise([0, *starts]))
+        if len(values) != len(starts) + 1 or not rising:
+            raise ValueError(
+                f"starts must be one rising step less than the {len(values)} values; got {starts}"
+            )
+        self.values = [check_weight("values", value) for value in values]
+        self.starts = list(starts)
+
+    def __call__(self, step: int) -> float:
+        """Return the value at a step, counted from 0."""
+        return self.values[bisect_right(self.starts, step)]
 
 
 Weight = TypeVar("Weight", bound=float | Schedule)
