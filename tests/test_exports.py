@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from safetensors.torch import load_file
 
 import vae
@@ -14,6 +14,7 @@ from tests.compose import settings_of
 from tests.training.runs import make_run, make_trainer, same
 from vae.data import DataSpec
 from vae.training import VAEModule
+from vae.training.callbacks import EMA
 
 SPEC = DataSpec("binary", (1, 16, 16), "boolean", 2)
 CONV = ["model.latent_dim=4", "model.encoder.channels=[4,4]", "model.encoder.hidden=[8]"]
@@ -70,7 +71,7 @@ def test_an_export_is_the_model_of_the_checkpoint(name, tmp_path):
 def test_an_export_of_an_averaged_run_holds_the_average(tmp_path):
     module, data = make_run(tmp_path)
     saver = ModelCheckpoint(tmp_path / "run", filename="best", monitor="val/elbo", mode="max")
-    make_trainer(tmp_path, saver, EMAWeightAveraging(decay=0.9), epochs=1).fit(module, data)
+    make_trainer(tmp_path, saver, EMA(decay=0.9), epochs=1).fit(module, data)
     folder = vae.export(tmp_path / "run" / "best.ckpt", tmp_path / "shared")
     exported = vae.load(folder)
     check_equal(vae.load(tmp_path / "run" / "best.ckpt"), exported)

@@ -40,9 +40,7 @@ NAMES: dict[str, frozenset[str]] = {  # for each group, the names that its nodes
     "trainer": frozenset(["lightning.pytorch.Trainer", "vae.training.DataParallel"]),
     "logger": frozenset(["lightning.pytorch.loggers.TensorBoardLogger"]),
     "report": frozenset(),
-    "callbacks": listed(
-        "lightning.pytorch.callbacks", "EarlyStopping EMAWeightAveraging ModelCheckpoint"
-    ),
+    "callbacks": listed("lightning.pytorch.callbacks", "EarlyStopping ModelCheckpoint"),
 }
 PACKAGES: dict[str, tuple[str, ...]] = {  # and the packages whose exported classes count too
     **dict.fromkeys(MODEL, ("vae.distributions", "vae.models", "vae.networks", "vae.priors")),

@@ -48,7 +48,7 @@ WRONG = {
     "columns": (["callbacks.pictures.columns=0"], "columns and max_dims must be at least 1"),
     "an average": (
         ["callbacks=[default,ema]", "callbacks.ema.decay=2"],
-        "callbacks.ema: Invalid decay value 2",
+        "callbacks.ema: decay must lie in [0, 1); got 2",
     ),
     "a sweep without -m": (["model.latent_dim=3,4"], "Several values need a sweep: add -m."),
     "a net": (["model=conv"], "got (6,): use model=mlp"),

@@ -3,11 +3,12 @@
 import lightning.pytorch as pl
 import pytest
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from tests.training.runs import make_run, make_trainer, same
 from vae import load
 from vae.training import VAEModule
+from vae.training.callbacks import EMA
 
 
 def saver(folder, **options):
@@ -56,7 +57,7 @@ def test_load_gives_the_averaged_weights(tmp_path):
     """Every optimizer step counts: the average follows its recursion."""
     decay, steps = 0.9, Steps()
     module, data = make_run(tmp_path, "group_size=1")
-    callbacks = saver(tmp_path), EMAWeightAveraging(decay=decay), steps
+    callbacks = saver(tmp_path), EMA(decay=decay), steps
     make_trainer(tmp_path, *callbacks).fit(module, data)
     first, *others = steps.weights
     average = {name: value.double() for name, value in first.items()}

@@ -6,10 +6,10 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import Checkpoint, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from tests.training.runs import TRAIN, VAL, make_run, make_trainer, same
-from vae.training.callbacks import Checkpoints
+from vae.training.callbacks import EMA, Checkpoints
 
 EPOCHS = 3
 NAMES = ("best.ckpt", "last.ckpt")
@@ -120,14 +120,14 @@ def test_resumed_in_the_middle_of_an_epoch(tmp_path, variant):
         assert same(resumed, whole), path.stem
 
 
-@pytest.mark.parametrize("middle", [False, True])
-def test_resumed_with_averaged_weights(tmp_path, middle):
-    overrides = ["group_size=1"]
-    whole = finished(tmp_path, overrides, EMAWeightAveraging(decay=0.9))
-    average = EMAWeightAveraging(decay=0.9)
+@pytest.mark.parametrize(("middle", "size"), [(False, 1), (True, 1), (True, 3)])
+def test_resumed_with_averaged_weights(tmp_path, middle, size):
+    overrides = [f"group_size={size}"]
+    whole = finished(tmp_path, overrides, EMA(decay=0.9))
+    average = EMA(decay=0.9)
     saver = SaveAt(tmp_path, 10) if middle else every_epoch(tmp_path)
     paths = killed(tmp_path, overrides, saver, average, at=(2, 1))
-    last = EMAWeightAveraging(decay=0.9)
+    last = EMA(decay=0.9)
     assert same(finished(tmp_path, overrides, last, checkpoint=paths[-1]), whole)
 
 
