@@ -6,7 +6,6 @@ from itertools import pairwise
 import lightning.pytorch as pl
 import pytest
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch import nn
 from torch.nn.utils import parameters_to_vector
 
@@ -14,6 +13,7 @@ from tests.training.runs import BATCH, TRAIN, make_run, make_trainer, same, weig
 from tests.training.test_module import exact_module
 from vae.objectives import Objective, Penalized
 from vae.objectives.penalties import Adversary
+from vae.training.callbacks import EMA
 
 PENALTIES = ("factor", "adversarial")
 PER_EPOCH = TRAIN // BATCH
@@ -51,8 +51,8 @@ class Notes(pl.Callback):
 class NotPlain(pl.Callback):
     """Sends the steps through strategy and precision plugin."""
 
-    def on_train_start(self, trainer, pl_module):
-        pl_module.plain = False
+    def on_train_epoch_start(self, trainer, pl_module):
+        pl_module.descent.plain = False
 
 
 def moves(vectors):
@@ -171,7 +171,7 @@ def test_reduced_precision(tmp_path, name):
     notes = Notes()
     trainer = make_trainer(tmp_path, notes, precision="bf16-mixed")
     trainer.fit(module, data)
-    assert not module.plain
+    assert not module.descent.plain
     assert trainer.global_step == 2 * PER_EPOCH
     assert torch.cat(parts_of(module)).isfinite().all()
     assert min(*moves(notes.model), *moves(notes.adversary)) > 0
@@ -180,7 +180,7 @@ def test_reduced_precision(tmp_path, name):
 def test_weights_are_averaged_beside_an_adversary(tmp_path):
     overrides = with_penalty("factor")
     module, data = make_run(tmp_path, *overrides)
-    average = EMAWeightAveraging(decay=0.9)
+    average = EMA(decay=0.9)
     make_trainer(tmp_path, average, epochs=1).fit(module, data)
     last = weights_after(tmp_path, *overrides, epochs=1)
     ends = module.state_dict()

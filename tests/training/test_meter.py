@@ -47,7 +47,7 @@ def test_sums_of_several_meters_add_up_to_the_mean_of_all():
 def test_an_update_keeps_no_graph():
     meter, x = Meter(), torch.ones(2, requires_grad=True)
     meter.update({"x": (2 * x).sum()}, 2)
-    assert not meter.pending["x"][0].requires_grad
+    assert not meter.pending[0][0].requires_grad
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

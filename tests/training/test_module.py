@@ -12,6 +12,7 @@ from tests.linear_gaussian import LinearGaussian
 from tests.training.runs import BATCH, VAL, make_run, make_trainer, same, weights_after
 from vae.objectives import ELBO, Objective
 from vae.training import VAEModule
+from vae.training.callbacks import EMA
 from vae.training.module import EVALUATION
 from vae.training.seeding import seed_noise
 
@@ -51,6 +52,15 @@ def exact_module(**settings):
 def test_groups_do_not_change_the_weights(tmp_path, group_size):
     alone = weights_after(tmp_path, "group_size=1")
     assert same(alone, weights_after(tmp_path, f"group_size={group_size}"))
+
+
+@pytest.mark.parametrize("group_size", [3, 100])
+def test_groups_do_not_change_the_average_of_the_weights(tmp_path, group_size):
+    """It is what a run ends with: every step counts in it."""
+    alone = weights_after(tmp_path, "group_size=1", callbacks=(EMA(decay=0.9),))
+    assert not same(alone, weights_after(tmp_path, "group_size=1"))
+    grouped = weights_after(tmp_path, f"group_size={group_size}", callbacks=(EMA(decay=0.9),))
+    assert same(alone, grouped)
 
 
 @pytest.mark.parametrize("options", [{"limit_val_batches": 0}, {"check_val_every_n_epoch": 2}])

@@ -40,9 +40,10 @@ NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's o
     "callbacks.early_stopping.patience": (int, 1, None),
 }
 UNLIMITED = ("trainer.max_epochs", "trainer.max_steps")
-SWITCHES = ("deterministic", "compile", "channels_last", "test", "debug")
-TEXTS = {"name": str, "monitor": str, "resume": str | None}
+SWITCHES = ("deterministic", "compile", "cuda_graph", "channels_last", "test", "debug")
+TEXTS = {"name": str, "matmul_precision": str, "monitor": str, "resume": str | None}
 CHOICES = {
+    "matmul_precision": ("highest", "high", "medium"),
     "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),  # others ask for other batches
 }
@@ -89,7 +90,13 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         check_type(name, lookup(settings, name), bool)
     for name, kind in TEXTS.items():
         check_type(name, lookup(settings, name), kind)
+    for name, choices in CHOICES.items():
+        value = lookup(settings, name)
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
     check_trainer(settings["trainer"])
+    if settings["cuda_graph"] and not on_gpu(settings["trainer"]):
+        raise ValueError("cuda_graph=true needs a GPU. Leave it false on the CPU")
     if settings.get("scheduler") and max(lookup(settings, name) for name in UNLIMITED) < 0:
         raise ValueError(
             "a scheduler needs the end of training: set trainer.max_epochs or trainer.max_steps, "
@@ -186,10 +193,6 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
     for name, instead in INSTEAD.items():
         if name in trainer:
             raise ValueError(f"trainer.{name} is not a setting here: use {instead} instead")
-    for name, choices in CHOICES.items():
-        value = lookup({"trainer": trainer}, name)
-        if value not in choices:
-            raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
     strategy, epochs = trainer["strategy"], trainer["max_epochs"]
     if strategy not in STRATEGIES and not isinstance(strategy, Mapping):
         raise ValueError(f"trainer.strategy must be auto or ddp; got {strategy!r}. Use trainer=ddp")
@@ -198,12 +201,17 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
             f"trainer.check_val_every_n_epoch={trainer['check_val_every_n_epoch']} is more than "
             f"trainer.max_epochs={epochs}: nothing would be validated, and nothing kept"
         )
-    gpu = trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    gpu = on_gpu(trainer)
     if trainer["accelerator"] in ("gpu", "cuda") and not gpu:
         raise ValueError("a GPU was asked for, but torch sees none. Use trainer=cpu")
     if trainer["precision"] == "16-mixed" and not gpu:
         raise ValueError("trainer.precision=16-mixed needs a GPU. Use bf16-mixed or 32-true")
     check_devices(trainer["devices"], torch.cuda.device_count() if gpu else None)
+
+
+def on_gpu(trainer: Mapping[str, Any]) -> bool:
+    """Say whether a run with these settings of the Trainer is one on a CUDA device."""
+    return trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
 
 
 def check_devices(devices: Any, gpus: int | None) -> None:

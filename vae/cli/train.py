@@ -11,7 +11,6 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning.pytorch.callbacks import WeightAveraging
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -26,7 +25,6 @@ from vae.data import DataModule
 from vae.evaluation import Evaluation, Subject
 from vae.files import locked
 from vae.instantiate import instantiate
-from vae.networks import Network
 from vae.priors import VampPrior
 from vae.saved import read_checkpoint, read_saved
 from vae.training import VAEModule
@@ -67,8 +65,6 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     trainer = build_trainer(settings)
     console = Console(quiet=not trainer.is_global_zero)
     resumed = find_resumed(settings, folder, console)
-    if any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
-        data.group_size = 1  # Lightning averages once per group
     data.setup("fit")
     check_batches(settings, data, trainer.world_size)
     if trainer.is_global_zero:
@@ -141,10 +137,11 @@ def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any])
             part.initialize(data.examples("train", len(part.free_inputs)).x)
     if settings["channels_last"]:
         module.model.to(memory_format=torch.channels_last)
+    torch.set_float32_matmul_precision(settings["matmul_precision"])
+    torch.backends.cudnn.allow_tf32 = settings["matmul_precision"] != "highest"
     if settings["compile"]:
-        for part in module.model.modules():
-            if isinstance(part, Network):
-                part.compile()
+        module.compile_step()
+    module.cuda_graph = settings["cuda_graph"]
 
 
 def finish(

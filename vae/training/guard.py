@@ -1,17 +1,20 @@
 """Steps whose loss or gradient is not finite: skipped, counted, and bounded in number."""
 
-__all__ = ["Guard", "telling"]
+__all__ = ["Guard", "drop_if_bad", "telling", "total"]
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 
+import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from vae.training.meter import NonFiniteError
 
 PER_EPOCH = 10  # times the limit in a row
+FEW = 4096  # values that are cheaper copied than summed alone
 PRODUCTS = (  # layers whose output is linear in their input
     *(nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d),
     *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
@@ -33,6 +36,40 @@ def telling(module: nn.Module) -> Iterator[nn.Parameter]:
                 yield parameter
 
 
+def total(values: Sequence[Tensor]) -> Tensor:
+    """Return the sum of all values, a scalar, which is NaN or infinite if any of them is.
+
+    Small tensors are summed together: a call costs more than they do.
+    """
+    parts = [v.flatten() if v.numel() <= FEW else v.sum().view(1) for v in values]
+    return torch.cat(parts).sum()
+
+
+def all_finite(values: Sequence[Tensor]) -> bool:
+    """Say whether all values are finite; the one synchronisation of a step.
+
+    A sum is the cheapest look at every value: NaN and infinities come through it. On the CPU
+    NumPy's takes a tenth of the time of torch's where there are few.
+    """
+    if any(not v.is_cpu or v.dtype is torch.bfloat16 for v in values):
+        return isfinite(total(values).item())
+    sums = (v.sum().item() if v.numel() > FEW else np.add.reduce(v.numpy(), None) for v in values)
+    return isfinite(sum(sums))
+
+
+def drop_if_bad(looked: Tensor, optimizers: Sequence[Optimizer]) -> Tensor:
+    """Let fused optimizers leave out their next step, on their device, if a value is not finite.
+
+    Returns:
+        One where the step is left out and zero elsewhere, a scalar on the device.
+    """
+    bad = looked.isfinite().logical_not().float()
+    for optimizer in optimizers:  # what torch's GradScaler tells them
+        optimizer.found_inf = bad  # type: ignore[attr-defined]
+        optimizer.grad_scale = None  # type: ignore[attr-defined]
+    return bad
+
+
 class Guard:
     """Counts skipped steps and ends a run that has too many.
 
@@ -51,13 +88,8 @@ class Guard:
         self.in_epoch = 0
 
     def passes(self, values: Sequence[Tensor]) -> bool:
-        """Say whether all values are finite; one synchronisation for all of them."""
-        # A sum is the cheapest look at every value: NaN and infinities come through it.
-        sums = [value.detach().sum() for value in values]
-        if all(value.is_cpu for value in sums):
-            passed = isfinite(sum(value.item() for value in sums))
-        else:
-            passed = bool(torch.stack(sums).sum().isfinite())
+        """Say whether all values are finite."""
+        passed = all_finite(values)
         if passed:
             self.in_row = 0
         return passed

@@ -17,7 +17,7 @@ class Meter:
     """Collects figures on their device and averages them when asked.
 
     `update` only keeps references to detached tensors, which costs nothing on the device; they are
-    averaged in blocks.
+    averaged in blocks. Every update brings the same figures, in the same order.
     """
 
     BLOCK = 64
@@ -27,20 +27,25 @@ class Meter:
 
     def reset(self) -> None:
         """Forget everything."""
-        self.pending: dict[str, list[Tensor]] = {}
+        self.names: tuple[str, ...] = ()
+        self.pending: list[list[Tensor]] = []
         self.weights: list[int] = []
         self.total: Tensor | None = None
 
     def update(self, values: Mapping[str, Tensor], weight: int) -> None:
         """Add figures of `weight` examples, each a scalar or a tensor to be averaged."""
-        for name, value in values.items():
-            self.pending.setdefault(name, []).append(value.detach())
+        self.names = tuple(values)
+        self.pending.append([value.detach() for value in values.values()])
         self.weights.append(weight)
 
-    def forget(self, count: int) -> None:
-        """Take back the last figures, as many as were added since the last `settle`."""
-        for values in (self.weights, *self.pending.values()):
-            del values[-count:]  # type: ignore[attr-defined]
+    def last(self, position: int) -> dict[str, Tensor]:
+        """Return figures added since the last `settle`; position −1 is the last of them."""
+        return dict(zip(self.names, self.pending[position], strict=True))
+
+    def forget(self, position: int, count: int = 1) -> None:
+        """Take back some figures added since the last `settle`, from a position on."""
+        start = len(self.weights) + position
+        del self.pending[start : start + count], self.weights[start : start + count]
 
     def settle(self) -> None:
         """Average what is pending if it is much: figures before this stay."""
@@ -51,12 +56,11 @@ class Meter:
         """Add what is pending to the total, in double precision."""
         if not self.weights:
             return
-        means = torch.stack([block_means(values) for values in self.pending.values()])
+        means = torch.stack([block_means(values) for values in zip(*self.pending, strict=True)])
         weights = means.new_tensor(self.weights)
         block = torch.cat([(means * weights).sum(1), weights.sum(0, keepdim=True)])
         self.total = block if self.total is None else self.total + block
-        self.pending = {name: [] for name in self.pending}
-        self.weights = []
+        self.pending, self.weights = [], []
 
     @property
     def empty(self) -> bool:
@@ -73,12 +77,12 @@ class Meter:
     def means(self, sums: Tensor | None = None) -> dict[str, float]:
         """Return the means of these sums, or of one's own, and start afresh."""
         *totals, count = (self.sums() if sums is None else sums).tolist()
-        names = list(self.pending)
+        names = self.names
         self.reset()
         return {name: total / count for name, total in zip(names, totals, strict=True)}
 
 
-def block_means(values: list[Tensor]) -> Tensor:
+def block_means(values: tuple[Tensor, ...]) -> Tensor:
     """Return the mean of each tensor in double precision, ``(N,)``."""
     if len({v.shape for v in values}) == 1:
         return torch.stack(values).double().reshape(len(values), -1).mean(1)

@@ -2,7 +2,7 @@
 
 __all__ = ["VAEModule", "with_elbo"]
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import reduce
 from pathlib import Path
@@ -10,19 +10,22 @@ from typing import Any, Self
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.plugins.precision import MixedPrecision, Precision
-from lightning.pytorch.strategies import SingleDeviceStrategy
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from vae.build import build_model, build_objective, read_checkpoint
 from vae.data import Batch, DataSpec, Group
+from vae.data.randomness import stream_seed
 from vae.instantiate import instantiate
 from vae.models import Model
 from vae.objectives import Objective
 from vae.objectives.penalties import Adversary
 from vae.trace import Trace
-from vae.training.guard import Guard, telling
+from vae.training.averaging import EMA
+from vae.training.capture import Captured
+from vae.training.descent import Descent
+from vae.training.guard import Guard
+from vae.training.measure import Compiled, measure, measured
 from vae.training.meter import Meter, check_finite
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
@@ -77,10 +80,9 @@ class VAEModule(pl.LightningModule):
         self.train_meter = Meter()
         self.eval_meter = Meter()
         self.latest: dict[str, float] = {}
-        self.plain = False
-        self.alone = True
-        self.telling: list[nn.Parameter] = []
-        self.scaler: torch.amp.GradScaler | None = None
+        self.measured = measured
+        self.cuda_graph = False
+        self.captured: Captured | None = None
         self.guard = None if skip_limit is None else Guard(skip_limit)
         self.between_steps = True
         self.examples_seen = 0
@@ -129,92 +131,49 @@ class VAEModule(pl.LightningModule):
     def training_step(self, group: Group, group_idx: int) -> None:
         """Learn from each batch of a group in turn."""
         trainer = self.trainer
-        key = (self.seed, TRAINING, trainer.global_rank, trainer.current_epoch)
-        step = trainer.global_step
+        start = stream_seed(self.seed, TRAINING, trainer.global_rank, trainer.current_epoch)
+        first = step = trainer.global_step
         for index, batch in group:
-            seed_noise(batch.x.device, *key, index)
+            seed_noise(batch.x.device, index, start=start)
             self.learn(batch, index, step)
             step = trainer.global_step
             if step == trainer.max_steps:
                 trainer.should_stop = True  # in the midst of an epoch: after a validation
                 break
+        self.descent.review(first)
         self.between_steps = (index + 1) % self.accumulate == 0
+        if self.between_steps:
+            self.train_meter.settle()
 
     def learn(self, batch: Batch, index: int, step: int) -> None:
         """Take the gradient of a batch and, every `accumulate` batches, an optimizer step."""
-        self.examples_seen += batch.x.shape[0]
+        self.examples_seen += len(batch.x)
         set_plainly(self.objective, "step", step)
-        _, terms = self.measure(batch, self.train_meter)
+        if self.captured is not None and self.captured.take(batch.x, step):
+            self.after_step(step)
+            return
+        terms, figures = self.measured(self.model, self.objective, batch.x)
+        self.train_meter.update(figures, len(batch.x))
         loss = reduce(torch.add, terms.values())
-        if self.accumulate > 1:
-            loss = loss / self.accumulate
-        if self.plain:
-            loss.backward()
-        else:
-            self.manual_backward(loss)
+        self.descent.backward(loss if self.accumulate == 1 else loss / self.accumulate)
         if (index + 1) % self.accumulate == 0:
-            self.descend(step, terms)
-            self.train_meter.settle()
+            self.descent.step(step, loss, terms)
+            self.after_step(step)
 
-    def descend(self, step: int, terms: Mapping[str, Tensor]) -> None:
-        """Step every optimizer with the gradients at hand, if they are finite, and clear them."""
-        ours, *adversaries = self.trainer.strategy._lightning_optimizers
-        if self.scaler is not None:
-            for optimizer in (ours, *adversaries):
-                self.scaler.unscale_(optimizer.optimizer)
-        sound = self.guard is None or self.guard.passes(self.watched(terms))
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if (step + 1) % every == 0:
-            self.logging_due = True
-            if sound:
-                self.gradient_norm = gradient_norm(ours.optimizer)
-        if not sound:
-            self.skip(step, terms)
-        for optimizer in adversaries:
-            self.update(optimizer.optimizer)
-        # Lightning counts steps by these two calls: the model's steps alone.
-        ours._on_before_step()
-        self.update(ours.optimizer)
-        ours._on_after_step()
-        if self.scaler is not None:
-            self.scaler.update()
+    def compile_step(self) -> None:
+        """Compile what a step computes; a number that a schedule changes is no new program."""
+        torch._dynamo.config.allow_unspec_int_on_nn_module = True
+        self.measured = Compiled(torch.compile(measured))
+
+    def after_step(self, step: int) -> None:
+        """Move the learning rate on and take the weights into their averages."""
         if self.scheduler is not None:
             self.lr_schedulers().step()  # type: ignore[union-attr]
-
-    def watched(self, terms: Mapping[str, Tensor]) -> list[Tensor]:
-        """Return what must be finite before a step and is the same on all processes."""
-        values = list(terms.values()) if self.alone else []
-        if self.scaler is None:  # which sees to infinite gradients itself
-            values += [p.grad for p in self.telling if p.grad is not None]
-        return values
-
-    def skip(self, step: int, terms: Mapping[str, Tensor]) -> None:
-        """Drop the gradients and the figures of a step that would spoil the weights."""
-        assert self.guard is not None
-        gradients = {f"the gradient of {k}": p.grad for k, p in self.named_parameters()}
-        values = {f"objective/{k}": term for k, term in terms.items()} | gradients
-        self.zero_grad()
-        self.train_meter.forget(self.accumulate)
-        self.guard.skip(step, {k: value for k, value in values.items() if value is not None})
-
-    def update(self, optimizer: Optimizer) -> None:
-        """Clip the gradients of an optimizer's parameters, take its step and clear them."""
-        if self.gradient_clip is not None:
-            self.clip_gradients(optimizer, self.gradient_clip, "norm")
-        if self.plain:
-            optimizer.step()
-        elif self.scaler is not None:
-            self.scaler.step(optimizer)
-        else:
-            self.trainer.strategy.optimizer_step(optimizer, lambda: None)
-        for parameter in parameters_of(optimizer):
-            parameter.grad = None
+        for average in self.averages:
+            average.after_step(self, step + 1)
 
     def on_fit_start(self) -> None:
-        """Note how many examples there are, and whether steps may go to torch directly.
-
-        On one device in full precision Lightning's way through strategy, precision plugin and
-        hooks ends in the same two calls, 0.2 ms later.
+        """Note how many examples there are.
 
         Raises:
             ValueError: If an epoch has too few batches for one optimizer step.
@@ -227,30 +186,21 @@ class VAEModule(pl.LightningModule):
         # noise of the next one would be another.
         self.trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
         self.objective.num_examples = self.trainer.datamodule.num_train  # type: ignore[attr-defined]
-        strategy = self.trainer.strategy
-        precision = strategy.precision_plugin
-        # Of half precision, where several optimizers share one scale of the loss.
-        self.scaler = precision.scaler if isinstance(precision, MixedPrecision) else None
-        full_precision = type(precision) is Precision
-        self.plain = isinstance(strategy, SingleDeviceStrategy) and full_precision
-        self.alone = self.trainer.world_size == 1
-        self.telling = list(telling(self))
+
+    def on_train_start(self) -> None:
+        """Take hold of the optimizers, which have their state by now."""
+        self.descent = Descent(self)
+        self.captured = Captured(self) if self.cuda_graph else None
+        self.averages = [c for c in self.trainer.callbacks if isinstance(c, EMA)]  # type: ignore[attr-defined]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""
         seed_noise(batch.x.device, self.seed, EVALUATION, self.global_rank, batch_idx)
         self.objective.step = self.trainer.global_step
-        trace, _ = self.measure(batch, self.eval_meter)
+        trace, _, figures = measure(self.model, self.objective, batch.x)
+        self.eval_meter.update(figures, len(batch.x))
         self.eval_meter.settle()
         return trace
-
-    def measure(self, batch: Batch, meter: Meter) -> tuple[Trace, dict[str, Tensor]]:
-        """Return trace and terms of a batch, and note them with the true ELBO in a meter."""
-        trace = self.model(batch.x, num_samples=self.objective.num_samples)
-        terms = self.objective(trace)
-        figures = {f"objective/{name}": term for name, term in terms.items()}
-        meter.update({"log_likelihood": trace.log_px, "kl": trace.kl, **figures}, len(batch.x))
-        return trace, terms
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation figures, averaged over all examples of all ranks."""
@@ -326,15 +276,3 @@ set_plainly = object.__setattr__  # for what is neither parameter, buffer nor mo
 def with_elbo(means: dict[str, float]) -> dict[str, float]:
     """Return the figures with the true ELBO, whatever the objective, before them."""
     return {"elbo": means["log_likelihood"] - means["kl"], **means}
-
-
-def parameters_of(optimizer: Optimizer) -> Iterator[Tensor]:
-    """Yield the parameters that an optimizer updates."""
-    for group in optimizer.param_groups:
-        yield from group["params"]
-
-
-def gradient_norm(optimizer: Optimizer) -> float:
-    """Return the norm of the gradients of all parameters that an optimizer updates."""
-    grads = [p.grad for p in parameters_of(optimizer) if p.grad is not None]
-    return float(torch.nn.utils.get_total_norm(grads))

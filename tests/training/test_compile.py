@@ -1,0 +1,61 @@
+"""A compiled step is the step."""
+
+import pytest
+import torch
+
+from tests.training.runs import make_run, make_trainer, same
+from vae.training.measure import Compiled
+
+
+@pytest.fixture
+def own_noise():
+    """The noise of eager torch, which compiled code otherwise draws in its own way."""
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    torch._inductor.config.fallback_random = True
+    yield
+    torch._inductor.config.fallback_random = False
+    torch._dynamo.config.allow_unspec_int_on_nn_module = False
+
+
+def weights_of(folder, overrides, *, compiled):
+    module, data = make_run(folder, *overrides)
+    make_trainer(folder, epochs=1, max_steps=1).fit(*make_run(folder, *overrides))  # as the checks
+    if compiled:
+        module.compile_step()
+    make_trainer(folder).fit(module, data)
+    return module.state_dict()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch about itself
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["+schedule@objective.beta=linear", "objective.beta.steps=10"],
+        ["objective=iwae", "objective.num_samples=3", "penalty=mmd"],
+    ],
+)
+def test_weights_are_those_of_the_plain_step(tmp_path, own_noise, overrides):
+    compiled = weights_of(tmp_path, overrides, compiled=True)
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    assert 0 < graphs <= 2, "a number that changes with the step is no new program"
+    assert not torch._dynamo.utils.counters["graph_break"]
+    plain = weights_of(tmp_path, overrides, compiled=False)
+    for name, value in plain.items():
+        assert torch.allclose(value, compiled[name], rtol=1e-4, atol=1e-6), name
+    assert same(weights_of(tmp_path, overrides, compiled=True), compiled)
+
+
+def test_what_cannot_be_compiled_is_told_at_the_first_call_only():
+    def function(model, objective, x):
+        if x is None:
+            raise NotImplementedError("no such operator\nwith a long story")
+        return {}, {}
+
+    with pytest.raises(ValueError, match=r"\(no such operator\): use compile=false"):
+        Compiled(function)(None, None, None)
+    later = Compiled(function)
+    later(None, None, torch.ones(1))
+    with pytest.raises(NotImplementedError):
+        later(None, None, None)

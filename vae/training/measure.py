@@ -1,0 +1,59 @@
+"""What a training step computes of a batch, in one function that can be compiled."""
+
+__all__ = ["Compiled", "measure", "measured"]
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from vae.models import Model
+from vae.objectives import Objective
+from vae.trace import Trace
+
+Scalars = dict[str, Tensor]
+
+
+def measure(model: Model, objective: Objective, x: Tensor) -> tuple[Trace, Scalars, Scalars]:
+    """Return the trace of a batch, the objective's terms, and all figures to be averaged.
+
+    The figures are the two parts of the true ELBO, whatever the objective, and the terms.
+    """
+    trace = model(x, num_samples=objective.num_samples)
+    terms = objective(trace)
+    figures = {"log_likelihood": trace.log_px, "kl": trace.kl}
+    return trace, terms, figures | {f"objective/{name}": term for name, term in terms.items()}
+
+
+def measured(model: Model, objective: Objective, x: Tensor) -> tuple[Scalars, Scalars]:
+    """Return terms and figures alone: tensors, which compiled code can hand out."""
+    return measure(model, objective, x)[1:]
+
+
+class Compiled:
+    """A compiled function that says so when its first call fails.
+
+    Args:
+        function: Compiled when it is first called.
+    """
+
+    def __init__(self, function: Callable[..., tuple[Scalars, Scalars]]) -> None:
+        self.function = function
+        self.works = False
+
+    def __call__(self, model: Model, objective: Objective, x: Tensor) -> tuple[Scalars, Scalars]:
+        """Return what the function returns.
+
+        Raises:
+            ValueError: If the parts cannot be compiled.
+        """
+        try:
+            result = self.function(model, objective, x)
+        except Exception as error:
+            if self.works:
+                raise
+            told = (str(error) or type(error).__name__).splitlines()[0]
+            raise ValueError(
+                f"these parts cannot be compiled ({told}): use compile=false"
+            ) from error
+        self.works = True
+        return result
