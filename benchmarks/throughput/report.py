@@ -3,6 +3,8 @@
 __all__ = ["describe", "plot", "show", "write"]
 
 import json
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,10 @@ COLOURS = {"floor": "0.75", "plain": "C1", "pythae": "C3", "ours": "C0", "fast":
 
 def describe() -> dict[str, Any]:
     """Return the machine and the versions."""
-    return {k: v for k, v in describe_environment().items() if k not in LOCAL}
+    found = {k: v for k, v in describe_environment().items() if k not in LOCAL}
+    if find_spec("pythae") is not None:
+        found["packages"]["pythae"] = version("pythae")
+    return found
 
 
 def write(results: dict[str, Any], path: Path) -> None:
@@ -28,22 +33,22 @@ def write(results: dict[str, Any], path: Path) -> None:
 
 def show(console: Console, name: str, result: dict[str, Any]) -> None:
     """Print what was found of a workload."""
+    alone, ratios = result.get("alone", {}), result["ratios"]
+    heads = ["images/s", "range", *(f"{who} to it" for who in ratios)]
+    heads += ["peak MiB", "imported s", "step 1 s"] if alone else []
     table = Table(title=name, title_justify="left")
-    heads = ("images/s", "range", "ours to it", "fast to it", "peak MiB", "imported s", "step 1 s")
     for head in ("", *heads):
         table.add_column(head, justify="right" if head else "left", no_wrap=True)
     for who, speed in result["images_per_second"].items():
         low, high = speed["range"]
-        against = [result["ratios"].get(w, {}).get(who) for w in ("ours", "fast")]
-        alone = result.get("alone", {}).get(who, {})
-        table.add_row(
-            who,
-            f"{speed['median']:,.0f}",
-            f"{low:,.0f} to {high:,.0f}",
-            *("" if r is None else f"{r['median']:.3f}" for r in against),
-            *(f"{alone[k]:,.1f}" if alone else "" for k in ("peak_mib", "imported", "first_step")),
-        )
+        cells = [f"{speed['median']:,.0f}", f"{low:,.0f} to {high:,.0f}"]
+        cells += [f"{r[who]['median']:.3f}" if who in r else "" for r in ratios.values()]
+        if alone:
+            cells += [f"{alone[who][k]:,.1f}" for k in ("peak_mib", "imported", "first_step")]
+        table.add_row(who, *cells)
     console.print(table)
+    if result["save_seconds"] is not None:
+        console.print(f"a save takes ours {result['save_seconds']:.3f} s")
 
 
 def plot(results: dict[str, Any], path: Path) -> None:
