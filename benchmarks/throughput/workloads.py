@@ -91,7 +91,9 @@ WORKLOADS = {
         ["model=resnet", "group_size=4"], (3, 32, 32), pictures=20_000, binary=True, **HEAVY
     ),
     "iwae, 50 samples": Workload(
-        ["model=mlp", *BYTES, "objective=iwae", "objective.num_samples=50"], share=0.2
+        ["model=mlp", *BYTES, "objective=iwae", "objective.num_samples=50", "group_size=4"],
+        group=4,
+        share=0.1,
     ),
     "likelihood, 1,000 samples": Workload(
         ["model=mlp", *BYTES], task="likelihood", examples=64, group=1, share=0.025
