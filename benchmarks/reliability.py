@@ -1,6 +1,6 @@
 """What reliability costs: training steps with it and without it, in turns.
 
-    python benchmarks/reliability.py [--groups 200] [--output FILE]
+    python -m benchmarks.reliability [--groups 200] [--output FILE]
 
 With it: noise seeded for each step, loss and gradients looked at, signals and the clock asked after
 each group of steps. One Trainer, as ``train.py`` builds it, does without all three in every other
@@ -18,11 +18,9 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-from training import COMMON, WORKLOADS, grey_pictures
 
 import vae.training.module
-from vae.build import build_data
-from vae.cli.compose import compose_settings
+from benchmarks.throughput.workloads import WORKLOADS, Case, write_pictures
 from vae.cli.environment import prepare_process
 from vae.cli.train import build_trainer
 from vae.training import VAEModule
@@ -65,10 +63,10 @@ def measure(groups: int) -> dict[str, Any]:
     """Return the median times of a step and of a save."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        overrides = [*next(iter(WORKLOADS.values())), *COMMON, "trainer.log_every_n_steps=100000"]
-        path = f"data.path={grey_pictures(folder)}"
-        settings = compose_settings([*overrides, path], folder=folder)
-        data = build_data(settings)
+        workload = next(iter(WORKLOADS.values()))
+        pictures = write_pictures(workload, folder / "pictures.npy")
+        case = Case(workload, pictures, folder, ["trainer.log_every_n_steps=100000"])
+        settings, data = case.settings, case.data
         module, trainer = VAEModule.from_config(settings, data.spec), build_trainer(settings)
         keeper: Any = trainer.checkpoint_callback
         turns = Alternate(module, keeper)
@@ -109,7 +107,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     prepare_process(options.threads)
-    command = f"python benchmarks/reliability.py --groups {options.groups}"
+    command = f"python -m benchmarks.reliability --groups {options.groups}"
     results = {"command": command, "threads": options.threads, **measure(options.groups)}
     print(json.dumps(results, indent=2))
     if options.output:

@@ -1,0 +1,89 @@
+"""The command: ``python -m benchmarks.throughput --help``."""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported: pythae's progress bar
+
+from rich.console import Console
+
+from benchmarks.throughput.alone import measure_alone
+from benchmarks.throughput.contest import hold, prepare_process
+from benchmarks.throughput.report import describe, plot, show, write
+from benchmarks.throughput.startup import measure_startup
+from benchmarks.throughput.workloads import WORKLOADS, contestants, write_pictures
+
+
+def main() -> None:
+    options = parse()
+    prepare_process(options.threads)
+    console = Console(width=120)
+    chosen = [name for name in WORKLOADS if name.startswith(options.only)]
+    results: dict[str, Any] = {"command": command(options), "machine": describe()}
+    results["workloads"] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in chosen:
+            path = write_pictures(WORKLOADS[name], Path(folder) / "pictures.npy")
+            results["workloads"][name] = measure(name, path, options)
+            show(console, name, results["workloads"][name])
+            keep(results, options)
+        if options.processes:
+            path = write_pictures(next(iter(WORKLOADS.values())), Path(folder) / "pictures.npy")
+            results["startup"] = measure_startup(path, threads=options.threads)
+            console.print({k: v for k, v in results["startup"].items() if k != "rounds"})
+    keep(results, options)
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput")
+    parser.add_argument("--only", default="", help="workloads whose name begins so")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--steps", type=int, default=200, help="of each in a round; heavy ones less"
+    )
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--fast", action="store_true", help="ours also with its fast settings")
+    parser.add_argument(
+        "--processes",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="memory and start, in fresh processes",
+    )
+    parser.add_argument("--output", type=Path, help="JSON")
+    parser.add_argument("--plot", type=Path, help="PNG")
+    return parser.parse_args()
+
+
+def command(options: argparse.Namespace) -> str:
+    """Return the command that repeats the run."""
+    only = f" --only '{options.only}'" if options.only else ""
+    sizes = f" --rounds {options.rounds} --steps {options.steps} --threads {options.threads}"
+    return "python -m benchmarks.throughput" + only + sizes + (" --fast" if options.fast else "")
+
+
+def measure(name: str, pictures: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of a workload."""
+    workload = WORKLOADS[name]
+    names = contestants(workload, fast=options.fast)
+    result = hold(names, name, pictures, rounds=options.rounds, steps=options.steps)
+    if options.processes:
+        steps = max(1, round(options.steps * workload.share / 2))
+        sizes = {"steps": steps, "threads": options.threads}
+        result["alone"] = {who: measure_alone(name, who, pictures, **sizes) for who in names}
+    return result
+
+
+def keep(results: dict[str, Any], options: argparse.Namespace) -> None:
+    """Write what there is, where it was asked for."""
+    if options.output:
+        write(results, options.output)
+    if options.plot:
+        plot(results, options.plot)
+
+
+if __name__ == "__main__":
+    main()
