@@ -258,7 +258,8 @@ def check_monitor(settings: Mapping[str, Any], terms: Iterable[str]) -> None:
         if "monitor" in node:
             watched[f"callbacks.{name}.monitor"] = node["monitor"]
     for name, monitor in watched.items():
-        if monitor not in known:
+        least = "early" not in name and str(monitor).startswith("-")
+        if str(monitor)[least:] not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}; got {monitor!r}")
 
 

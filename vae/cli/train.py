@@ -22,15 +22,18 @@ from vae.cli.hparams import log_hparams, writer_of
 from vae.cli.reporting import make_report, write_report
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
+from vae.distributions import Conditional
 from vae.evaluation import Evaluation, Subject
 from vae.files import locked
 from vae.instantiate import instantiate
+from vae.networks import MLP
 from vae.priors import VampPrior
 from vae.saved import read_checkpoint, read_saved
 from vae.training import VAEModule
 from vae.training.profiler import NoProfiler
 from vae.training.storage import DurableCheckpoints, newest
 
+MEAN_OF = 10_000  # training examples from which a mean is taken
 CHECKPOINTS = "checkpoints"  # the folder of them in that of a run
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # of Lightning, torchrun and Slurm
 
@@ -135,6 +138,9 @@ def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any])
     for part in module.model.modules():
         if isinstance(part, VampPrior):
             part.initialize(data.examples("train", len(part.free_inputs)).x)
+        if isinstance(part, Conditional) and isinstance(part.net, MLP) and part.net.start_at_mean:
+            mean = data.examples("train", MEAN_OF).x.mean(0)
+            part.net.start_at(part.head.params_of_mean(mean))  # type: ignore[operator]
     if settings["channels_last"]:
         module.model.to(memory_format=torch.channels_last)
     torch.set_float32_matmul_precision(settings["matmul_precision"])
@@ -153,14 +159,15 @@ def finish(
     console: Console,
     seconds: float,
 ) -> float:
-    """Evaluate the best checkpoint, report, and return the figure that picked it."""
+    """Evaluate the best checkpoint, report, and return the figure that picked it, to maximise."""
     keeper: Any = trainer.checkpoint_callback
     if keeper.best_model_score is None:
         raise ValueError(
             f"the run has ended already, at step {trainer.global_step}: raise trainer.max_steps "
             "or trainer.max_epochs"
         )
-    monitored = float(keeper.best_model_score)
+    score = float(keeper.best_model_score)
+    monitored = -score if keeper.mode == "min" else score
     best = Path(keeper.best_model_path)
     if not trainer.is_global_zero:
         return monitored
@@ -173,6 +180,6 @@ def finish(
         log_hparams(trainer, settings, report)
         show_report(console, report, folder, title=title)
     else:
-        console.print(f"{title}; best {settings['monitor']} {monitored:.3f}", highlight=False)
+        console.print(f"{title}; best {keeper.monitor} {score:.3f}", highlight=False)
     show_commands(console, folder, best)
     return monitored

@@ -43,6 +43,17 @@ class Likelihood(Head):
 
     levels: int | None = None
 
+    def params_of_mean(self, mean: Tensor) -> Tensor:
+        """Return raw parameters, ``param_shape``, of a distribution with this mean of the data.
+
+        Raises:
+            ValueError: If this is not defined for the likelihood.
+        """
+        raise ValueError(
+            f"start_at_mean is not defined for {type(self).__name__}: use likelihood=bernoulli, or "
+            "model.decoder.start_at_mean=false"
+        )
+
 
 class Conditional(nn.Module):
     """A conditional distribution, q(z|x) or p(x|z): a net and the head that reads it.

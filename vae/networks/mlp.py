@@ -5,6 +5,7 @@ __all__ = ["MLP", "GatedMLP"]
 from collections.abc import Sequence
 from typing import final
 
+import torch
 from torch import Tensor, nn
 
 from vae.networks.dense import dense
@@ -20,6 +21,7 @@ class MLP(Network):
         out_shape: Shape of one output, of any number of dimensions.
         hidden: Features of each hidden layer, ≥ 1, from input to output.
         activation: The nonlinearity a, stateless, one instance for all layers; ReLU by default.
+        start_at_mean: Whether, as a decoder, it is to `start_at` the mean of the training data.
 
     Raises:
         ValueError: If a size is below 1.
@@ -40,15 +42,31 @@ class MLP(Network):
         *,
         hidden: Sequence[int] = (400,),
         activation: nn.Module | None = None,
+        start_at_mean: bool = False,
     ) -> None:
         super().__init__(in_shape, out_shape)
         check_sizes(hidden=hidden)
         activation = nn.ReLU() if activation is None else activation
         self.layers = dense((self.in_features, *hidden, self.out_features), activation)
+        self.start_at_mean = start_at_mean
 
     def transform(self, x: Tensor) -> Tensor:
         """Map ``(N, *in_shape)`` to ``(N, out_features)``."""
         return self.layers(x.flatten(1))
+
+    @torch.no_grad()
+    def start_at(self, output: Tensor) -> None:
+        """Let the bias of the last layer be this output, ``out_shape``, about which the net varies.
+
+        At the log-odds of the mean picture a decoder need not learn first what all pictures have
+        in common, and more latents stay in use.
+
+        References:
+            Importance Weighted Autoencoders (Burda et al., 2015), arXiv:1509.00519, in its code.
+        """
+        last = self.layers[-1]
+        assert isinstance(last, nn.Linear)
+        last.bias.copy_(output.flatten())
 
 
 @final

@@ -33,6 +33,10 @@ class Bernoulli(Likelihood):
     def __init__(self, event_shape: Sequence[int]) -> None:
         super().__init__(event_shape, event_shape)
 
+    def params_of_mean(self, mean: Tensor) -> Tensor:
+        """Return the logits of a mean of the data, kept 0.001 from 0 and 1, ``event_shape``."""
+        return mean.clamp(1e-3, 1 - 1e-3).logit()
+
     def forward(self, params: Tensor) -> Joint:
         """Map logits ``(*lead, *event_shape)`` to a distribution of batch ``lead``."""
         return LogitBernoulli(params, len(self.event_shape))

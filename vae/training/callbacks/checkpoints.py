@@ -31,7 +31,8 @@ class Checkpoints(ModelCheckpoint):
 
     Args:
         folder: Where the checkpoints go.
-        monitor: The figure that picks the best, the higher the better.
+        monitor: The figure that picks the best, the higher the better; after a minus sign, the
+            lower the better.
         minutes: Time between two saves within an epoch, above 0; ``None`` for no such saves.
 
     Raises:
@@ -44,8 +45,8 @@ class Checkpoints(ModelCheckpoint):
         super().__init__(
             folder,
             filename="best",
-            monitor=monitor,
-            mode="max",
+            monitor=monitor.removeprefix("-"),
+            mode="min" if monitor.startswith("-") else "max",
             save_last=True,
             enable_version_counter=False,
         )
