@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from vae.build import build_model, build_objective, read_checkpoint
@@ -24,6 +25,7 @@ from vae.objectives.penalties import Adversary
 from vae.trace import Trace
 from vae.training.guard import Guard, telling
 from vae.training.meter import Meter, check_finite
+from vae.training.parallel import ShardedParallel, whole
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
 
@@ -79,6 +81,7 @@ class VAEModule(pl.LightningModule):
         self.latest: dict[str, float] = {}
         self.plain = False
         self.alone = True
+        self.sharded = False
         self.telling: list[nn.Parameter] = []
         self.scaler: torch.amp.GradScaler | None = None
         self.guard = None if skip_limit is None else Guard(skip_limit)
@@ -185,7 +188,7 @@ class VAEModule(pl.LightningModule):
         """Return what must be finite before a step and is the same on all processes."""
         values = list(terms.values()) if self.alone else []
         if self.scaler is None:  # which sees to infinite gradients itself
-            values += [p.grad for p in self.telling if p.grad is not None]
+            values += whole([p.grad for p in self.telling if p.grad is not None])
         return values
 
     def skip(self, step: int, terms: Mapping[str, Tensor]) -> None:
@@ -209,6 +212,13 @@ class VAEModule(pl.LightningModule):
             self.trainer.strategy.optimizer_step(optimizer, lambda: None)
         for parameter in parameters_of(optimizer):
             parameter.grad = None
+
+    def configure_model(self) -> None:
+        """Leave in this process its part of the weights, if the strategy is to do so."""
+        strategy = self.trainer.strategy
+        if isinstance(strategy, ShardedParallel) and not self.sharded:
+            strategy.shard(self.model)
+            self.sharded = True
 
     def on_fit_start(self) -> None:
         """Note how many examples there are, and whether steps may go to torch directly.
@@ -337,4 +347,5 @@ def parameters_of(optimizer: Optimizer) -> Iterator[Tensor]:
 def gradient_norm(optimizer: Optimizer) -> float:
     """Return the norm of the gradients of all parameters that an optimizer updates."""
     grads = [p.grad for p in parameters_of(optimizer) if p.grad is not None]
-    return float(torch.nn.utils.get_total_norm(grads))
+    norm = torch.nn.utils.get_total_norm(grads)
+    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
