@@ -100,6 +100,21 @@ def test_the_tasks_of_a_slurm_job_share_a_folder(monkeypatch):
     assert launcher() is None
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "status"), [("0,1", 0), ("0,-1", 1)])
+def test_the_jobs_of_a_sweep_are_submitted(tmp_path, seeds, status):
+    """To processes of this machine, by the launcher that hands them to Slurm elsewhere."""
+    sweep = ["-m", f"seed={seeds}", "hydra/launcher=submitit_local", "test=false"]
+    done = start("train.py", *TINY, array(tmp_path), *sweep, folder=tmp_path)
+    assert done.returncode == status, done.stderr
+    (folder,) = (tmp_path / "outputs" / "array-mlp").iterdir()
+    kept = {path.parents[1].name for path in folder.rglob("best.ckpt")}
+    assert kept == ({"0"} if status else {"0", "1"})
+    if status:
+        log = done.stderr.removeprefix("error: a job of the sweep failed, and says why in ")
+        assert "seed must be at least 0; got -1" in Path(log.strip()).read_text()
+
+
 def children(pid):
     """Return the processes that a process has started."""
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
