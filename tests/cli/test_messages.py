@@ -68,6 +68,7 @@ WRONG = {
     "two values": (["seed=1=2"], "'seed=1=2' cannot be read: quote"),
     "clipping in words": (["gradient_clip=abc"], "gradient_clip must be"),
     "accumulation in words": (["accumulate=abc"], "accumulate must be"),
+    "a batch of a rate": (["lr_batch=0"], "lr_batch must be at least 1; got 0"),
     "more accumulation than batches": (["accumulate=100"], "accumulate"),
     "threads in words": (["threads=abc"], "threads must be"),
     "no samples": (["test_samples=0"], "test_samples must be at least 1"),

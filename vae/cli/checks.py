@@ -7,6 +7,7 @@ __all__ = [
     "check_monitor",
     "check_resume",
     "check_settings",
+    "lookup",
 ]
 
 import os
@@ -31,6 +32,7 @@ NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's o
     "threads": (int | None, 1, 1024),
     "group_size": (int, 1, None),
     "accumulate": (int, 1, None),
+    "lr_batch": (int | None, 1, None),
     "gradient_clip": (float | None, None, None),  # its range is the module's to check
     "skip_limit": (int | None, 1, None),
     "test_samples": (int, 1, None),
