@@ -85,14 +85,20 @@ def data_key(path: Path, headers: dict[str, ArrayHeader], key: str | None) -> st
     return found[0]
 
 
-def load_array(path: Path, key: str) -> np.ndarray:
+def load_array(path: Path, key: str, *, mapped: bool = False) -> np.ndarray:
     """Read one array; ``key`` is ``""`` for an ``.npy`` file. Pickled objects are never loaded.
+
+    Args:
+        path: The file.
+        key: Which of its arrays.
+        mapped: Leave the values of an ``.npy`` file there until they are used. What is written to
+            them stays in memory.
 
     Raises:
         ValueError: If the file is damaged, or holds Python objects.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
+        loaded = np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return loaded
         with loaded:
