@@ -10,6 +10,7 @@ import torch
 
 from vae.data import Array, DataModule
 
+ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
 
 
@@ -253,35 +254,6 @@ def test_mapped_values_are_checked(saved):
         Array(saved(bits), mmap=True).load()
 
 
-MEASURE = """
-import sys
-from pathlib import Path
-from threading import Thread
-from time import sleep
-import torch
-from vae.data import Array, DataModule
-
-def taken():  # of what the kernel cannot give up: the pages of a mapped file are its cache
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
-
-peak = start = taken()
-
-def watch():
-    global peak
-    while True:
-        peak = max(peak, taken())
-        sleep(0.002)
-
-Thread(target=watch, daemon=True).start()
-data = DataModule(Array(sys.argv[1], mmap=sys.argv[2] == "True"), batch_size=128)
-for group in data.prepare_data() or data.setup() or data.train_dataloader():
-    for _ in group:
-        pass
-print(peak - start)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("mmap", [True, False])
@@ -291,7 +263,7 @@ def test_an_epoch_of_a_mapped_array_takes_the_memory_of_some_batches(tmp_path, m
     out = np.lib.format.open_memmap(path, "w+", np.float32, (100_000, 1_000))
     out[:] = 1
     del out
-    command = [sys.executable, "-c", MEASURE, str(path), str(mmap)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
-    assert (float(done.stdout) < 100) == mmap
-    assert mmap or float(done.stdout) > 350
+    command = [sys.executable, "-m", "tests.data.memory", "array", str(path), str(mmap)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    peak = float(done.stdout)
+    assert (peak < 100) if mmap else (peak > 350)
