@@ -25,7 +25,7 @@ from vae.objectives.penalties import Adversary
 from vae.trace import Trace
 from vae.training.guard import Guard, telling
 from vae.training.meter import Meter, check_finite
-from vae.training.parallel import ShardedParallel, whole
+from vae.training.parallel import whole
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
 
@@ -81,7 +81,6 @@ class VAEModule(pl.LightningModule):
         self.latest: dict[str, float] = {}
         self.plain = False
         self.alone = True
-        self.sharded = False
         self.telling: list[nn.Parameter] = []
         self.scaler: torch.amp.GradScaler | None = None
         self.guard = None if skip_limit is None else Guard(skip_limit)
@@ -212,13 +211,6 @@ class VAEModule(pl.LightningModule):
             self.trainer.strategy.optimizer_step(optimizer, lambda: None)
         for parameter in parameters_of(optimizer):
             parameter.grad = None
-
-    def configure_model(self) -> None:
-        """Leave in this process its part of the weights, if the strategy is to do so."""
-        strategy = self.trainer.strategy
-        if isinstance(strategy, ShardedParallel) and not self.sharded:
-            strategy.shard(self.model)
-            self.sharded = True
 
     def on_fit_start(self) -> None:
         """Note how many examples there are, and whether steps may go to torch directly.

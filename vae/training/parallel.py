@@ -64,10 +64,17 @@ class ShardedParallel(ModelParallelStrategy):
         """Let every process hold a part, on whatever machine it is."""
         self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
+        # Lightning asks the module to shard itself; the same module serves every strategy.
+        assert self.lightning_module is not None
+        self.lightning_module.configure_model = self.shard  # type: ignore[method-assign]
 
-    def shard(self, model: nn.Module) -> None:
-        """Leave in each process its part of the model's weights."""
-        mesh = self.device_mesh["data_parallel"]
+    def shard(self) -> None:
+        """Leave in each process its part of the model's weights, once."""
+        assert self.lightning_module is not None
+        mesh, model = self.device_mesh["data_parallel"], self.lightning_module.model
+        assert isinstance(model, nn.Module)
+        if isinstance(model, FSDPModule):
+            return
         for part in model.modules():
             if isinstance(part, Network):
                 fully_shard(part, mesh=mesh)
