@@ -6,6 +6,7 @@ import torch
 from tests.cli.command import TINY, array, call
 from vae.cli import app
 
+NO_GPU = not torch.cuda.is_available()
 # the arguments, and what the message must say
 WRONG = {
     "a choice, almost": (["model=convv"], "model=convv does not exist; did you mean conv?"),
@@ -67,6 +68,7 @@ WRONG = {
     "two values": (["seed=1=2"], "'seed=1=2' cannot be read: quote"),
     "clipping in words": (["gradient_clip=abc"], "gradient_clip must be"),
     "accumulation in words": (["accumulate=abc"], "accumulate must be"),
+    "a batch of a rate": (["lr_batch=0"], "lr_batch must be at least 1; got 0"),
     "more accumulation than batches": (["accumulate=100"], "accumulate"),
     "threads in words": (["threads=abc"], "threads must be"),
     "no samples": (["test_samples=0"], "test_samples must be at least 1"),
@@ -155,6 +157,24 @@ WRONG = {
         "999",
     ),
     "a strategy": (["trainer.strategy=ddp_spawn"], "trainer.strategy must be auto or ddp"),
+    "an adversary of sharded weights": (
+        ["trainer=fsdp", "penalty=factor"],
+        "factor needs whole weights in each process: use trainer=ddp",
+    ),
+    "an average of sharded weights": (
+        ["trainer=fsdp", "callbacks=[default,ema]"],
+        "ema needs whole weights in each process: use trainer=ddp",
+    ),
+    "compiled sharded nets": (["trainer=fsdp", "compile=true"], "compile=true needs whole weights"),
+    "sharded half precision": (
+        ["trainer=fsdp", "trainer.precision=16-mixed"],
+        "trainer.precision=16-mixed needs a GPU" if NO_GPU else "fsdp goes with 32-true or bf16",
+    ),
+    "no machine": (["trainer.num_nodes=0"], "trainer.num_nodes must be at least 1; got 0"),
+    "machines without a launcher": (
+        ["trainer=ddp", "trainer.num_nodes=2"],
+        "trainer.num_nodes=2 needs torchrun or Slurm to start the processes",
+    ),
     "no time": (["trainer=ddp", "trainer.strategy.timeout=0"], "trainer.strategy: timeout must be"),
     "double precision": (["trainer.precision=64-true"], "must be one of 32-true, bf16-mixed"),
     "half precision alone": (["trainer.precision=16-true"], "must be one of 32-true, bf16-mixed"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import ROOT, TINY, array, call, start
+from vae.cli.launch import agree_on_folder, launcher
 
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "test=false", "threads=1"]
 
@@ -35,6 +36,83 @@ def test_the_processes_of_a_job_share_its_folder(tmp_path, sweep):
         assert (job / "checkpoints" / "best.ckpt").is_file()
         assert len(list(job.glob("events*"))) == 1
     assert len(list((tmp_path / "outputs").rglob("best.ckpt"))) == len(jobs)
+
+
+def torchrun(folder, *options):
+    """Return the command by which torchrun starts two processes in all, or some of them."""
+    command = [sys.executable, "-m", "torch.distributed.run", *options, str(ROOT / "train.py")]
+    return [*command, *TINY, array(folder), *TWO, "logger=none"]
+
+
+@pytest.mark.slow
+def test_processes_of_torchrun_share_a_folder(tmp_path):
+    command = torchrun(tmp_path, "--standalone", "--nproc-per-node=2")
+    done = start("", *command[1:], folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "outputs" / "array-mlp").iterdir()
+    assert (folder / "checkpoints" / "best.ckpt").is_file()
+    assert done.stdout.count("epoch   1") == 1
+
+
+@pytest.mark.slow
+def test_several_machines_share_a_folder(tmp_path):
+    """Two torchruns of one process each, here on one machine."""
+    place = ["--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", "--master-port=29517"]
+    nodes = ["trainer.devices=1", "trainer.num_nodes=2"]
+    ends = [
+        subprocess.Popen(
+            [*torchrun(tmp_path, *place, f"--node-rank={rank}"), *nodes],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for rank in (0, 1)
+    ]
+    assert [end.wait(timeout=300) for end in ends] == [0, 0]
+    (folder,) = (tmp_path / "outputs" / "array-mlp").iterdir()
+    assert (folder / "checkpoints" / "best.ckpt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "told"),
+    [
+        ({"WORLD_SIZE": "4"}, TWO, "torchrun started 4 processes, but trainer.num_nodes=1 times"),
+        ({"WORLD_SIZE": "2"}, ["-m", "seed=0,1"], "torchrun starts the processes of one run"),
+    ],
+)
+def test_what_torchrun_cannot_be_asked(monkeypatch, capsys, tmp_path, environment, arguments, told):
+    for name, value in {"TORCHELASTIC_RUN_ID": "none", **environment}.items():
+        monkeypatch.setenv(name, value)
+    status, _, message = call(monkeypatch, capsys, tmp_path, *TINY, array(tmp_path), *arguments)
+    assert (status, message.count("\n")) == (2, 1)
+    assert told in message
+
+
+def test_the_tasks_of_a_slurm_job_share_a_folder(monkeypatch):
+    given = {"SLURM_NTASKS": "2", "SLURM_PROCID": "1", "SLURM_JOB_ID": "17", "SLURM_STEP_ID": "3"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    arguments = ["train.py", "trainer=ddp"]
+    agree_on_folder(arguments)
+    assert arguments[2:] == ["hydra.run.dir='outputs/${name}/17.3'"]
+    monkeypatch.setenv("SLURM_JOB_NAME", "bash")
+    assert launcher() is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "status"), [("0,1", 0), ("0,-1", 1)])
+def test_the_jobs_of_a_sweep_are_submitted(tmp_path, seeds, status):
+    """To processes of this machine, by the launcher that hands them to Slurm elsewhere."""
+    sweep = ["-m", f"seed={seeds}", "hydra/launcher=submitit_local", "test=false"]
+    done = start("train.py", *TINY, array(tmp_path), *sweep, folder=tmp_path)
+    assert done.returncode == status, done.stderr
+    (folder,) = (tmp_path / "outputs" / "array-mlp").iterdir()
+    kept = {path.parents[1].name for path in folder.rglob("best.ckpt")}
+    assert kept == ({"0"} if status else {"0", "1"})
+    if status:
+        log = done.stderr.removeprefix("error: a job of the sweep failed, and says why in ")
+        assert "seed must be at least 0; got -1" in Path(log.strip()).read_text()
 
 
 def children(pid):

@@ -1,5 +1,7 @@
 """The user's arrays: shapes, types, labels and mistakes."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 
 from vae.data import Array, DataModule
 
+ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
 
 
@@ -199,3 +202,68 @@ def test_damaged_missing_and_foreign_files(tmp_path, saved, name):
 def test_bad_settings(settings):
     with pytest.raises(ValueError, match=rf"data\.{next(iter(settings))}"):
         Array(**{"path": "x.npy", **settings})
+
+
+@pytest.mark.parametrize(
+    ("array", "settings"),
+    [
+        (bytes_of(40, 3, 8, 8), {}),
+        (bytes_of(40, 8, 9), {"channels": "none"}),
+        (RNG.random((40, 30)) < 0.5, {}),
+        (RNG.normal(size=(40, 30)).astype(np.float32), {}),
+    ],
+)
+def test_a_mapped_array_holds_the_same_and_its_file_stays_as_it_is(saved, array, settings):
+    path = saved(array)
+    whole, mapped = (Array(path, mmap=mmap, **settings).load().train for mmap in (False, True))
+    assert mapped.x.dtype == whole.x.dtype
+    assert torch.equal(mapped.x, whole.x)
+    mapped.x.zero_()
+    assert np.array_equal(np.load(path), array)
+
+
+@pytest.mark.parametrize(
+    ("array", "settings"),
+    [
+        (RNG.normal(size=(40, 30)), {}),
+        (bytes_of(40, 30), {"support": "real"}),
+        (bytes_of(40, 8, 8, 3), {"channels": "last"}),
+        (np.asfortranarray(bytes_of(40, 30)), {}),
+    ],
+)
+def test_an_array_that_must_be_converted_is_not_mapped(saved, array, settings):
+    path = saved(array)
+    assert len(Array(path, **settings).load().train) == 40
+    with pytest.raises(ValueError, match=r"data\.mmap=true needs uint8 .*: store it so, or use"):
+        Array(path, mmap=True, **settings).load()
+
+
+def test_an_archive_is_not_mapped(tmp_path):
+    with pytest.raises(ValueError, match=r"in an \.npy file"):
+        Array(zipped(tmp_path, x=bytes_of(4, 3)), mmap=True).load()
+
+
+def test_mapped_values_are_checked(saved):
+    array = RNG.normal(size=(5000, 3)).astype(np.float32)
+    array[4321, 2] = np.nan
+    with pytest.raises(ValueError, match=r"holds nan at index \(4321, 2\)"):
+        DataModule(Array(saved(array), mmap=True)).setup()
+    bits = np.zeros((400, 30), np.bool_)
+    bits.view(np.uint8)[399, 29] = 7
+    with pytest.raises(ValueError, match="a bool is neither 0 nor 1"):
+        Array(saved(bits), mmap=True).load()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("mmap", [True, False])
+def test_an_epoch_of_a_mapped_array_takes_the_memory_of_some_batches(tmp_path, mmap):
+    """The control: with the array in memory, more than its 400 MB are taken."""
+    path = tmp_path / "large.npy"
+    out = np.lib.format.open_memmap(path, "w+", np.float32, (100_000, 1_000))
+    out[:] = 1
+    del out
+    command = [sys.executable, "-m", "tests.data.memory", "array", str(path), str(mmap)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    peak = float(done.stdout)
+    assert (peak < 100) if mmap else (peak > 350)

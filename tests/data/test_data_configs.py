@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 import vae.data
+from tests.data.test_shards import png, write
 from vae.data import make_data
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -32,12 +33,17 @@ def instantiate(node):
 def test_every_data_config_builds(name, tmp_path):
     Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
     np.save(tmp_path / "a.npy", np.zeros((50, 4)))
-    own = {"images": {"root": str(tmp_path)}, "array": {"path": str(tmp_path / "a.npy")}}
+    write(tmp_path / "a.tar", {"a.png": png()})
+    own = {
+        "images": {"root": str(tmp_path)},
+        "array": {"path": str(tmp_path / "a.npy")},
+        "shards": {"root": str(tmp_path), "cache": str(tmp_path)},
+    }
     config = load(name, **own.get(name, {}))
     data = make_data(config, instantiate)
     assert data.seed == 7
     assert data.spec.num_dims
-    if "binarization" in config and name not in ("sprites_gray", "images", "array"):
+    if "binarization" in config and name not in ("sprites_gray", *own):
         assert (config["binarization"], data.spec.support) == ("dynamic", "boolean")
 
 
@@ -47,7 +53,9 @@ def test_short_names_reach_the_source():
     assert (data.source.size, data.source.seed, data.batch_size) == (123, 4, 16)
 
 
-@pytest.mark.parametrize(("name", "key"), [("images", "root"), ("array", "path")])
+@pytest.mark.parametrize(
+    ("name", "key"), [("images", "root"), ("array", "path"), ("shards", "root")]
+)
 def test_the_users_own_data_must_be_named(name, key):
     with pytest.raises(ValueError, match=rf"data={name} needs data\.{key}="):
         make_data(load(name), instantiate)

@@ -20,6 +20,7 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from vae.cli.compose import CONF, choices
+from vae.cli.launch import agree_on_folder
 from vae.cli.messages import LONGEST, explain, incomplete
 from vae.cli.overrides import parsed, recorded_overrides
 from vae.cli.processes import shared_job
@@ -37,6 +38,7 @@ def train() -> None:
 
     with one_message():
         resume_arguments(sys.argv)
+        agree_on_folder(sys.argv)
     command("train", task)
 
 

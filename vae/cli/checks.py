@@ -7,6 +7,7 @@ __all__ = [
     "check_monitor",
     "check_resume",
     "check_settings",
+    "lookup",
 ]
 
 import os
@@ -17,6 +18,7 @@ from typing import Any
 
 import torch
 
+from vae.cli.launch import check_launch
 from vae.data import DataModule
 from vae.instantiate import describe, fits
 from vae.nested import leaves
@@ -30,9 +32,11 @@ NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's o
     "threads": (int | None, 1, 1024),
     "group_size": (int, 1, None),
     "accumulate": (int, 1, None),
+    "lr_batch": (int | None, 1, None),
     "gradient_clip": (float | None, None, None),  # its range is the module's to check
     "skip_limit": (int | None, 1, None),
     "test_samples": (int, 1, None),
+    "trainer.num_nodes": (int, 1, None),
     "trainer.log_every_n_steps": (int, 1, None),
     "trainer.check_val_every_n_epoch": (int, 1, None),
     "trainer.max_epochs": (int, 1, None),
@@ -48,6 +52,11 @@ CHOICES = {
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),  # others ask for other batches
 }
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
+SHARDED = "vae.training.ShardedParallel"
+WHOLE = {  # parts that need whole weights, or optimizers of their own
+    "vae.objectives.penalties": ("Adversarial", "DecoderNorm", "Factor", "GradientPenalty"),
+    "vae.training.callbacks": ("EMA",),
+}
 INSTEAD = {  # settings of Lightning's Trainer that would fall short here, and what does the same
     "accumulate_grad_batches": "accumulate=",
     "barebones": "logger=none",
@@ -97,6 +106,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     check_trainer(settings["trainer"])
     if settings["cuda_graph"] and not on_gpu(settings["trainer"]):
         raise ValueError("cuda_graph=true needs a GPU. Leave it false on the CPU")
+    check_sharded(settings)
     if settings.get("scheduler") and max(lookup(settings, name) for name in UNLIMITED) < 0:
         raise ValueError(
             "a scheduler needs the end of training: set trainer.max_epochs or trainer.max_steps, "
@@ -195,7 +205,9 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
             raise ValueError(f"trainer.{name} is not a setting here: use {instead} instead")
     strategy, epochs = trainer["strategy"], trainer["max_epochs"]
     if strategy not in STRATEGIES and not isinstance(strategy, Mapping):
-        raise ValueError(f"trainer.strategy must be auto or ddp; got {strategy!r}. Use trainer=ddp")
+        raise ValueError(
+            f"trainer.strategy must be auto or ddp; got {strategy!r}. Use trainer=ddp or fsdp"
+        )
     if 0 < epochs < trainer["check_val_every_n_epoch"]:
         raise ValueError(
             f"trainer.check_val_every_n_epoch={trainer['check_val_every_n_epoch']} is more than "
@@ -206,12 +218,29 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
         raise ValueError("a GPU was asked for, but torch sees none. Use trainer=cpu")
     if trainer["precision"] == "16-mixed" and not gpu:
         raise ValueError("trainer.precision=16-mixed needs a GPU. Use bf16-mixed or 32-true")
+    check_launch(trainer["num_nodes"], trainer["devices"])
     check_devices(trainer["devices"], torch.cuda.device_count() if gpu else None)
 
 
 def on_gpu(trainer: Mapping[str, Any]) -> bool:
     """Say whether a run with these settings of the Trainer is one on a CUDA device."""
     return trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+
+
+def check_sharded(settings: Mapping[str, Any]) -> None:
+    """Refuse parts that need whole weights where each process has a part of them."""
+    strategy = settings["trainer"]["strategy"]
+    if not isinstance(strategy, Mapping) or strategy.get("_target_") != SHARDED:
+        return
+    parts = {**settings["penalties"], **settings["callbacks"]}
+    for name, node in parts.items():
+        home, _, kind = node["_target_"].rpartition(".")
+        if kind in WHOLE.get(home, ()):
+            raise ValueError(f"{name} needs whole weights in each process: use trainer=ddp")
+    if settings["compile"]:
+        raise ValueError("compile=true needs whole weights in each process: use trainer=ddp")
+    if settings["trainer"]["precision"] == "16-mixed":
+        raise ValueError("trainer=fsdp goes with 32-true or bf16-mixed; got 16-mixed")
 
 
 def check_devices(devices: Any, gpus: int | None) -> None:

@@ -62,6 +62,11 @@ def explain(error: Exception, arguments: list[str], command: str = "train") -> t
         return str(error), 1
     if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
         return f"{OUT_OF_MEMORY_ADVICE} ({first_line(error)})", 1
+    if type(error).__name__ == "UncompletedJobError":  # of submitit, which may not be installed
+        log = (
+            str(error).splitlines()[0].partition(" with path ")[2].replace("result.pkl", "log.err")
+        )
+        return f"a job of the sweep failed, and says why in {log}", 1
     if LOST_PROCESS.search(str(error)):
         return "another process of this run failed, was killed, or did not answer in time", 1
     return f"{type(error).__name__}: {first_line(error)} {DEBUG}", 1

@@ -3,6 +3,7 @@
 __all__ = ["show_commands", "show_report", "show_run"]
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -15,10 +16,12 @@ from vae.evaluation.section import cell, quantity
 from vae.models import Model
 
 
-def show_run(console: Console, model: Model, data: DataModule, folder: Path) -> None:
-    """Say what is about to be trained, on what, and where."""
+def show_run(
+    console: Console, model: Model, data: DataModule, folder: Path, scale: Mapping[str, str]
+) -> None:
+    """Say what is about to be trained, on what, at which scale, and where."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in data.describe().items():
+    for name, value in {**data.describe(), **scale}.items():
         table.add_row(str(name), str(value))
     for name, part in model.named_children():
         count = sum(p.numel() for p in part.parameters())

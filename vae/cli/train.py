@@ -5,6 +5,7 @@ __all__ = ["run"]
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from vae.build import build_data, check_parts, rebuild
-from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings
+from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings, lookup
 from vae.cli.environment import describe_environment, prepare_process
 from vae.cli.evaluations import build_evaluations
 from vae.cli.hparams import log_hparams, writer_of
@@ -25,12 +26,13 @@ from vae.data import DataModule
 from vae.distributions import Conditional
 from vae.evaluation import Evaluation, Subject
 from vae.files import locked
-from vae.instantiate import instantiate
+from vae.instantiate import instantiate, resolve
 from vae.networks import MLP
 from vae.priors import VampPrior
 from vae.saved import read_checkpoint, read_saved
 from vae.training import VAEModule
 from vae.training.profiler import NoProfiler
+from vae.training.rates import rate_factor
 from vae.training.storage import DurableCheckpoints, newest
 
 MEAN_OF = 10_000  # training examples from which a mean is taken
@@ -70,8 +72,9 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     resumed = find_resumed(settings, folder, console)
     data.setup("fit")
     check_batches(settings, data, trainer.world_size)
+    scale = fit_rate(module, settings, trainer.world_size)
     if trainer.is_global_zero:
-        show_run(console, module.model, data, folder)
+        show_run(console, module.model, data, folder, scale)
         environment = json.dumps(describe_environment(), indent=2)
         (folder / "environment.json").write_text(environment + "\n")
     prepare_model(module, data, settings)
@@ -82,6 +85,22 @@ def train(settings: dict[str, Any], folder: Path) -> float:
         raise KeyboardInterrupt from None
     seconds = time.perf_counter() - started
     return finish(settings, trainer, data, evaluations, folder, console, seconds)
+
+
+def fit_rate(module: VAEModule, settings: dict[str, Any], world_size: int) -> dict[str, str]:
+    """Fit the learning rate to the examples of a step; return what is to be said of both."""
+    size, accumulate = settings["data"]["batch_size"], settings["accumulate"]
+    batch, reference = size * accumulate * world_size, settings["lr_batch"]
+    told = {}
+    if batch != size:
+        parts = f"{size} × {accumulate} accumulated × {world_size} processes"
+        told["effective batch"] = f"{batch:,} = {parts}"
+    if reference not in (None, batch):
+        kind: Any = resolve(settings["optimizer"]["_target_"], "optimizer")
+        given, factor = lookup(settings, "optimizer.lr"), rate_factor(kind, batch, reference)
+        module.make_optimizer = partial(module.make_optimizer, lr=given * factor)
+        told["learning rate"] = f"{given * factor:.3g} = {given:g} × {factor:.3g}, as lr_batch asks"
+    return told
 
 
 def find_resumed(settings: dict[str, Any], folder: Path, console: Console) -> Path | None:

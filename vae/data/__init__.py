@@ -23,6 +23,7 @@ __all__ = [
     "Omniglot",
     "Preprocess",
     "Sample",
+    "Shards",
     "Source",
     "Splits",
     "Sprites",
@@ -40,6 +41,7 @@ from vae.data.factors import FactorSet
 from vae.data.images import Images
 from vae.data.module import DataModule, Sample, make_data
 from vae.data.preprocess import Preprocess
+from vae.data.shards import Shards
 from vae.data.source import Examples, Source, Splits, TensorExamples
 from vae.data.spec import DataSpec
 from vae.data.sprites import Sprites

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae.data.checks import check_choice, check_int
+from vae.data.checks import check_bool, check_choice, check_int
 from vae.data.headers import ArrayHeader, data_key, load_array, read_headers
 from vae.data.source import Source, Splits, TensorExamples
 from vae.data.spec import DataSpec
@@ -17,6 +17,8 @@ from vae.data.spec import DataSpec
 SUPPORTS = (None, "boolean", "unit_interval", "real")
 CHANNELS = (None, "first", "last", "none")
 LABEL_KEYS = ("labels", "y")
+LARGE = 1 << 30  # bytes from which an array is left in its file, if it can be
+BLOCK = 1 << 24  # bytes that are looked at at once
 
 
 @final
@@ -37,6 +39,9 @@ class Array(Source):
             may be either.
         support: ``boolean``, ``unit_interval``, ``real``, or ``None`` to go by the type.
         num_classes: How many classes the labels name; ``None`` counts them.
+        mmap: Whether the array stays in its file, of which a batch is read as it is needed. That
+            asks for uint8 (0…255), bool or float32, in C order with channels first, in an ``.npy``
+            file; ``None`` does it with such arrays of 1 GiB and more.
 
     Raises:
         ValueError: If a setting is not allowed.
@@ -52,6 +57,7 @@ class Array(Source):
         channels: str | None = None,
         support: str | None = None,
         num_classes: int | None = None,
+        mmap: bool | None = None,
     ) -> None:
         if not path:
             raise ValueError("data=array needs data.path=<an .npy or .npz file>.")
@@ -59,6 +65,8 @@ class Array(Source):
         check_choice("data.support", support, SUPPORTS)
         if num_classes is not None:
             check_int("data.num_classes", num_classes)
+        if mmap is not None:
+            check_bool("data.mmap", mmap)
         self.path = Path(path).expanduser().absolute()
         self.labels_path = None if labels is None else Path(labels).expanduser().absolute()
         self.data_key = data_key
@@ -66,6 +74,7 @@ class Array(Source):
         self.channels = channels
         self.support = support
         self.num_classes = num_classes
+        self.mmap = mmap
 
     @property
     def spec(self) -> DataSpec:
@@ -94,22 +103,46 @@ class Array(Source):
         """Do nothing: the file is the user's."""
 
     def load(self) -> Splits:
-        """Read the file.
+        """Read the file, or map it.
 
         Raises:
-            ValueError: If it is damaged, or labels do not fit.
+            ValueError: If it is damaged, or labels do not fit, or it cannot be mapped and should.
         """
         headers = read_headers(self.path)
-        spec = self.spec
-        x = load_array(self.path, data_key(self.path, headers, self.data_key))
+        key = data_key(self.path, headers, self.data_key)
+        spec, mapped = self.spec, self._is_mapped(headers[key])
+        x = load_array(self.path, key, mapped=mapped)
         if self.channels == "last":
             x = np.moveaxis(x, -1, 1)
         x = np.ascontiguousarray(x.reshape(len(x), *spec.shape))
-        keep_bytes = x.dtype == np.bool_ or spec.levels == 256
+        if mapped and x.dtype == np.bool_:
+            x = self._bits(x)
+        keep_bytes = headers[key].dtype == np.bool_ or spec.levels == 256
         # A float64 beyond float32 becomes infinite, which the check of all values then refuses.
         with np.errstate(over="ignore"):
             x = x.astype(np.uint8 if keep_bytes else np.float32, copy=False)
         return Splits(TensorExamples(torch.from_numpy(x), self._labels(headers)))
+
+    def _is_mapped(self, header: ArrayHeader) -> bool:
+        as_stored = header.dtype in (np.uint8, np.bool_, np.float32) and not header.fortran
+        converted = header.dtype == np.uint8 and self.support in ("boolean", "real")
+        can = self.path.suffix == ".npy" and self.channels != "last" and as_stored and not converted
+        if self.mmap and not can:
+            raise ValueError(
+                f"data.mmap=true needs uint8 (0…255), bool or float32, in C order with channels "
+                f"first, in an .npy file; {self.path} holds {header.dtype}: store it so, or use "
+                "data.mmap=false."
+            )
+        return can and (self.path.stat().st_size >= LARGE if self.mmap is None else self.mmap)
+
+    def _bits(self, x: np.ndarray) -> np.ndarray:
+        # Of a file, any byte may claim to be a bool.
+        x = x.view(np.uint8)
+        rows = max(1, BLOCK // x[0].size)
+        for start in range(0, len(x), rows):
+            if x[start : start + rows].max() > 1:
+                raise ValueError(f"{self.path} is damaged: a bool is neither 0 nor 1.")
+        return x
 
     def _natural_support(self, dtype: np.dtype) -> str:
         if dtype == np.uint8:

@@ -3,15 +3,16 @@
 __all__ = ["Batch", "Batches", "EvalBatches", "Group", "TrainBatches"]
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
 
+from vae.data.ahead import ahead
 from vae.data.preprocess import Preprocess
-from vae.data.randomness import Noise, permutation
+from vae.data.randomness import Noise, permutation, windowed
 from vae.data.source import Examples
 
 
@@ -81,8 +82,14 @@ class Batches(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[Any]: ...
 
-    def _batch(self, indices: Tensor, *key: int, training: bool) -> Batch:
-        raw, y = self.examples.take(indices), self.examples.labels
+    def _read(self, parts: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        # Raw values of what is left in files are read while the batches before are being used.
+        take = self.examples.take
+        in_files = self.examples.files is not None
+        return zip(parts, ahead(take, parts) if in_files else map(take, parts), strict=True)
+
+    def _batch(self, indices: Tensor, raw: Tensor, *key: int, training: bool) -> Batch:
+        y = self.examples.labels
         if y is not None:
             y = y.index_select(0, indices).to(self.device)
         generator = self._noise.at(self.seed, self.rank, *key)
@@ -187,12 +194,14 @@ class TrainBatches(Batches):
         self._resumed = True
 
     def _identity(self) -> dict[str, int]:
-        return {
+        identity = {
             "seed": self.seed,
             "num_examples": len(self.examples),
             "batch_size": self.batch_size,
             "world_size": self.world_size,
         }
+        in_memory = self.examples.files is None
+        return identity if in_memory else {**identity, "window": self.examples.window}
 
     def __iter__(self) -> Iterator[Group]:
         # A generator body runs at the first `next`, so Lightning may call `iter` before it loads a
@@ -209,17 +218,19 @@ class TrainBatches(Batches):
 
     def batches(self) -> Iterator[Batch]:
         """Yield the batches of the epoch that were not read yet."""
-        order = self._order()
-        while self.position < self.num_batches:
-            start = self.position * self.batch_size
-            key = (self.epoch, self.position)
+        parts = self._order().split(self.batch_size)[self.position : self.num_batches]
+        for number, (indices, raw) in enumerate(self._read(parts), self.position):
+            if number < self.position:
+                continue  # the rest of a group left early
             # Before the yield: a state taken while this batch is being used counts it as read.
-            self.position += 1
-            yield self._batch(order[start : start + self.batch_size], *key, training=True)
+            self.position = number + 1
+            yield self._batch(indices, raw, self.epoch, number, training=True)
 
     def _order(self) -> Tensor:
         size = len(self.examples)
-        order = permutation(size, self.seed, self.epoch)
+        files, key = self.examples.files, (self.seed, self.epoch)
+        window = self.examples.window
+        order = permutation(size, *key) if files is None else windowed(files, window, *key)
         total = self._per_rank() * self.world_size
         order = order[torch.arange(self.rank, total, self.world_size) % size]
         return order.to(self.examples.device)
@@ -237,9 +248,9 @@ class EvalBatches(Batches):
         return -(-len(self._order()) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        for i, indices in enumerate(self._order().split(self.batch_size)):
-            if len(indices):
-                yield self._batch(indices, i, training=False)
+        parts = [part for part in self._order().split(self.batch_size) if len(part)]
+        for i, (indices, raw) in enumerate(self._read(parts)):
+            yield self._batch(indices, raw, i, training=False)
 
     def _order(self) -> Tensor:
         size, device = len(self.examples), self.examples.device

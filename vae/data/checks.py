@@ -17,7 +17,8 @@ from torch import Tensor
 from vae.data.source import Examples
 from vae.data.spec import DataSpec
 
-CHUNK = 4096
+CHUNK = 4096  # examples that are looked at at once, if they are not larger than this
+CHUNK_BYTES = 1 << 26
 
 
 def check_int(name: str, value: object, *, low: int = 1) -> None:
@@ -62,8 +63,11 @@ def check_values(examples: Examples, spec: DataSpec) -> None:
     Raises:
         ValueError: If a value is NaN or infinite, or lies outside the declared support.
     """
-    for start in range(0, len(examples), CHUNK):
-        indices = torch.arange(start, min(start + CHUNK, len(examples)), device=examples.device)
+    rows = max(1, min(CHUNK, CHUNK_BYTES // (4 * spec.num_dims)))
+    if examples.files is not None:
+        return  # each is looked at whenever it is read
+    for start in range(0, len(examples), rows):
+        indices = torch.arange(start, min(start + rows, len(examples)), device=examples.device)
         x = examples.take(indices)
         if x.dtype == torch.uint8:
             # Bytes cannot leave [0, 255], and sources that store bits make them themselves.

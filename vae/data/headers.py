@@ -1,6 +1,14 @@
 """Shape, type and names of NumPy files, read without their data."""
 
-__all__ = ["DAMAGE", "ArrayHeader", "array_blocks", "data_key", "load_array", "read_headers"]
+__all__ = [
+    "DAMAGE",
+    "ArrayHeader",
+    "array_blocks",
+    "data_key",
+    "load_array",
+    "read_header",
+    "read_headers",
+]
 
 import zlib
 from collections.abc import Iterator
@@ -46,14 +54,15 @@ def read_headers(path: Path, setting: str = "data.path") -> dict[str, ArrayHeade
         if path.suffix == ".npz":
             with ZipFile(path) as archive:
                 names = [name for name in archive.namelist() if name.endswith(".npy")]
-                return {n.removesuffix(".npy"): _header(archive.open(n)) for n in names}
+                return {n.removesuffix(".npy"): read_header(archive.open(n)) for n in names}
         with path.open("rb") as file:
-            return {"": _header(file)}
+            return {"": read_header(file)}
     except DAMAGE as error:
         raise ValueError(_unreadable(path, error)) from error
 
 
-def _header(file: IO[bytes]) -> ArrayHeader:
+def read_header(file: IO[bytes]) -> ArrayHeader:
+    """Return the header of an ``.npy`` file, and leave the file where its values begin."""
     version = np.lib.format.read_magic(file)
     read = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -85,14 +94,20 @@ def data_key(path: Path, headers: dict[str, ArrayHeader], key: str | None) -> st
     return found[0]
 
 
-def load_array(path: Path, key: str) -> np.ndarray:
+def load_array(path: Path, key: str, *, mapped: bool = False) -> np.ndarray:
     """Read one array; ``key`` is ``""`` for an ``.npy`` file. Pickled objects are never loaded.
+
+    Args:
+        path: The file.
+        key: Which of its arrays.
+        mapped: Leave the values of an ``.npy`` file there until they are used. What is written to
+            them stays in memory.
 
     Raises:
         ValueError: If the file is damaged, or holds Python objects.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
+        loaded = np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return loaded
         with loaded:
@@ -110,7 +125,7 @@ def array_blocks(path: Path, key: str, event: tuple[int, ...]) -> Iterator[np.nd
     """
     try:
         with ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
-            shape, dtype, fortran = _header(file)
+            shape, dtype, fortran = read_header(file)
             if dtype != np.uint8 or fortran or shape[-len(event) :] != event:
                 raise ValueError(f"{key} is {dtype} {shape}, not uint8 (..., {event})")
             count, size = prod(shape[: -len(event)]), prod(event)

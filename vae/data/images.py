@@ -1,6 +1,6 @@
 """A folder of the user's own pictures."""
 
-__all__ = ["Images", "list_pictures"]
+__all__ = ["SUFFIXES", "Images", "list_pictures", "picture_size"]
 
 from pathlib import Path
 from typing import final
@@ -54,7 +54,7 @@ class Images(Source):
         check_choice("data.mode", mode, tuple(CHANNELS))
         check_choice("data.alpha", alpha, ALPHAS)
         check_int("data.max_pixels", max_pixels)
-        size = None if resize == "none" else _size(image_size)
+        size = None if resize == "none" else picture_size(image_size)
         self.root = Path(root).expanduser().absolute()
         self.cache = cache
         self.reader = PictureReader(mode, size, resize, alpha, max_pixels)
@@ -105,7 +105,12 @@ class Images(Source):
                 )
 
 
-def _size(size: int | tuple[int, int] | list[int] | None) -> tuple[int, int] | None:
+def picture_size(size: int | tuple[int, int] | list[int] | None) -> tuple[int, int] | None:
+    """Return height and width of a setting, ``None`` for pictures as they are.
+
+    Raises:
+        ValueError: If it is neither a side nor two.
+    """
     if size is None:
         return None
     pair = (size, size) if isinstance(size, int) else tuple(size)

@@ -285,6 +285,8 @@ class DataModule(LightningDataModule):
 
 
 def _fits(examples: Examples, device: torch.device) -> bool:
+    if examples.files is not None:
+        return False
     if device.type != "cuda":
         return True
     free, _ = torch.cuda.mem_get_info(device)

@@ -3,6 +3,7 @@
 __all__ = ["ALPHAS", "CHANNELS", "RESIZES", "PictureReader", "load_picture"]
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import final
 
@@ -56,14 +57,18 @@ class PictureReader:
                 raise ValueError(_damaged(path, error)) from error
         return (width, height) if turned else (height, width)
 
-    def read(self, path: Path) -> np.ndarray:
+    def read(self, path: Path, content: bytes | None = None) -> np.ndarray:
         """Return the picture as ``(C, H, W)`` uint8.
+
+        Args:
+            path: The file.
+            content: What is in it, if it is part of another file and ``path`` is a name only.
 
         Raises:
             ValueError: Naming the file, if it is damaged, too large, or has transparency or a
                 depth that the settings do not cover.
         """
-        with _open(path) as image:
+        with _open(path, content) as image:
             if image.width * image.height > self.max_pixels:
                 raise ValueError(
                     f"{path} has {image.width}×{image.height} pixels, more than "
@@ -109,9 +114,9 @@ def load_picture(path: Path) -> Image.Image:
         return _decoded(image, path)
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path, content: bytes | None = None) -> Image.Image:
     try:
-        return Image.open(path)
+        return Image.open(path if content is None else BytesIO(content))
     except _BOMB as error:
         raise ValueError(f"{path} is too large to be decoded safely: shrink or remove it.") from (
             error

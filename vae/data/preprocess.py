@@ -88,6 +88,7 @@ class Preprocess:
         """Draw a static binarisation of all of ``examples``; leave them alone otherwise."""
         if self.binarization != "static":
             return examples
+        check_at_hand(examples, "data.binarization=static", "dynamic or threshold")
         bits = torch.empty(len(examples), *self.raw.shape, dtype=torch.uint8)
         for rows in torch.arange(len(examples)).split(CHUNK):
             bits[rows[0] : rows[-1] + 1] = bernoulli(examples.take(rows), generator)
@@ -107,6 +108,7 @@ class Preprocess:
                 f"data.standardize=true needs real vectors; {raw.name} has shape {raw.shape} and "
                 f"support {raw.support}. Use data.standardize=false."
             )
+        check_at_hand(examples, "data.standardize=true", "false")
         x = examples.take(torch.arange(len(examples), device=examples.device)).double()
         std, mean = torch.std_mean(x, dim=0, correction=0)
         self.shift = mean.float()
@@ -138,6 +140,12 @@ class Preprocess:
         if self.shift is not None and self.scale is not None:
             return (x - self.shift.to(x.device)).div_(self.scale.to(x.device))
         return x
+
+
+def check_at_hand(examples: Examples, setting: str, instead: str) -> None:
+    """Refuse what takes all examples at once where they are left in their files."""
+    if examples.files is not None:
+        raise ValueError(f"{setting} takes all data into memory, not data=shards: use {instead}.")
 
 
 def _flip(raw: Tensor, generator: Generator) -> Tensor:

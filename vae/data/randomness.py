@@ -1,6 +1,6 @@
 """Random numbers as a pure function of where they are used."""
 
-__all__ = ["Noise", "permutation", "stream_seed"]
+__all__ = ["Noise", "permutation", "stream_seed", "windowed"]
 
 from typing import final
 
@@ -37,6 +37,23 @@ def stream_seed(*key: int, start: int = 0) -> int:
 def permutation(size: int, *key: int) -> Tensor:
     """Return the permutation ``(size,)`` int64 of 0…size−1 that belongs to ``key``."""
     return torch.randperm(size, generator=Generator().manual_seed(stream_seed(*key)))
+
+
+def windowed(groups: Tensor, window: int, *key: int) -> Tensor:
+    """Return a permutation ``(N,)`` of 0…N−1 in which groups come in turn, some of them together.
+
+    Groups are taken in a random order, `window` at a time, and these are shuffled: with as many as
+    there are it is a permutation like any other.
+
+    Args:
+        groups: ``(N,)`` int64, the group of each.
+        window: How many groups are shuffled together, ≥ 1.
+        key: What the permutation belongs to.
+    """
+    names, place = groups.unique(return_inverse=True)
+    turn = permutation(len(names), *key, 0)[place] // window
+    order = permutation(len(groups), *key, 1)
+    return order[turn[order].argsort(stable=True)]
 
 
 @final

@@ -17,9 +17,14 @@ class Examples(ABC):
 
     Attributes:
         labels: ``(N,)`` int64 classes, or ``None``.
+        files: ``(N,)`` int64, which file an example is read from, each time it is needed; ``None``
+            if all are at hand.
+        window: How many of these files are shuffled together.
     """
 
     labels: Tensor | None
+    files: Tensor | None = None
+    window: int = 1
 
     @property
     @abstractmethod

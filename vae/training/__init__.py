@@ -1,7 +1,7 @@
 """Training with Lightning."""
 
-__all__ = ["Cosine", "DataParallel", "OneCycle", "Steps", "VAEModule"]
+__all__ = ["Cosine", "DataParallel", "OneCycle", "ShardedParallel", "Steps", "VAEModule"]
 
 from vae.training.module import VAEModule
-from vae.training.parallel import DataParallel
+from vae.training.parallel import DataParallel, ShardedParallel
 from vae.training.schedules import Cosine, OneCycle, Steps

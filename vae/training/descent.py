@@ -9,10 +9,12 @@ import torch
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from vae.training.fused import FusedAdam
 from vae.training.guard import drop_if_bad, telling, total
+from vae.training.parallel import whole
 
 if TYPE_CHECKING:
     from vae.training.module import VAEModule
@@ -84,7 +86,7 @@ class Descent:
         # Each process has a loss of its own, but all have the same gradients.
         values = [loss.detach()] if self.alone else []
         if self.scaler is None:  # which sees to infinite gradients itself
-            values += [p.grad for p in self.telling if p.grad is not None]
+            values += whole([p.grad for p in self.telling if p.grad is not None])
         if not values:
             return True
         if self.later:
@@ -158,4 +160,5 @@ def parameters_of(optimizer: Optimizer) -> Iterator[Tensor]:
 def gradient_norm(optimizer: Optimizer) -> Tensor:
     """Return the norm of the gradients of all parameters that an optimizer updates, a scalar."""
     grads = [p.grad for p in parameters_of(optimizer) if p.grad is not None]
-    return torch.nn.utils.get_total_norm(grads)
+    norm = torch.nn.utils.get_total_norm(grads)
+    return norm.full_tensor() if isinstance(norm, DTensor) else norm

@@ -1,11 +1,27 @@
-"""One process per device."""
+"""Several processes, one per device: with all of the weights each, or with a part of them."""
 
-__all__ = ["DataParallel"]
+__all__ = ["DataParallel", "ShardedParallel", "unsharded", "whole"]
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from math import isfinite
+from pathlib import Path
+from typing import Any
 
-from lightning.pytorch.strategies import DDPStrategy
+import torch
+from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy
+from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel, fully_shard
+from torch.distributed.fsdp import OptimStateKeyType as KeyType
+from torch.distributed.tensor import DTensor
+
+from vae.networks import Network
 
 
 class DataParallel(DDPStrategy):
@@ -19,6 +35,97 @@ class DataParallel(DDPStrategy):
     """
 
     def __init__(self, *, timeout: float = 1800.0) -> None:
-        if not (timeout > 0 and isfinite(timeout)):
-            raise ValueError(f"timeout must be a finite number above 0; got {timeout}")
-        super().__init__(timeout=timedelta(seconds=timeout))
+        super().__init__(timeout=patience(timeout))
+
+
+class ShardedParallel(ModelParallelStrategy):
+    """Keeps of every weight, gradient and moment a part in each process.
+
+    Each net is gathered for the time of its use; what else the model has, while a step lasts.
+    Checkpoints are whole files, as those of one process.
+
+    Args:
+        timeout: Seconds that a process waits for the others before the run fails, above 0.
+
+    Raises:
+        ValueError: If the time is out of range.
+
+    References:
+        PyTorch FSDP: Experiences on Scaling Fully Sharded Data Parallel (Zhao et al., 2023),
+        2304.11277.
+    """
+
+    def __init__(self, *, timeout: float = 1800.0) -> None:
+        super().__init__(
+            tensor_parallel_size=1, save_distributed_checkpoint=False, timeout=patience(timeout)
+        )
+
+    def setup_environment(self) -> None:
+        """Let every process hold a part, on whatever machine it is."""
+        self._data_parallel_size = self.num_nodes * self.num_processes
+        super().setup_environment()
+        # Lightning asks the module to shard itself; the same module serves every strategy.
+        assert self.lightning_module is not None
+        self.lightning_module.configure_model = self.shard  # type: ignore[method-assign]
+
+    def shard(self) -> None:
+        """Leave in each process its part of the model's weights, once."""
+        assert self.lightning_module is not None
+        mesh, model = self.device_mesh["data_parallel"], self.lightning_module.model
+        assert isinstance(model, nn.Module)
+        if isinstance(model, FSDPModule):
+            return
+        for part in model.modules():
+            if isinstance(part, Network):
+                fully_shard(part, mesh=mesh)
+        fully_shard(model, mesh=mesh)
+
+    def load_checkpoint(
+        self, checkpoint_path: str | Path, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Read a whole checkpoint and give each process its part, without running code from it.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not a whole checkpoint of this framework.
+        """
+        checkpoint = self.checkpoint_io.load_checkpoint(checkpoint_path)
+        model, options = self.model, StateDictOptions(full_state_dict=True)
+        assert model is not None
+        set_model_state_dict(model, checkpoint["state_dict"], options=options)
+        for optimizer, state in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
+            named = FullyShardedDataParallel.rekey_optim_state_dict(
+                state, KeyType.PARAM_NAME, model
+            )
+            set_optimizer_state_dict(model, optimizer, named, options=options)
+        return checkpoint
+
+
+@contextmanager
+def unsharded(model: nn.Module) -> Iterator[None]:
+    """Gather what a model has besides its nets; all processes must enter, and do the same."""
+    if not isinstance(model, FSDPModule):
+        yield
+        return
+    model.unshard()
+    try:
+        yield
+    finally:
+        model.reshard()
+
+
+def whole(gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return gradients, or if they are sharded their sum over all processes."""
+    parts = [g.to_local().sum() for g in gradients if isinstance(g, DTensor)]
+    if not parts:
+        return gradients
+    total = torch.stack(parts).sum()
+    torch.distributed.all_reduce(total)
+    return [total]
+
+
+def patience(seconds: float) -> timedelta:
+    """Return the time that a process waits for the others, or refuse it."""
+    if not (seconds > 0 and isfinite(seconds)):
+        raise ValueError(f"timeout must be a finite number above 0; got {seconds}")
+    return timedelta(seconds=seconds)

@@ -59,7 +59,7 @@ def test_density_moves_by_the_log_jacobian(family, batch):
 def test_learned_scale_is_one_parameter_that_learns():
     likelihood = Laplace((5,), scale=LearnedScale(0.7))
     (raw,) = likelihood.parameters()
-    assert raw.shape == ()
+    assert raw.shape == (1,)
     likelihood(torch.zeros(3, 5)).log_prob(torch.full((3, 5), 9.0)).sum().backward()
     assert raw.grad > 0  # far values want a larger scale
 

@@ -65,7 +65,7 @@ class LearnedScale(Scale):
                 f"LearnedScale needs 1e-3 <= init <= 140; got {init}. Rescale the data."
             )
         raw = inverse_soft_bound(math.log(init), *LOG_SCALE_BOUNDS)
-        self.raw = nn.Parameter(torch.tensor(raw))
+        self.raw = nn.Parameter(torch.tensor([raw]))  # not a scalar, which is never sharded
 
     def forward(self, family: type[LogScale], loc: Tensor, *raw: Tensor) -> Distribution:
         """Return the member of `family` at `loc` with the learned scale."""

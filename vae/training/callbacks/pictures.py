@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
+from torch.distributed.fsdp import FSDPModule
 
 from vae.data import Batch, DataModule
 from vae.evaluation import (
@@ -21,6 +22,7 @@ from vae.evaluation import (
     traverse,
 )
 from vae.models import Model
+from vae.training.parallel import unsharded
 
 STEPS = 9  # of a traversal
 
@@ -53,18 +55,22 @@ class Pictures(Callback):
         self.folder = folder
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw, on the first process only."""
+        """Draw, on the first process only; where the weights are sharded, on all of them."""
         last = trainer.current_epoch + 1 == trainer.max_epochs
         due = last or (trainer.current_epoch + 1) % self.every_n_epochs == 0
-        if trainer.sanity_checking or not trainer.is_global_zero or not due:
-            return
         data = trainer.datamodule  # type: ignore[attr-defined]
         model = pl_module.model
+        idle = not (trainer.is_global_zero or isinstance(model, FSDPModule))
+        if trainer.sanity_checking or idle or not due:
+            return
         assert isinstance(data, DataModule)
         assert isinstance(model, Model)
         x = data.examples("val", self.columns).x.to(pl_module.device)
-        for name, picture in draw_all(model, x, self.columns, self.max_dims).items():
-            self.write(trainer, name, picture)
+        with unsharded(model):
+            pictures = draw_all(model, x, self.columns, self.max_dims)
+        if trainer.is_global_zero:
+            for name, picture in pictures.items():
+                self.write(trainer, name, picture)
 
     def write(self, trainer: pl.Trainer, name: str, picture: Tensor) -> None:
         """Send one picture to TensorBoard and to its file."""

@@ -1,0 +1,245 @@
+"""Tar files: every example once an epoch, in an order that a resume finds again; and mistakes."""
+
+import io
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import webdataset
+from PIL import Image
+
+from vae.data import DataModule, Shards, TrainBatches
+from vae.data.randomness import windowed
+
+ROOT = Path(__file__).parents[2]
+TARS, EACH = 5, 12
+N = TARS * EACH
+
+
+def npy(array) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+def png(value=0, size=(8, 8), mode="RGB") -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, size, (value,) * 3 if mode == "RGB" else value).save(file, "PNG")
+    return file.getvalue()
+
+
+def write(path: Path, members: dict[str, bytes]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def vectors(folder: Path, tars=TARS, each=EACH) -> Path:
+    """Write vectors (2,) that hold their own number, labelled by it."""
+    for t in range(tars):
+        numbers = range(t * each, (t + 1) * each)
+        arrays = {f"{i:04d}.npy": npy(np.full(2, i, np.float32)) for i in numbers}
+        labels = {f"{i:04d}.cls": str(i).encode() for i in numbers}
+        write(folder / f"part-{t:03d}.tar", dict(sorted({**arrays, **labels}.items())))
+    return folder
+
+
+def source(folder: Path, **settings) -> Shards:
+    return Shards(str(folder), cache=str(folder.parent / "cache"), **settings)
+
+
+def data_of(folder: Path, window=2, **settings) -> DataModule:
+    data = DataModule(source(folder, window=window), **{"batch_size": 4, **settings})
+    data.setup()
+    return data
+
+
+def numbers(loader) -> list[int]:
+    """Return the numbers of the examples, and check values and labels against each other."""
+    training = isinstance(loader, TrainBatches)
+    batches = [b for group in loader for _, b in group] if training else list(loader)
+    for batch in batches:
+        assert torch.equal(batch.x, batch.y[:, None].expand(-1, 2).float())
+    return [int(i) for batch in batches for i in batch.y]
+
+
+def test_the_library_writes_what_is_read(tmp_path):
+    with webdataset.TarWriter(str(tmp_path / "a.tar")) as out:
+        for i in range(20):
+            picture = np.full((9, 7, 3), i, np.uint8)
+            out.write({"__key__": f"class.d/{i:03d}", "png": picture, "cls": i % 3, "json": {}})
+    data = source(tmp_path, resize="none")
+    assert (data.spec.shape, data.spec.num_classes, data.spec.levels) == ((3, 9, 7), 3, 256)
+    train = data.load().train
+    assert train.labels.tolist() == [i % 3 for i in range(20)]
+    x = train.take(torch.tensor([7, 2]))
+    assert (x.dtype, x.shape) == (torch.uint8, (2, 3, 9, 7))
+    assert [v.unique().tolist() for v in x] == [[7], [2]]
+
+
+@pytest.mark.parametrize("window", [1, 2, 8])
+def test_an_epoch_takes_every_example_once_some_tars_at_a_time(tmp_path, window):
+    loader = data_of(vectors(tmp_path / "v"), window, val_size=1, test_size=1).train_dataloader()
+    loader.drop_last = False
+    train = set(loader.examples.labels.tolist())
+    epochs = []
+    for epoch in range(3):
+        loader.set_epoch(epoch)
+        epochs.append(numbers(loader))
+        assert len(epochs[-1]) == N - 2
+        assert set(epochs[-1]) == train
+        first = epochs[-1][: EACH * min(window, TARS) - 2]
+        assert len({i // EACH for i in first}) <= window
+    assert epochs[0] != epochs[1] != epochs[2]
+    assert epochs[0] != sorted(epochs[0])
+
+
+def test_a_window_of_all_groups_is_a_uniform_permutation():
+    """Of each place the mean number is that of all, within five deviations of the mean."""
+    groups = torch.arange(60) // 12
+    orders = torch.stack([windowed(groups, 5, 0, k) for k in range(2000)]).double()
+    assert (orders.sort(1).values == torch.arange(60)).all()
+    deviation = ((60**2 - 1) / 12 / 2000) ** 0.5
+    assert (orders.mean(0) - 29.5).abs().max() < 5 * deviation
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ranks_share_the_examples(tmp_path, world_size):
+    data, seen = data_of(vectors(tmp_path / "v")), []
+    for rank in range(world_size):
+        loader = data.train_dataloader()
+        loader.rank, loader.world_size = rank, world_size
+        seen.append(numbers(loader))
+    assert len({len(s) for s in seen}) == 1
+    together = [i for s in seen for i in s]
+    assert len(set(together)) == len(together) > N // 2
+
+
+def test_parts_of_their_own(tmp_path):
+    for name, tars in {"train": 3, "val": 1, "test": 1}.items():
+        vectors(tmp_path / "v" / name, tars)
+    data = data_of(tmp_path / "v")
+    assert data.num_train == 3 * EACH
+    assert sorted(numbers(data.val_dataloader())) == list(range(EACH))
+    with pytest.raises(ValueError, match=r"has a part of its own for data\.val_size"):
+        data_of(tmp_path / "v", val_size=3)
+
+
+def test_where_examples_lie_is_found_out_once(tmp_path, monkeypatch):
+    folder = vectors(tmp_path / "v")
+    assert len(source(folder).load().train) == N
+    monkeypatch.setattr("vae.data.tars.scanned", pytest.fail)
+    assert len(source(folder).load().train) == N
+
+
+def test_another_window_is_refused_in_mid_epoch(tmp_path):
+    folder = vectors(tmp_path / "v")
+    state = data_of(folder, 2).train_dataloader().state_dict()
+    with pytest.raises(ValueError, match="window=2, this run has window=3: resume with"):
+        data_of(folder, 3).train_dataloader().load_state_dict(state)
+
+
+def read_all(shards: Shards) -> None:
+    """Do what a run does with shards."""
+    assert shards.spec.shape
+    train = shards.load().train
+    train.take(torch.arange(len(train)))
+
+
+VECTOR, PICTURE = npy(np.ones(3, np.float32)), png()
+WRONG = {
+    "no label": ({"a.npy": VECTOR, "a.cls": b"1", "b.npy": VECTOR}, "some examples have a .cls"),
+    "a label in words": ({"a.npy": VECTOR, "a.cls": b"cat"}, r"a\.cls holds b'cat', no whole"),
+    "a negative label": ({"a.npy": VECTOR, "a.cls": b"-1"}, "no whole number from 0 up"),
+    "no picture": ({"a.txt": b"hello"}, r"a\.tar: a has txt: set data\.member to its picture"),
+    "two": ({"a.left.png": PICTURE, "a.right.png": PICTURE}, "a has left.png, right.png: set data"),
+    "one lacks": ({"a.npy": VECTOR, "b.txt": b""}, r"a\.tar: b has no \.npy, but txt"),
+    "nothing": ({}, "holds no files: write it again"),
+    "another shape": (
+        {"a.npy": VECTOR, "b.npy": npy(np.ones(4, np.float32))},
+        r"a\.tar/b\.npy is float32 of shape \(4,\), the first example float32 of shape \(3,\)",
+    ),
+    "another type": ({"a.npy": VECTOR, "b.npy": npy(np.ones(3, bool))}, r"b\.npy is bool of shape"),
+    "double precision": ({"a.npy": npy(np.ones(3))}, r"a\.npy is float64 .*: store uint8"),
+    "no number": ({"a.npy": npy(np.full(3, np.nan, np.float32))}, r"a\.npy holds NaN or infinity"),
+    "Python objects": ({"a.npy": npy(np.array([{}]))}, r"a\.npy is object of shape"),
+    "a short array": ({"a.npy": VECTOR[:-1]}, r"a\.npy is cut short"),
+    "no array": ({"a.npy": b"hello"}, r"a\.npy is damaged or no \.npy array"),
+    "a cut picture": ({"a.png": PICTURE, "b.png": PICTURE[:-30]}, r"a\.tar/b\.png cannot be read"),
+    "no picture in it": ({"a.png": b"hello"}, r"a\.tar/a\.png cannot be read as a picture"),
+    "sizes": (
+        {"a.png": PICTURE, "b.png": png(size=(9, 8))},
+        r"b\.png is 8×9 pixels \(H×W\), the first picture 8×8: set data\.image_size=64",
+    ),
+    "transparency": ({"a.png": png(mode="LA", value=(1, 2))}, r"a\.png has transparency"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_used_is_named(tmp_path, name):
+    members, told = WRONG[name]
+    write(tmp_path / "v" / "a.tar", members)
+    with pytest.raises(ValueError, match=told):
+        read_all(source(tmp_path / "v", resize="none"))
+
+
+def test_damaged_tars_are_named(tmp_path):
+    path = vectors(tmp_path / "v", 2) / "part-001.tar"
+    content = path.read_bytes()
+    for damaged in (content[: len(content) // 3], b"", b"no tar" * 300, content[:700]):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"part-001\.tar"):
+            source(tmp_path / "v").load()
+
+
+def test_a_tar_that_shrinks_meanwhile_is_named(tmp_path):
+    train = source(vectors(tmp_path / "v", 1)).load().train
+    path = tmp_path / "v" / "part-000.tar"
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"part-000\.tar is cut short"):
+        train.take(torch.arange(EACH))
+
+
+def test_absent_shards(tmp_path):
+    with pytest.raises(ValueError, match=r"data=shards needs data\.root="):
+        Shards("")
+    with pytest.raises(FileNotFoundError, match=r"no folder .*: set data\.root"):
+        source(tmp_path / "none").load()
+    (tmp_path / "v").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"No tar files in .*: shards are called"):
+        source(tmp_path / "v").load()
+
+
+@pytest.mark.parametrize("setting", [{"window": 0}, {"resize": "no"}, {"mode": "cmyk"}])
+def test_bad_settings(setting):
+    with pytest.raises(ValueError, match=rf"data\.{next(iter(setting))}"):
+        Shards("shards", **setting)
+
+
+def test_what_needs_all_data_in_memory_is_refused(tmp_path):
+    folder = vectors(tmp_path / "v")
+    with pytest.raises(ValueError, match=r"standardize=true takes all data into memory, not data="):
+        data_of(folder, standardize=True)
+    with pytest.raises(ValueError, match="leaves the data in files: use"):
+        source(folder).load().train.to(torch.device("meta"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_an_epoch_takes_the_memory_of_some_batches(tmp_path):
+    """Of 400 MB of arrays in 20 tars, read in batches of 3 MB."""
+    content = npy(np.zeros((200_000,), np.uint8))
+    for t in range(20):
+        write(tmp_path / "v" / f"{t}.tar", {f"{i}.npy": content for i in range(100)})
+    places = [str(tmp_path / "v"), str(tmp_path / "cache")]
+    command = [sys.executable, "-m", "tests.data.memory", "shards", *places]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    assert float(done.stdout) < 100

@@ -1,0 +1,135 @@
+"""One member of a tar file to one array, like all others."""
+
+__all__ = ["ArrayMembers", "PictureMembers"]
+
+from dataclasses import dataclass
+from io import BytesIO
+from math import prod
+from pathlib import Path
+from typing import Self, final
+
+import numpy as np
+
+from vae.data.headers import DAMAGE, ArrayHeader, read_header
+from vae.data.picture import PictureReader
+
+BYTES = np.dtype(np.uint8)
+KINDS = (BYTES, np.dtype(np.bool_), np.dtype(np.float32))
+
+
+@final
+@dataclass(frozen=True)
+class ArrayMembers:
+    """Arrays in NumPy's format, all of one shape and type; never Python objects.
+
+    Args:
+        header: What each of them says of itself.
+    """
+
+    header: ArrayHeader
+
+    @classmethod
+    def like(cls, place: Path, content: bytes) -> Self:
+        """Return what reads arrays like this one.
+
+        Raises:
+            ValueError: If it is damaged, or not of a type and shape that can be used.
+        """
+        header = array_header(place, BytesIO(content))
+        if header.dtype not in KINDS or not 1 <= len(header.shape) <= 3 or header.fortran:
+            raise ValueError(
+                f"{place} is {header.dtype} of shape {header.shape}: store uint8 (0…255), bool or "
+                "float32, in C order, as (D,), (C, L) or (C, H, W)."
+            )
+        return cls(header)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return self.header.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type as stored."""
+        return self.header.dtype
+
+    @property
+    def num_bytes(self) -> int:
+        """How much memory one example takes."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    def read(self, place: Path, content: bytes) -> np.ndarray:
+        """Return one array, uint8 or float32.
+
+        Raises:
+            ValueError: Naming the place, if it is damaged, unlike the first one, or not finite.
+        """
+        file = BytesIO(content)
+        header = array_header(place, file)
+        if header != self.header:
+            raise ValueError(
+                f"{place} is {header.dtype} of shape {header.shape}, the first example "
+                f"{self.dtype} of shape {self.shape}: all must be alike."
+            )
+        values = np.frombuffer(content, np.uint8, offset=file.tell())
+        if len(values) != self.num_bytes:
+            raise ValueError(f"{place} is cut short: write it again.")
+        x = values.view(self.dtype if self.dtype.kind == "f" else np.uint8).reshape(self.shape)
+        if self.dtype.kind == "f" and not np.isfinite(x).all():
+            raise ValueError(f"{place} holds NaN or infinity: every value must be finite.")
+        if self.dtype.kind == "b" and x.max() > 1:
+            raise ValueError(f"{place} is damaged: a bool is neither 0 nor 1.")
+        return x
+
+
+@final
+@dataclass(frozen=True)
+class PictureMembers:
+    """Pictures, all of one size at least after they are resized.
+
+    Args:
+        reader: How they become arrays.
+        shape: Of the arrays, ``(C, H, W)``.
+    """
+
+    reader: PictureReader
+    shape: tuple[int, ...]
+    dtype = BYTES
+
+    @classmethod
+    def like(cls, place: Path, content: bytes, reader: PictureReader) -> Self:
+        """Return what reads pictures like this one.
+
+        Raises:
+            ValueError: Naming the place, if it cannot be used.
+        """
+        return cls(reader, reader.read(place, content).shape)
+
+    @property
+    def num_bytes(self) -> int:
+        """How much memory one example takes."""
+        return prod(self.shape)
+
+    def read(self, place: Path, content: bytes) -> np.ndarray:
+        """Return one picture, ``(C, H, W)`` uint8.
+
+        Raises:
+            ValueError: Naming the place, if it cannot be used, or has another size.
+        """
+        x = self.reader.read(place, content)
+        if x.shape != self.shape:
+            raise ValueError(
+                f"{place} is {x.shape[1]}×{x.shape[2]} pixels (H×W), the first picture "
+                f"{self.shape[1]}×{self.shape[2]}: set data.image_size=64 with data.resize=crop, "
+                "squash or pad."
+            )
+        return x
+
+
+def array_header(place: Path, file: BytesIO) -> ArrayHeader:
+    """Return what an array says of itself, and leave the file where its values begin."""
+    try:
+        return read_header(file)
+    except DAMAGE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise ValueError(f"{place} is damaged or no .npy array ({reason}).") from error

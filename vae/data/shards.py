@@ -1,0 +1,266 @@
+"""Data too large for memory: pictures or arrays in tar files, as WebDataset writes them."""
+
+__all__ = ["ShardExamples", "Shards"]
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae.data.cache import CACHE
+from vae.data.checks import check_choice, check_int
+from vae.data.images import SUFFIXES, picture_size
+from vae.data.members import ArrayMembers, PictureMembers
+from vae.data.picture import ALPHAS, CHANNELS, RESIZES, PictureReader
+from vae.data.source import Examples, Source, Splits
+from vae.data.spec import DataSpec
+from vae.data.tars import Index, index_of, read_member, samples
+
+HEADER = 512  # bytes before each member, which begin with its name
+ARRAYS = "npy"
+
+
+@final
+class ShardExamples(Examples):
+    """Examples that stay in tar files; a batch is read when it is needed.
+
+    Args:
+        paths: The tar files.
+        reader: From a member's bytes to an array.
+        places: ``(N, 3)`` int64: which of the paths an example is in, where it begins there, and
+            its length, in bytes.
+        labels: ``(N,)`` int64, or ``None``.
+        window: How many files are shuffled together.
+        pool: What reads and decodes the examples of a batch at once.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        reader: ArrayMembers | PictureMembers,
+        places: Tensor,
+        labels: Tensor | None,
+        *,
+        window: int,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self.paths = paths
+        self.reader = reader
+        self.places = places
+        self.files = places[:, 0]
+        self.labels = labels
+        self.window = window
+        self.pool = pool
+
+    @property
+    def factors(self) -> None:
+        """None are known."""
+        return
+
+    @property
+    def device(self) -> torch.device:
+        """Where indices must be, and where what is read goes."""
+        return self.places.device
+
+    @property
+    def num_bytes(self) -> int:
+        """How much memory all examples would take."""
+        return len(self) * self.reader.num_bytes
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def take(self, indices: Tensor) -> Tensor:
+        """Return ``(B, *shape)`` raw values at ``indices`` ``(B,)``.
+
+        Raises:
+            ValueError: Naming file and member, if one is damaged or not like the first one.
+        """
+        read = self.pool.map(self._read, self.places[indices].tolist())
+        return torch.from_numpy(np.stack(list(read)))
+
+    def _read(self, place: tuple[int, int, int]) -> np.ndarray:
+        file, offset, size = place
+        path = self.paths[file]
+        content = read_member(path, offset - HEADER, size + HEADER)
+        name = content[:100].partition(b"\0")[0].decode(errors="replace")
+        return self.reader.read(path / Path(name).name, content[HEADER:])
+
+    def subset(self, indices: Tensor) -> "ShardExamples":
+        """Return the examples at ``indices`` ``(M,)``."""
+        return ShardExamples(
+            self.paths,
+            self.reader,
+            self.places[indices],
+            None if self.labels is None else self.labels[indices],
+            window=self.window,
+            pool=self.pool,
+        )
+
+    def to(self, device: torch.device) -> "ShardExamples":
+        """Refuse to move what is left in files because it is large.
+
+        Raises:
+            ValueError: If the device is another one.
+        """
+        if device != self.device:
+            raise ValueError("data=shards leaves the data in files: use data.on_device=false.")
+        return self
+
+
+@final
+class Shards(Source):
+    """Examples in tar files: of each a picture or an ``.npy`` array, and perhaps a ``.cls`` label.
+
+    Files in a tar that are alike up to the first dot of their name are one example, and stand one
+    after the other. The tars lie in the folder, or in folders train, val and test in it; val and
+    test may be missing. Where examples lie is found out once, and kept in the cache folder.
+
+    Args:
+        root: The folder; ``~`` is the home folder.
+        member: What names the picture or array, after the first dot (png, npy); ``None`` goes by
+            the first example.
+        window: How many tars are shuffled together, ≥ 1: an epoch takes them in a new order, so
+            many at a time.
+        image_size: Side, or ``(H, W)``, in pixels; ``None`` keeps the pictures as they are, and
+            then all must have one size.
+        resize: ``crop``, ``squash``, ``pad`` or ``none``; see `PictureReader`.
+        mode: ``gray``, ``rgb`` or ``rgba``.
+        alpha: ``refuse``, ``white``, ``black`` or ``drop`` transparency under gray and rgb.
+        max_pixels: Pictures with more pixels are refused.
+        cache: Folder for what was found out.
+
+    Raises:
+        ValueError: If a setting is not allowed.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        member: str | None = None,
+        window: int = 8,
+        image_size: int | tuple[int, int] | list[int] | None = 64,
+        resize: str = "crop",
+        mode: str = "rgb",
+        alpha: str = "refuse",
+        max_pixels: int = 80_000_000,
+        cache: str = CACHE,
+    ) -> None:
+        if not root:
+            raise ValueError("data=shards needs data.root=<a folder of tar files>.")
+        check_int("data.window", window)
+        check_choice("data.resize", resize, RESIZES)
+        check_choice("data.mode", mode, tuple(CHANNELS))
+        check_choice("data.alpha", alpha, ALPHAS)
+        check_int("data.max_pixels", max_pixels)
+        size = None if resize == "none" else picture_size(image_size)
+        self.root = Path(root).expanduser().absolute()
+        self.member = member
+        self.window = window
+        self.cache = cache
+        self.pictures = PictureReader(mode, size, resize, alpha, max_pixels)
+        self.has_val = (self.root / "val").is_dir()
+        self.has_test = (self.root / "test").is_dir()
+
+    @cached_property
+    def parts(self) -> dict[str, tuple[Path, ...]]:
+        """The tar files of each part.
+
+        Raises:
+            FileNotFoundError: If there is no such folder, or no tar file in it.
+        """
+        if not self.root.is_dir():
+            raise FileNotFoundError(
+                f"There is no folder {self.root}: set data.root to your shards."
+            )
+        folders = {name: self.root / name for name in ("train", "val", "test")}
+        found = {n: tuple(sorted(f.glob("*.tar"))) for n, f in folders.items() if f.is_dir()}
+        if not found.get("train"):
+            found["train"] = tuple(sorted(self.root.glob("*.tar")))
+        for name, files in found.items():
+            if not files:
+                place = self.root if name == "train" else folders[name]
+                raise FileNotFoundError(f"No tar files in {place}: shards are called *.tar.")
+        return found
+
+    @cached_property
+    def chosen(self) -> str:
+        """What the names of pictures or arrays end in.
+
+        Raises:
+            ValueError: If the first example has none, or several.
+        """
+        first = self.parts["train"][0]
+        key, members = next(samples(first))
+        known = [m for m in members if m == ARRAYS or f".{m.rpartition('.')[2]}" in SUFFIXES]
+        if self.member in members or (self.member is None and len(known) == 1):
+            return self.member or known[0]
+        raise ValueError(
+            f"{first}: {key} has {', '.join(members)}: set data.member to its picture or .npy."
+        )
+
+    @cached_property
+    def reader(self) -> ArrayMembers | PictureMembers:
+        """What reads a member; the first one says how large all are."""
+        first = self.parts["train"][0]
+        key, members = next(samples(first))
+        found = members[self.chosen]
+        place = first / f"{Path(key).name}.{self.chosen}"
+        content = read_member(first, found.offset_data, found.size)
+        if self.chosen.endswith(ARRAYS):
+            return ArrayMembers.like(place, content)
+        return PictureMembers.like(place, content, self.pictures)
+
+    @cached_property
+    def indices(self) -> dict[str, Index]:
+        """Where the examples of each part are."""
+        return {name: index_of(p, self.chosen, self.cache) for name, p in self.parts.items()}
+
+    @property
+    def spec(self) -> DataSpec:
+        """Shape and range by the first example, and the labels.
+
+        Raises:
+            FileNotFoundError: If there are no shards.
+            ValueError: If one is damaged.
+        """
+        dtype = self.reader.dtype
+        labels = [i.labels.max() for i in self.indices.values() if len(i.labels)]
+        return DataSpec(
+            name=self.root.name,
+            shape=self.reader.shape,
+            support={"u": "unit_interval", "b": "boolean", "f": "real"}[dtype.kind],
+            levels={"u": 256, "b": 2, "f": None}[dtype.kind],
+            num_classes=int(max(labels)) + 1 if labels else None,
+        )
+
+    def prepare(self) -> None:
+        """Find out where the examples lie."""
+        self.load()
+
+    def load(self) -> Splits:
+        """Return the examples of each part; they stay in their files.
+
+        Raises:
+            ValueError: Naming the file, if one is damaged.
+        """
+        pool = ThreadPoolExecutor(os.cpu_count())
+        return Splits(**{name: self._examples(name, pool) for name in self.parts})
+
+    def _examples(self, name: str, pool: ThreadPoolExecutor) -> ShardExamples:
+        index = self.indices[name]
+        return ShardExamples(
+            self.parts[name],
+            self.reader,
+            torch.from_numpy(index.places),
+            torch.from_numpy(index.labels) if len(index.labels) else None,
+            window=self.window,
+            pool=pool,
+        )
