@@ -68,6 +68,13 @@ RAISED = {  # what shows within so few steps
     "rae_gp": ["penalties.gradient_penalty.weight=1e-2"],
     **dict.fromkeys(("ciwae", "dreg", "iwae", "renyi"), FEW),
     "vimco": ["objective.num_samples=8"],
+    "burda_vae": ["~scheduler.rise"],  # SMALL has no schedule
+    "burda_iwae": [
+        "~scheduler.milestones",
+        "~scheduler.gamma",
+        "objective.num_samples.values=[1,2,4]",
+        "objective.num_samples.starts=[100,200]",
+    ],
     **dict.fromkeys(("miwae", "piwae"), GROUPS),
 }
 PLAIN = ("beta_vae", "objective.beta=1")
@@ -184,7 +191,18 @@ LOWER = [  # an experiment, the run beside it, a figure, and the part of it that
     ("rae_gp", ("ae",), gradient_penalty, 0.5),
 ]
 AUTOENCODERS = ("ae", "wae_mmd", "swae", "aae", "rae_l2", "rae_gp")
-BOUNDS = ("ciwae", "dreg", "iwae", "miwae", "piwae", "renyi", "stl", "vimco")
+BOUNDS = (
+    "burda_iwae",
+    "burda_vae",
+    "ciwae",
+    "dreg",
+    "iwae",
+    "miwae",
+    "piwae",
+    "renyi",
+    "stl",
+    "vimco",
+)
 
 
 def measured(lesson, module, figure):
