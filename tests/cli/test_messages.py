@@ -38,6 +38,19 @@ WRONG = {
         ["trainer.precision=abc"],
         "must be one of 32-true, bf16-mixed, 16-mixed; got 'abc'",
     ),
+    "a precision of products": (
+        ["matmul_precision=low"],
+        "matmul_precision must be one of highest, high, medium; got 'low'",
+    ),
+    "a CUDA graph without a GPU": (["cuda_graph=true"], "cuda_graph=true needs a GPU"),
+    "a figure to minimise that there is not": (
+        ["monitor=-val/nothing"],
+        "monitor must be one of val/elbo",
+    ),
+    "a schedule that does not rise": (
+        ["+schedule@objective.num_samples=stages", "objective.num_samples.starts=[5,5]"],
+        "starts must be one rising step less than the 3 values; got [5, 5]",
+    ),
     "an accelerator": (["trainer.accelerator=abc"], "must be one of auto, cpu, gpu"),
     "a schedule": (["scheduler.rise=2"], "scheduler: rise must lie in (0, 1); got 2"),
     "a logger's key": (["+logger.tensorboard.foo=1"], "tensorboard.foo is not a setting; allowed:"),

@@ -10,15 +10,12 @@ __all__ = [
     "lookup",
 ]
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
-import torch
-
-from vae.cli.launch import check_launch
+from vae.cli.trainer_checks import check_graph, check_sharded, check_trainer
 from vae.data import DataModule
 from vae.instantiate import describe, fits
 from vae.nested import leaves
@@ -50,26 +47,6 @@ CHOICES = {
     "matmul_precision": ("highest", "high", "medium"),
     "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),  # others ask for other batches
-}
-STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
-SHARDED = "vae.training.ShardedParallel"
-WHOLE = {  # parts that need whole weights, or optimizers of their own
-    "vae.objectives.penalties": ("Adversarial", "DecoderNorm", "Factor", "GradientPenalty"),
-    "vae.training.callbacks": ("EMA",),
-}
-INSTEAD = {  # settings of Lightning's Trainer that would fall short here, and what does the same
-    "accumulate_grad_batches": "accumulate=",
-    "barebones": "logger=none",
-    "callbacks": "callbacks=[default,...]",
-    "enable_checkpointing": "callbacks.checkpoint",
-    "fast_dev_run": "trainer.max_steps=",
-    "gradient_clip_algorithm": "gradient_clip=",
-    "gradient_clip_val": "gradient_clip=",
-    "limit_train_batches": "data.train_size=",
-    "limit_val_batches": "data.val_size=",
-    "logger": "logger=none",
-    "overfit_batches": "data.train_size=",
-    "val_check_interval": "trainer.check_val_every_n_epoch=",
 }
 EVALUATION_NUMBERS = {
     "seed": (int, 0, 2**63 - 1),
@@ -104,8 +81,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         if value not in choices:
             raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
     check_trainer(settings["trainer"])
-    if settings["cuda_graph"] and not on_gpu(settings["trainer"]):
-        raise ValueError("cuda_graph=true needs a GPU. Leave it false on the CPU")
+    check_graph(settings)
     check_sharded(settings)
     if settings.get("scheduler") and max(lookup(settings, name) for name in UNLIMITED) < 0:
         raise ValueError(
@@ -196,66 +172,6 @@ def check_numbers(settings: Mapping[str, Any], numbers: Mapping[str, Any]) -> No
             raise ValueError(f"{name} must be at least {least}; got {value}")
         if most is not None and value > most:
             raise ValueError(f"{name} must be at most {most}; got {value}")
-
-
-def check_trainer(trainer: Mapping[str, Any]) -> None:
-    """Refuse what Lightning takes and this training loop does not, or this machine has not."""
-    for name, instead in INSTEAD.items():
-        if name in trainer:
-            raise ValueError(f"trainer.{name} is not a setting here: use {instead} instead")
-    strategy, epochs = trainer["strategy"], trainer["max_epochs"]
-    if strategy not in STRATEGIES and not isinstance(strategy, Mapping):
-        raise ValueError(
-            f"trainer.strategy must be auto or ddp; got {strategy!r}. Use trainer=ddp or fsdp"
-        )
-    if 0 < epochs < trainer["check_val_every_n_epoch"]:
-        raise ValueError(
-            f"trainer.check_val_every_n_epoch={trainer['check_val_every_n_epoch']} is more than "
-            f"trainer.max_epochs={epochs}: nothing would be validated, and nothing kept"
-        )
-    gpu = on_gpu(trainer)
-    if trainer["accelerator"] in ("gpu", "cuda") and not gpu:
-        raise ValueError("a GPU was asked for, but torch sees none. Use trainer=cpu")
-    if trainer["precision"] == "16-mixed" and not gpu:
-        raise ValueError("trainer.precision=16-mixed needs a GPU. Use bf16-mixed or 32-true")
-    check_launch(trainer["num_nodes"], trainer["devices"])
-    check_devices(trainer["devices"], torch.cuda.device_count() if gpu else None)
-
-
-def on_gpu(trainer: Mapping[str, Any]) -> bool:
-    """Say whether a run with these settings of the Trainer is one on a CUDA device."""
-    return trainer["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-
-
-def check_sharded(settings: Mapping[str, Any]) -> None:
-    """Refuse parts that need whole weights where each process has a part of them."""
-    strategy = settings["trainer"]["strategy"]
-    if not isinstance(strategy, Mapping) or strategy.get("_target_") != SHARDED:
-        return
-    parts = {**settings["penalties"], **settings["callbacks"]}
-    for name, node in parts.items():
-        home, _, kind = node["_target_"].rpartition(".")
-        if kind in WHOLE.get(home, ()):
-            raise ValueError(f"{name} needs whole weights in each process: use trainer=ddp")
-    if settings["compile"]:
-        raise ValueError("compile=true needs whole weights in each process: use trainer=ddp")
-    if settings["trainer"]["precision"] == "16-mixed":
-        raise ValueError("trainer=fsdp goes with 32-true or bf16-mixed; got 16-mixed")
-
-
-def check_devices(devices: Any, gpus: int | None) -> None:
-    """Refuse more processes than there are devices, or none."""
-    if devices == "auto" or isinstance(devices, list):
-        return  # what Lightning says of a list is clear
-    most = gpus or max(2, os.cpu_count() or 1)
-    kind = "GPUs" if gpus else "CPU processes"
-    if gpus and devices == -1:
-        return
-    if not fits(devices, int) or not 1 <= devices <= most:
-        raise ValueError(
-            f"trainer.devices must be auto or a whole number from 1 to {most}, the {kind} this "
-            f"machine is good for; got {devices!r}"
-        )
 
 
 def check_batches(settings: Mapping[str, Any], data: DataModule, world_size: int) -> None:
