@@ -16,6 +16,8 @@ from benchmarks.throughput.report import describe, plot, show, write
 from benchmarks.throughput.startup import measure_startup
 from benchmarks.throughput.workloads import WORKLOADS, contestants, write_pictures
 
+ALONE = ("mlp 784-400-20", "conv 64×64")  # whose memory and start are measured
+
 
 def main() -> None:
     options = parse()
@@ -70,7 +72,7 @@ def measure(name: str, pictures: Path, options: argparse.Namespace) -> dict[str,
     workload = WORKLOADS[name]
     names = contestants(workload, fast=options.fast)
     result = hold(names, name, pictures, rounds=options.rounds, steps=options.steps)
-    if options.processes:
+    if options.processes and name in ALONE:
         steps = max(1, round(options.steps * workload.share / 2))
         sizes = {"steps": steps, "threads": options.threads}
         result["alone"] = {who: measure_alone(name, who, pictures, **sizes) for who in names}
