@@ -34,6 +34,8 @@ class computed_once(Generic[T]):
         self.__doc__ = function.__doc__
 
     def __get__(self, instance: Any, owner: type) -> T:
+        if instance is None:  # looked up on the class
+            return self  # type: ignore[return-value]
         value = self.function(instance)
         object.__setattr__(instance, self.name, value)  # the next look finds it before this method
         return value

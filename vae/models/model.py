@@ -12,6 +12,8 @@ from torch.distributions import Distribution
 from vae.distributions import Likelihood
 from vae.trace import Trace
 
+DECODED = 500  # latents that are decoded at once where samples are drawn
+
 
 class Model(nn.Module, ABC):
     """A latent-variable model of x with an approximate posterior.
@@ -56,8 +58,10 @@ class Model(nn.Module, ABC):
         Returns:
             ``(n, *event)``.
         """
-        px = self.decode(self.sample_latents(n, temperature=temperature))
-        return px.sample() if noise else px.mean
+        # Some at a time: the activations of ten thousand pictures leave every cache and the memory.
+        parts = self.sample_latents(n, temperature=temperature).split(DECODED)
+        each = (self.decode(z) for z in parts)
+        return torch.cat([px.sample() if noise else px.mean for px in each])
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, context: Tensor | None = None) -> Tensor:

@@ -12,6 +12,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from vae.distributions.head import Likelihood
 from vae.distributions.joint import Joint
 
+EXACT = (torch.float32, torch.float64)  # in which a product of MOST factors is sure to be finite
+MOST = 64
+
 
 class Bernoulli(Likelihood):
     """Independent binary values: ``log p(x|z) = Σ x_d log σ(l_d) + (1 - x_d) log σ(-l_d)``.
@@ -57,12 +60,27 @@ class LogitBernoulli(Joint):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return ``Σ log σ(l) - (1 - x) l``, of the broadcast batch shape of `value` and l."""
+        if not torch.is_grad_enabled() and self.base_dist.logits.dtype in EXACT:
+            return log_mass(self.base_dist.logits, value, self.reinterpreted_batch_ndims)
         value, logits = torch.broadcast_tensors(value, self.base_dist.logits)
         if logits.shape == self.base_dist.logits.shape:
             logits = self.base_dist.logits  # it is spared a sum in the gradient
         loss = binary_cross_entropy_with_logits(logits, value, reduction="none")
         # The sign changes after the sum: one pass less over the data, and one in the gradient.
         return -loss.sum(tuple(range(-self.reinterpreted_batch_ndims, 0)))
+
+
+def log_mass(logits: Tensor, value: Tensor, event_dims: int) -> Tensor:
+    """Return ``Σ (x - ½) l - ½|l| - log(1 + e^-|l|)``, two thirds of the time of a cross entropy.
+
+    The product of some factors 1 + e^-|l|, each at most 2, takes one logarithm for all of them.
+    """
+    size = logits.abs()
+    factors = size.neg().exp_().add_(1).flatten(-event_dims)
+    together = next(n for n in range(MOST, 0, -1) if factors.shape[-1] % n == 0)
+    logs = factors.unflatten(-1, (-1, together)).prod(-1).log_().sum(-1)
+    linear = (value - 0.5).mul(logits).sub_(size, alpha=0.5)
+    return linear.flatten(-event_dims).sum(-1) - logs
 
 
 class _OfLogits(torch.distributions.Bernoulli):
