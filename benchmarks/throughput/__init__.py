@@ -29,6 +29,8 @@ grey; the others, which cannot, read pictures that were drawn once. ``likelihood
 importance sampling with 1,000 samples a picture, ``sampling`` the decoding of 10,000 draws from the
 prior; both run without gradient.
 
+A file that is there already keeps the workloads that are not chosen.
+
 Peak memory and start are measured in fresh processes, one for each contestant, of the mlp and of
 the conv net for 64×64. All take their nets
 from this project, so that its packages weigh on the memory of each; the time of importing them

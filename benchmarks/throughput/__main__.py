@@ -1,6 +1,7 @@
 """The command: ``python -m benchmarks.throughput --help``."""
 
 import argparse
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -24,19 +25,26 @@ def main() -> None:
     prepare_process(options.threads)
     console = Console(width=120)
     chosen = [name for name in WORKLOADS if name.startswith(options.only)]
-    results: dict[str, Any] = {"command": command(options), "machine": describe()}
-    results["workloads"] = {}
+    results = begun(options.output)
     with tempfile.TemporaryDirectory() as folder:
         for name in chosen:
             path = write_pictures(WORKLOADS[name], Path(folder) / "pictures.npy")
-            results["workloads"][name] = measure(name, path, options)
+            made = {"command": command(options), "machine": describe()}
+            results["workloads"][name] = made | measure(name, path, options)
             show(console, name, results["workloads"][name])
             keep(results, options)
-        if options.processes:
+        if options.processes and not options.only:
             path = write_pictures(next(iter(WORKLOADS.values())), Path(folder) / "pictures.npy")
             results["startup"] = measure_startup(path, threads=options.threads)
             console.print({k: v for k, v in results["startup"].items() if k != "rounds"})
     keep(results, options)
+
+
+def begun(output: Path | None) -> dict[str, Any]:
+    """Return what the file holds, of which the chosen workloads are measured anew."""
+    if output is None or not output.exists():
+        return {"workloads": {}}
+    return dict(json.loads(output.read_text()))
 
 
 def parse() -> argparse.Namespace:

@@ -30,6 +30,16 @@ def test_what_a_user_does_with_a_model(model):
     assert set(model.sample(50, noise=True).unique().tolist()) == {0.0, 1.0}
 
 
+@pytest.mark.parametrize("n", [1, 500, 501, 1203])
+def test_samples_that_are_decoded_some_at_a_time_are_those_of_the_same_latents(model, n):
+    x = model.sample(n)
+    torch.manual_seed(0)
+    z = model.sample_latents(n)
+    assert x.shape == (n, 6)
+    torch.manual_seed(0)
+    torch.testing.assert_close(model.sample(n), model.decode(z).mean)
+
+
 def test_a_model_can_be_conditioned():
     """What is given besides x reaches encoder, decoder and prior."""
 
