@@ -40,6 +40,7 @@ class Notes(pl.Callback):
         self.note(pl_module)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.plain = pl_module.descent.plain
         self.note(pl_module)
 
     def note(self, module):
@@ -171,7 +172,7 @@ def test_reduced_precision(tmp_path, name):
     notes = Notes()
     trainer = make_trainer(tmp_path, notes, precision="bf16-mixed")
     trainer.fit(module, data)
-    assert not module.descent.plain
+    assert not notes.plain
     assert trainer.global_step == 2 * PER_EPOCH
     assert torch.cat(parts_of(module)).isfinite().all()
     assert min(*moves(notes.model), *moves(notes.adversary)) > 0

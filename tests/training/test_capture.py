@@ -75,7 +75,7 @@ class Recording(pl.Callback):
     def on_train_epoch_start(self, trainer, pl_module):
         if pl_module.captured is None:
             self.play = Play(pl_module)
-            pl_module.captured = Captured(pl_module, self.play)
+            pl_module.captured = self.captured = Captured(pl_module, self.play)
 
 
 class Later(pl.Callback):
@@ -117,8 +117,8 @@ def test_replayed_steps_are_the_steps(tmp_path, variant):
     assert module.latest == pytest.approx(plain.latest, rel=1e-6)
     assert module.gradient_norm == pytest.approx(plain.gradient_norm, rel=1e-6)
     kinds = 2 if variant in ("samples", "smaller last batch") else 1
-    assert recording.play.recordings == len(module.captured.recorded) == kinds
-    assert module.captured.steps == 2 * STEPS > WARM_UP
+    assert recording.play.recordings == len(recording.captured.recorded) == kinds
+    assert recording.captured.steps == 2 * STEPS > WARM_UP
 
 
 @SKIPS

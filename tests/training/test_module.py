@@ -54,6 +54,13 @@ def test_groups_do_not_change_the_weights(tmp_path, group_size):
     assert same(alone, weights_after(tmp_path, f"group_size={group_size}"))
 
 
+def test_a_module_is_trained_again_with_averaged_weights(tmp_path):
+    """Its copy, which the average is, holds nothing of the Trainer."""
+    module, data = make_run(tmp_path)
+    for _ in range(2):
+        make_trainer(tmp_path, EMA(decay=0.9), epochs=1).fit(module, data)
+
+
 @pytest.mark.parametrize("group_size", [3, 100])
 def test_groups_do_not_change_the_average_of_the_weights(tmp_path, group_size):
     """It is what a run ends with: every step counts in it."""

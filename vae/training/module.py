@@ -81,6 +81,7 @@ class VAEModule(pl.LightningModule):
         self.eval_meter = Meter()
         self.latest: dict[str, float] = {}
         self.measured = measured
+        self.descent: Descent
         self.cuda_graph = False
         self.captured: Captured | None = None
         self.guard = None if skip_limit is None else Guard(skip_limit)
@@ -192,6 +193,11 @@ class VAEModule(pl.LightningModule):
         self.descent = Descent(self)
         self.captured = Captured(self) if self.cuda_graph else None
         self.averages = [c for c in self.trainer.callbacks if isinstance(c, EMA)]  # type: ignore[attr-defined]
+
+    def teardown(self, stage: str) -> None:
+        """Let go of the Trainer's parts, with which the module could not be copied."""
+        self.__dict__.pop("descent", None)
+        self.captured = None
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""
