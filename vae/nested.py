@@ -1,9 +1,11 @@
-"""The names of what stands in nested settings."""
+"""Nested settings by their dotted names."""
 
-__all__ = ["keys", "leaves"]
+__all__ = ["keys", "leaves", "lookup"]
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+MISSING = object()
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -24,3 +26,19 @@ def keys(node: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{key}"
         if isinstance(value, Mapping):
             yield from keys(value, f"{prefix}{key}.")
+
+
+def lookup(settings: Mapping[str, Any], name: str, default: Any = MISSING) -> Any:
+    """Return the value at a dotted name.
+
+    Raises:
+        ValueError: If it is not there, and no default is given.
+    """
+    node: Any = settings
+    for key in name.split("."):
+        if not isinstance(node, Mapping) or key not in node:
+            if default is MISSING:
+                raise ValueError(f"{name} is missing: every run needs it, so do not remove it")
+            return default
+        node = node[key]
+    return node

@@ -7,7 +7,6 @@ __all__ = [
     "check_monitor",
     "check_resume",
     "check_settings",
-    "lookup",
 ]
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,9 +17,8 @@ from typing import Any
 from vae.cli.trainer_checks import check_graph, check_sharded, check_trainer
 from vae.data import DataModule
 from vae.instantiate import describe, fits
-from vae.nested import leaves
+from vae.nested import leaves, lookup
 
-MISSING = object()
 PARTS = ("model", "posterior", "prior", "likelihood", "objective", "estimator", "optimizer")
 COLLECTIONS = ("penalties", "logger", "callbacks", "report")  # of parts, by name
 GROUPS = (*PARTS, *COLLECTIONS, "data", "scheduler", "trainer")
@@ -234,19 +232,3 @@ def check_type(name: str, value: Any, kind: Any) -> None:
     """Refuse a value of another type."""
     if not fits(value, kind):
         raise ValueError(f"{name} must be {describe(kind)}; got {value!r}")
-
-
-def lookup(settings: Mapping[str, Any], name: str, default: Any = MISSING) -> Any:
-    """Return the value at a dotted name.
-
-    Raises:
-        ValueError: If it is not there, and no default is given.
-    """
-    node: Any = settings
-    for key in name.split("."):
-        if not isinstance(node, Mapping) or key not in node:
-            if default is MISSING:
-                raise ValueError(f"{name} is missing: every run needs it, so do not remove it")
-            return default
-        node = node[key]
-    return node

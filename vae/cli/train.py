@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from vae.build import build_data, check_parts, rebuild
-from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings, lookup
+from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings
 from vae.cli.environment import describe_environment, prepare_process
 from vae.cli.evaluations import build_evaluations
 from vae.cli.hparams import log_hparams, writer_of
@@ -27,6 +27,7 @@ from vae.distributions import Conditional
 from vae.evaluation import Evaluation, Subject
 from vae.files import locked
 from vae.instantiate import instantiate, resolve
+from vae.nested import lookup
 from vae.networks import MLP
 from vae.priors import VampPrior
 from vae.saved import read_checkpoint, read_saved

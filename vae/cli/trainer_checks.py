@@ -10,7 +10,9 @@ import torch
 
 from vae.cli.launch import check_launch
 from vae.instantiate import fits
+from vae.nested import lookup
 
+NEEDED = ("devices", "num_nodes", "strategy")
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 SHARDED = "vae.training.ShardedParallel"
 WHOLE = {  # parts that need whole weights, or optimizers of their own
@@ -35,6 +37,8 @@ INSTEAD = {  # settings of Lightning's Trainer that would fall short here, and w
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
     """Refuse what Lightning takes and this training loop does not, or this machine has not."""
+    for name in NEEDED:
+        lookup({"trainer": trainer}, f"trainer.{name}")
     for name, instead in INSTEAD.items():
         if name in trainer:
             raise ValueError(f"trainer.{name} is not a setting here: use {instead} instead")
