@@ -87,6 +87,9 @@ def unreadable(error: OverrideParseException) -> str:
         return f"{shown!r} is not of the form setting=value"
     if not (key and value):
         return incomplete(error.override)
+    key, value = (
+        "".join(letter for letter in part if letter.isprintable()) for part in (key, value)
+    )
     plain = value.strip("'\"")[:LONGEST].replace("'", "\\'")
     return (
         f"{shown!r} cannot be read: quote a value with spaces, letters beyond a to z, or any of "
