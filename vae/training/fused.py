@@ -13,7 +13,7 @@ class FusedAdam:
     """Steps a fused Adam or AdamW of one group by its kernel.
 
     The operators are those that torch calls, with the same arguments; hooks, profiling and the
-    sorting of tensors by device and type, a third of the step of a small net, are left out. The
+    sorting of tensors by device and type, a third of a small net's update, are left out. The
     optimizer keeps its state, and takes the step itself where that is not yet there or a gradient
     is missing.
 
