@@ -5,23 +5,21 @@
 
 The Trainer that ``train.py`` builds, on the mlp 784-400-20 in batches of 128, with one figure
 changed over two decades: the seconds of an epoch for the number of training examples, of a step for
-the samples K of the IWAE bound and for the latent dimensions. All sizes of a sweep take turns in
-one process; seconds are medians over rounds. An epoch is all its steps, without the validation,
-which has as many examples whatever the size. The exponent is the slope of log seconds on log size:
-1 where cost is proportional, below where a fixed part remains; that of the last decade stands
-beside it.
+the samples K of the IWAE bound and for the latent dimensions. The sizes of a sweep take turns, each
+in a process of its own; seconds are medians over rounds. An epoch is all its steps, without the
+validation, which has as many examples whatever the size. The exponent is the slope of log seconds
+on log size: 1 where cost is proportional, below where a fixed part remains; that of the last decade
+stands beside it.
 
-``--memory`` takes 10,000 steps more, in a fresh process, over 60,000 pictures, with validation,
+``--memory`` takes 10,000 steps more over 60,000 pictures, with validation,
 pictures and saves after each epoch, and reads the resident memory every 500 steps. Its slope, in
 bytes per step, is that after the first 2,000.
 """
 
 import argparse
-import multiprocessing
 import statistics
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,13 +27,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.throughput.contest import prepare_process
-from benchmarks.throughput.ours import train
 from benchmarks.throughput.report import describe, write
 from benchmarks.throughput.turns import Contestant
-from benchmarks.throughput.workloads import BATCH_SIZE, WORKLOADS, Case, write_pictures
+from benchmarks.throughput.workloads import BATCH_SIZE, WORKLOADS, write_pictures
 
-BASE = WORKLOADS["mlp 784-400-20"]
+NAME = "mlp 784-400-20"
+BASE = WORKLOADS[NAME]
 GROUP = 20
 
 
@@ -78,15 +75,15 @@ SWEEPS = {
 }
 
 
-def sweep_seconds(sweep: Sweep, pictures: Path, folder: Path, *, rounds: int) -> list[list[float]]:
+def sweep_seconds(
+    sweep: Sweep, pictures: Path, folder: Path, *, rounds: int, threads: int
+) -> list[list[float]]:
     """Return the seconds for each size, one per round, the first round being left out."""
     with ExitStack() as stack:
         entered = []
         for size in sweep.sizes:
-            place = folder / str(size)
-            place.mkdir(parents=True)
             extra = [text.format(size) for text in sweep.overrides]
-            entered.append(Contestant(train(Case(BASE, pictures, place, extra))))
+            entered.append(begin(pictures, folder / str(size), threads, extra))
             stack.callback(entered[-1].close)
         found: list[list[float]] = [[] for _ in entered]
         for turn in range(rounds + 1):
@@ -98,14 +95,22 @@ def sweep_seconds(sweep: Sweep, pictures: Path, folder: Path, *, rounds: int) ->
     return found
 
 
+def begin(pictures: Path, folder: Path, threads: int, overrides: Sequence[str] = ()) -> Contestant:
+    """Return the real path in a process of its own."""
+    folder.mkdir(parents=True)
+    return Contestant("ours", NAME, pictures, folder, threads=threads, overrides=overrides)
+
+
 def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
     """Return the slope of log seconds on log size."""
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
 
 
-def grow(sweep: Sweep, pictures: Path, folder: Path, *, rounds: int) -> dict[str, Any]:
+def grow(
+    sweep: Sweep, pictures: Path, folder: Path, *, rounds: int, threads: int
+) -> dict[str, Any]:
     """Return the figures of a sweep."""
-    found = sweep_seconds(sweep, pictures, folder, rounds=rounds)
+    found = sweep_seconds(sweep, pictures, folder, rounds=rounds, threads=threads)
     medians = [statistics.median(values) for values in found]
     return {
         "sizes": list(sweep.sizes),
@@ -117,21 +122,14 @@ def grow(sweep: Sweep, pictures: Path, folder: Path, *, rounds: int) -> dict[str
     }
 
 
-def resident() -> int:
-    """Return the resident memory of this process in bytes (on Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-
-
-def memory(pictures: Path, folder: Path, *, steps: int, every: int) -> dict[str, Any]:
+def memory(pictures: Path, folder: Path, *, steps: int, every: int, threads: int) -> dict[str, Any]:
     """Train and return the resident memory along the way."""
-    folder.mkdir()
-    one = Contestant(train(Case(BASE, pictures, folder)))
+    one = begin(pictures, folder, threads)
     taken, counts, held = 0, [], []
     while taken < steps:
         taken += one.advance(every)[0]
         counts.append(taken)
-        held.append(resident())
+        held.append(2**20 * one.told["resident_mib"])
     one.close()
     late = [i for i, count in enumerate(counts) if count >= steps / 5]
     slope = np.polyfit([counts[i] for i in late], [held[i] for i in late], 1)[0]
@@ -168,7 +166,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
 
 def main() -> None:
     options = parse()
-    prepare_process(options.threads)
+    common = {"threads": options.threads}
     command = f"python -m benchmarks.growth --rounds {options.rounds} --threads {options.threads}"
     results: dict[str, Any] = {"command": command + " --memory" * options.memory}
     results["machine"] = describe()
@@ -179,7 +177,7 @@ def main() -> None:
         for what, sweep in SWEEPS.items():
             if not what.startswith(options.only):
                 continue
-            results[what] = grow(sweep, pictures, folder / what, rounds=options.rounds)
+            results[what] = grow(sweep, pictures, folder / what, rounds=options.rounds, **common)
             pairs = zip(sweep.sizes, results[what]["seconds"], strict=True)
             shown = "  ".join(f"{size:,}: {seconds:.4f}" for size, seconds in pairs)
             print(f"{sweep.label}, seconds per {sweep.unit}  {shown}")
@@ -189,20 +187,13 @@ def main() -> None:
             )
         if options.memory:
             path = write_pictures(BASE, folder / "pictures.npy")
-            results["memory"] = in_fresh_process(path, folder / "memory", options)
+            sizes = {"steps": options.memory_steps, "every": options.memory_steps // 20}
+            results["memory"] = memory(path, folder / "memory", **sizes, **common)
             print(f"memory {results['memory']['bytes_per_step']:.0f} bytes per step")
     if options.output:
         write(results, options.output)
     if options.plot:
         plot(results, options.plot)
-
-
-def in_fresh_process(pictures: Path, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the memory over many steps of a process that has freed none before."""
-    context = multiprocessing.get_context("spawn")
-    sizes = {"steps": options.memory_steps, "every": options.memory_steps // 20}
-    with ProcessPoolExecutor(1, context, prepare_process, (options.threads,)) as pool:
-        return pool.submit(memory, pictures, folder, **sizes).result()
 
 
 def parse() -> argparse.Namespace:

@@ -5,11 +5,10 @@
                                     [--plot docs/images/throughput.png]
 
 Four contestants train the same nets on the same pictures with the same batch size, in single
-precision, under the same number of threads and the same allocator setting, which this project makes
-and the others profit from:
+precision, with the same number of threads:
 
 - ``floor``: the shortest loop one would write by hand. The data in memory, batches by index, fused
-  Adam, the bound inline. It computes the very loss of ``ours``.
+  Adam, the bound inline, glibc kept from giving memory back. It computes the very loss of ``ours``.
 - ``plain``: a script in the manner of pytorch/examples. A PIL picture and ``ToTensor`` at each
   access, ``DataLoader``, Adam as it comes, a sigmoid before the cross entropy, ``loss.item()``.
 - ``pythae``: its `TrainingPipeline` on a tensor in memory, with its defaults; no evaluation data,
@@ -19,10 +18,10 @@ and the others profit from:
 - ``fast``, with ``--fast``: ``ours`` with channels-last, `torch.compile` and, where the processor
   has instructions for it, bf16. Compilation belongs to the start, not to the throughput.
 
-They take turns every few steps in one process and one thread, so that all meet the same state of
-the machine; the order turns round each time. Warm-up is left out, and so is what happens at the end
-of an epoch: validation, its pictures, and the two saves, whose time is given apart as
-``save_seconds``. Figures are medians over rounds, of ratios within a round.
+They take turns every few steps, each in a process of its own that waits meanwhile, so that all
+meet the same state of the machine; the order turns round each time. Warm-up is left out, and so is
+what happens at the end of an epoch: validation, its pictures, and the two saves, whose time is
+given apart as ``save_seconds``. Figures are medians over rounds, of ratios within a round.
 
 All pictures are Bernoulli. ``floor`` and ``ours`` draw them anew at each reading where they are
 grey; the others, which cannot, read pictures that were drawn once. ``likelihood`` is log p(x) by
@@ -31,8 +30,8 @@ prior; both run without gradient.
 
 A file that is there already keeps the workloads that are not chosen.
 
-Peak memory and start are measured in fresh processes, one for each contestant, of the mlp and of
-the conv net for 64×64. All take their nets
-from this project, so that its packages weigh on the memory of each; the time of importing them
-counts for ``ours`` only. `benchmarks.growth` shows how cost and memory grow.
+Peak memory is that of these processes. Start-up is measured in fresh ones, of the mlp and of the
+conv net for 64×64: until the packages are imported, and until the first step is done. All take
+their nets from this project, so that its packages weigh on the memory of each; the time of
+importing them counts for ``ours`` only. `benchmarks.growth` shows how cost and memory grow.
 """

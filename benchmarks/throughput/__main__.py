@@ -2,27 +2,22 @@
 
 import argparse
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported: pythae's progress bar
-
 from rich.console import Console
 
-from benchmarks.throughput.alone import measure_alone
-from benchmarks.throughput.contest import hold, prepare_process
+from benchmarks.throughput.contest import hold, start
 from benchmarks.throughput.report import describe, plot, show, write
 from benchmarks.throughput.startup import measure_startup
 from benchmarks.throughput.workloads import WORKLOADS, contestants, write_pictures
 
-ALONE = ("mlp 784-400-20", "conv 64×64")  # whose memory and start are measured
+STARTED = ("mlp 784-400-20", "conv 64×64")  # whose start is measured
 
 
 def main() -> None:
     options = parse()
-    prepare_process(options.threads)
     console = Console(width=120)
     chosen = [name for name in WORKLOADS if name.startswith(options.only)]
     results = begun(options.output)
@@ -33,7 +28,7 @@ def main() -> None:
             results["workloads"][name] = made | measure(name, path, options)
             show(console, name, results["workloads"][name])
             keep(results, options)
-        if options.processes and not options.only:
+        if options.start and not options.only:
             path = write_pictures(next(iter(WORKLOADS.values())), Path(folder) / "pictures.npy")
             results["startup"] = measure_startup(path, threads=options.threads)
             console.print({k: v for k, v in results["startup"].items() if k != "rounds"})
@@ -58,10 +53,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--fast", action="store_true", help="ours also with its fast settings")
     parser.add_argument(
-        "--processes",
+        "--start",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="memory and start, in fresh processes",
+        help="seconds until the first step",
     )
     parser.add_argument("--output", type=Path, help="JSON")
     parser.add_argument("--plot", type=Path, help="PNG")
@@ -79,11 +74,10 @@ def measure(name: str, pictures: Path, options: argparse.Namespace) -> dict[str,
     """Return the figures of a workload."""
     workload = WORKLOADS[name]
     names = contestants(workload, fast=options.fast)
-    result = hold(names, name, pictures, rounds=options.rounds, steps=options.steps)
-    if options.processes and name in ALONE:
-        steps = max(1, round(options.steps * workload.share / 2))
-        sizes = {"steps": steps, "threads": options.threads}
-        result["alone"] = {who: measure_alone(name, who, pictures, **sizes) for who in names}
+    common = {"threads": options.threads}
+    result = hold(names, name, pictures, rounds=options.rounds, steps=options.steps, **common)
+    if options.start and name in STARTED:
+        result["start"] = start(names, name, pictures, **common)
     return result
 
 

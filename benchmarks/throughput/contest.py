@@ -1,6 +1,6 @@
 """Contestants of a workload, and their figures side by side."""
 
-__all__ = ["enter", "hold", "prepare_process", "summary"]
+__all__ = ["enter", "hold", "summary"]
 
 import statistics
 import tempfile
@@ -10,47 +10,78 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.throughput.turns import Contestant, take_turns
-from benchmarks.throughput.workloads import WORKLOADS, Case, fast_settings, find_run
-from vae.cli.environment import prepare_process
+from benchmarks.throughput.workloads import WORKLOADS, fast_settings
 
 WARM_UP = 20  # steps, in groups
 
 
 @contextmanager
 def enter(
-    names: Sequence[str], workload: str, pictures: Path, *, alone: bool = False
+    names: Sequence[str],
+    workload: str,
+    pictures: Path,
+    *,
+    threads: int,
+    overrides: Sequence[str] = (),
 ) -> Iterator[dict[str, Contestant]]:
-    """Yield the contestants of a workload, by name; each has a folder of its own.
-
-    Alone, `ours` hands over after its first step already.
-    """
+    """Yield the contestants of a workload, by name; each has a folder of its own."""
     entered: dict[str, Contestant] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as place:
         try:
             for name in names:
-                (Path(folder) / name).mkdir()
-                extra = fast_settings() if name == "fast" else []
-                extra = [*extra, "group_size=1"] if alone else extra
-                case = Case(WORKLOADS[workload], pictures, Path(folder) / name, extra)
-                entered[name] = Contestant(find_run(name, case))
+                folder = Path(place) / name
+                folder.mkdir()
+                extra = [*overrides, *(fast_settings() if name == "fast" else [])]
+                entered[name] = Contestant(
+                    name, workload, pictures, folder, threads=threads, overrides=extra
+                )
             yield entered
         finally:
             for contestant in entered.values():
                 contestant.close()
 
 
+def start(
+    names: Sequence[str],
+    workload: str,
+    pictures: Path,
+    *,
+    threads: int,
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Let one contestant after the other take its first step; return how long that took each."""
+    found = {}
+    for name in names:
+        extra = [*overrides, "group_size=1"]  # ours hands over after the first step already
+        with enter([name], workload, pictures, threads=threads, overrides=extra) as entered:
+            entered[name].advance(1)
+            told = entered[name].told
+            found[name] = {"imported": told["imported"], "first_step": told["ready"]}
+    return found
+
+
 def hold(
-    names: Sequence[str], workload: str, pictures: Path, *, rounds: int, steps: int
+    names: Sequence[str],
+    workload: str,
+    pictures: Path,
+    *,
+    rounds: int,
+    steps: int,
+    threads: int,
+    overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Let contestants take turns at a workload; return figures of each and ratios."""
     what = WORKLOADS[workload]
     steps = max(what.group, round(steps * what.share))
     warm_up = max(what.group, round(WARM_UP * what.share))
-    with enter(names, workload, pictures) as entered:
+    with enter(names, workload, pictures, threads=threads, overrides=overrides) as entered:
         sizes = {"rounds": rounds, "steps": steps, "group": what.group, "warm_up": warm_up}
         speeds = take_turns(entered, **sizes)
-        saves = [c.notes["save_seconds"] for c in entered.values() if "save_seconds" in c.notes]
+        told = {name: contestant.told for name, contestant in entered.items()}
     images = {name: [what.examples * s for s in speeds[name]] for name in names}
+    saves = [
+        one["notes"]["save_seconds"] for one in told.values() if "save_seconds" in one["notes"]
+    ]
     return {
         **sizes,
         "examples_per_step": what.examples,
@@ -60,6 +91,7 @@ def hold(
             for name in ("ours", "fast")
             if name in images
         },
+        "peak_mib": {name: one["peak_mib"] for name, one in told.items()},
         "save_seconds": saves[0] if saves else None,
     }
 

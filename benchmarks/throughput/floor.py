@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from benchmarks.throughput.turns import Contestant, Run
+from benchmarks.throughput.turns import Run, Turn
 from benchmarks.throughput.workloads import Case
 from vae.data import DataModule
 from vae.distributions.bounds import LOG_SCALE_BOUNDS, soft_bound
@@ -63,7 +63,7 @@ def endless(data: DataModule) -> Iterator[Tensor]:
 def train(case: Case) -> Run:
     """Return the bare training loop."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         model, num_samples = case.model(), case.num_samples
         encoder, decoder = model.encoder.net, model.decoder.net
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
@@ -84,7 +84,7 @@ def train(case: Case) -> Run:
 def likelihood(case: Case) -> Run:
     """Return the bare loop of the importance-weighted log p(x)."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         model, x = case.model().eval(), case.test_pictures()
         encoder, decoder = model.encoder.net, model.decoder.net
         while True:
@@ -101,7 +101,7 @@ def likelihood(case: Case) -> Run:
 def sampling(case: Case) -> Run:
     """Return the bare loop that decodes draws from the prior."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         decoder = case.model().eval().decoder.net
         while True:
             with torch.no_grad():

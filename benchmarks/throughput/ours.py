@@ -3,7 +3,6 @@
 __all__ = ["likelihood", "sampling", "train"]
 
 import os
-import sys
 import time
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.throughput.floor import SAMPLES
-from benchmarks.throughput.turns import Contestant, Run
+from benchmarks.throughput.turns import Run, Turn
 from benchmarks.throughput.workloads import Case
 from vae.cli.train import build_trainer, prepare_model
 from vae.data import Batch
@@ -27,16 +26,11 @@ class HandOver(pl.Callback):
     It also times one save, which every validation is followed by two of.
     """
 
-    def __init__(self, turn: Contestant, case: Case) -> None:
+    def __init__(self, turn: Turn, case: Case) -> None:
         super().__init__()
         self.turn = turn
         self.case = case
         self.step = 0
-        self.streams = sys.stdout, sys.stderr
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take back the streams that the progress bar has put itself before."""
-        sys.stdout, sys.stderr = self.streams
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *others: Any
@@ -69,7 +63,7 @@ class HandOver(pl.Callback):
 def train(case: Case) -> Run:
     """Return the fit of ``train.py``."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         torch.manual_seed(0)
         module = VAEModule.from_config(case.settings, case.data.spec)
         case.put_nets(module.model)
@@ -88,7 +82,7 @@ def train(case: Case) -> Run:
 def likelihood(case: Case) -> Run:
     """Return a loop of `evaluate`, which reports more than the likelihood."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         model, batches = case.model().eval(), [Batch(case.test_pictures(), None)]
         while True:
             figures = evaluate(model, batches, case.data.spec, num_samples=SAMPLES)
@@ -101,7 +95,7 @@ def likelihood(case: Case) -> Run:
 def sampling(case: Case) -> Run:
     """Return a loop of `Model.sample`."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         model = case.model().eval()
         while True:
             turn.notes["value"] = model.sample(case.workload.examples).mean()

@@ -16,7 +16,7 @@ from pythae.trainers.training_callbacks import TrainingCallback
 from torch import Tensor, nn
 
 from benchmarks.throughput.floor import SAMPLES
-from benchmarks.throughput.turns import Contestant, Run
+from benchmarks.throughput.turns import Run, Turn
 from benchmarks.throughput.workloads import BATCH_SIZE, Case
 
 
@@ -48,7 +48,7 @@ class Decoder(BaseDecoder):
 class HandOver(TrainingCallback):
     """Hands over after each step."""
 
-    def __init__(self, turn: Contestant) -> None:
+    def __init__(self, turn: Turn) -> None:
         self.turn = turn
 
     def on_train_step_end(self, training_config: Any, **others: Any) -> None:
@@ -74,7 +74,7 @@ def build(case: Case) -> Any:
 def train(case: Case) -> Run:
     """Return its pipeline on a tensor of pictures."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         model = build(case)
         config = BaseTrainerConfig(
             output_dir=str(case.folder),
@@ -83,7 +83,6 @@ def train(case: Case) -> Run:
             steps_saving=None,
             no_cuda=True,
         )
-        turn.notes["model"] = model
         pictures = torch.from_numpy(case.drawn_pictures()).float()
         pipeline = TrainingPipeline(model=model, training_config=config)
         pipeline(train_data=pictures, callbacks=[HandOver(turn)])
@@ -94,7 +93,7 @@ def train(case: Case) -> Run:
 def likelihood(case: Case) -> Run:
     """Return a loop of `get_nll`, which goes through pictures one by one."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         model, x = build(case).eval(), case.test_pictures()
         while True:
             with torch.no_grad():
@@ -107,7 +106,7 @@ def likelihood(case: Case) -> Run:
 def sampling(case: Case) -> Run:
     """Return a loop of its sampler from N(0, I), with its own batch size."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         model = build(case).eval()
         model.device = "cpu"
         sampler = NormalSampler(model)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_tensor
 
 from benchmarks.throughput.floor import SAMPLES
-from benchmarks.throughput.turns import Contestant, Run
+from benchmarks.throughput.turns import Run, Turn
 from benchmarks.throughput.workloads import BATCH_SIZE, Case
 
 
@@ -62,7 +62,7 @@ def weigh(encoder: nn.Module, decoder: nn.Module, x: Tensor, num_samples: int) -
 def train(case: Case) -> Run:
     """Return the training loop."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         model, num_samples = case.model(), case.num_samples
         encoder, decoder = model.encoder.net, model.decoder.net
         loader = DataLoader(Pictures(case.drawn_pictures()), batch_size=BATCH_SIZE, shuffle=True)
@@ -87,7 +87,7 @@ def train(case: Case) -> Run:
 def likelihood(case: Case) -> Run:
     """Return a loop over pictures, each with all its samples at once."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         model, x = case.model().eval(), case.test_pictures()
         encoder, decoder = model.encoder.net, model.decoder.net
         while True:
@@ -105,7 +105,7 @@ def likelihood(case: Case) -> Run:
 def sampling(case: Case) -> Run:
     """Return a loop that decodes batches as large as those of training."""
 
-    def run(turn: Contestant) -> None:
+    def run(turn: Turn) -> None:
         decoder = case.model().eval().decoder.net
         while True:
             parts, number = [], case.workload.examples

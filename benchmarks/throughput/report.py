@@ -33,9 +33,9 @@ def write(results: dict[str, Any], path: Path) -> None:
 
 def show(console: Console, name: str, result: dict[str, Any]) -> None:
     """Print what was found of a workload."""
-    alone, ratios = result.get("alone", {}), result["ratios"]
+    start, ratios = result.get("start", {}), result["ratios"]
     heads = ["images/s", "range", *(f"{who} to it" for who in ratios)]
-    heads += ["peak MiB", "imported s", "step 1 s"] if alone else []
+    heads += ["peak MiB", *(["imported s", "step 1 s"] if start else [])]
     table = Table(title=name, title_justify="left")
     for head in ("", *heads):
         table.add_column(head, justify="right" if head else "left", no_wrap=True)
@@ -43,8 +43,8 @@ def show(console: Console, name: str, result: dict[str, Any]) -> None:
         low, high = speed["range"]
         cells = [f"{speed['median']:,.0f}", f"{low:,.0f} to {high:,.0f}"]
         cells += [f"{r[who]['median']:.3f}" if who in r else "" for r in ratios.values()]
-        if alone:
-            cells += [f"{alone[who][k]:,.1f}" for k in ("peak_mib", "imported", "first_step")]
+        cells.append(f"{result['peak_mib'][who]:,.0f}")
+        cells += [f"{seconds:.1f}" for seconds in start.get(who, {}).values()]
         table.add_row(who, *cells)
     console.print(table)
     if result["save_seconds"] is not None:

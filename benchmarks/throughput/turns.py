@@ -1,66 +1,118 @@
-"""Contestants that take turns in one process and one thread."""
+"""Loops that take turns, each in a process of its own."""
 
-__all__ = ["Contestant", "Run", "take_turns"]
+__all__ = ["Contestant", "Run", "Turn", "take_turns"]
 
+import json
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from greenlet import greenlet
 
-Run = Callable[["Contestant"], None]  # an endless loop that calls `done` after each step
+class Turn:
+    """What a loop tells of itself: it calls `done` after each step.
+
+    Args:
+        hand_over: Is called with this when enough steps were taken, and returns when it is the
+            loop's turn again, with the number of steps to take.
+        due: Steps of the first turn.
+
+    Attributes:
+        steps: Taken in this turn.
+        notes: Figures that the loop has to say besides, by name.
+    """
+
+    def __init__(self, hand_over: Callable[["Turn"], int], due: int) -> None:
+        self.hand_over = hand_over
+        self.notes: dict[str, Any] = {}
+        self.paused: float | None = None
+        self.begin(due)
+
+    def begin(self, due: int) -> None:
+        """Start the clock and the count."""
+        self.due, self.steps, self.left_out = due, 0, 0.0
+        self.start = time.perf_counter()
+
+    def done(self, steps: int = 1) -> None:
+        """Count steps, and hand over when enough were taken."""
+        self.steps += steps
+        if self.steps >= self.due:
+            self.begin(self.hand_over(self))
+
+    @property
+    def seconds(self) -> float:
+        """Since the turn began, without what was left out."""
+        return time.perf_counter() - self.start - self.left_out
+
+    def pause(self) -> None:
+        """Stop the clock."""
+        self.paused = time.perf_counter()
+
+    def resume(self) -> None:
+        """Start the clock again, if it was stopped."""
+        if self.paused is not None:
+            self.left_out += time.perf_counter() - self.paused
+            self.paused = None
+
+
+Run = Callable[[Turn], None]  # an endless loop
 
 
 class Contestant:
-    """A loop that can be left in the midst of a call, and gone on with.
+    """A loop in a process of its own that waits while others have their turn.
 
     Args:
-        run: The loop; it starts with the first turn.
+        name: Who, of `benchmarks.throughput.workloads.MODULES`.
+        workload: Name of the workload.
+        pictures: The file of them.
+        folder: Where it may write.
+        threads: Of torch.
+        overrides: Further settings.
 
     Attributes:
-        notes: What the loop has to say besides, by name.
+        told: What the process said after its last turn, see `benchmarks.throughput.worker`.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.loop: Any = greenlet(lambda: run(self))
-        self.notes: dict[str, Any] = {}
-        self.steps = self.due = 0
-        self.left_out = 0.0
-        self.paused: float | None = None
+    def __init__(
+        self,
+        name: str,
+        workload: str,
+        pictures: Path,
+        folder: Path,
+        *,
+        threads: int,
+        overrides: Sequence[str] = (),
+    ) -> None:
+        given = [workload, name, str(pictures), str(folder), str(threads), *overrides]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.throughput.worker", *given],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.told: dict[str, Any] = {}
 
     def advance(self, steps: int) -> tuple[int, float]:
         """Let the loop take at least so many steps; return how many it took and the seconds.
 
         Raises:
-            RuntimeError: If the loop ended.
+            RuntimeError: If the process ended.
         """
-        self.steps, self.due, self.left_out = 0, steps, 0.0
-        start = time.perf_counter()
-        self.loop.switch()
-        seconds = time.perf_counter() - start - self.left_out
-        if self.loop.dead:
-            raise RuntimeError(f"the loop ended after {self.steps} of {steps} steps")
-        return self.steps, seconds
-
-    def done(self, steps: int = 1) -> None:
-        """Count steps, and hand over when enough were taken; called by the loop."""
-        self.steps += steps
-        if self.steps >= self.due:
-            self.loop.parent.switch()
-
-    def pause(self) -> None:
-        """Stop the clock; called by the loop."""
-        self.paused = time.perf_counter()
-
-    def resume(self) -> None:
-        """Start the clock again, if it was stopped; called by the loop."""
-        if self.paused is not None:
-            self.left_out += time.perf_counter() - self.paused
-            self.paused = None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(steps, file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"a contestant ended: {self.process.args!r}")
+        self.told = json.loads(line)
+        return self.told["steps"], self.told["seconds"]
 
     def close(self) -> None:
-        """End the loop where it stands."""
-        self.loop.throw()
+        """End the process."""
+        self.process.kill()
+        self.process.communicate()
 
 
 def take_turns(

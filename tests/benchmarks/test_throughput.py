@@ -5,19 +5,21 @@ import dataclasses
 import pytest
 import torch
 
-pytest.importorskip("greenlet")
-
-from benchmarks.throughput import floor, nets, plain, report, workloads
-from benchmarks.throughput.contest import enter, hold
-from benchmarks.throughput.workloads import WORKLOADS, Case, write_pictures
+from benchmarks.throughput import contest, floor, nets, plain, report, workloads
+from benchmarks.throughput.turns import Turn
+from benchmarks.throughput.workloads import WORKLOADS, Case, find_run, write_pictures
 from vae.build import build_objective
 from vae.cli.environment import prepare_process
 
+NAME = "mlp 784-400-20"
+HIDDEN = "model.encoder.hidden=[32]"
 SMALL = dataclasses.replace(
-    WORKLOADS["mlp 784-400-20"],
-    overrides=["model=mlp", "model.encoder.hidden=[32]", "data.binarization=dynamic"],
-    pictures=600,
+    WORKLOADS[NAME], overrides=[*WORKLOADS[NAME].overrides, HIDDEN], pictures=600
 )
+
+
+class Enough(Exception):
+    """Ends a loop."""
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +27,33 @@ def pictures(tmp_path_factory):
     return write_pictures(SMALL, tmp_path_factory.mktemp("data") / "pictures.npy")
 
 
-@pytest.fixture
-def small(monkeypatch):
+@pytest.fixture(autouse=True)
+def quiet():
     prepare_process(2)  # which silences what Lightning warns of
-    monkeypatch.setitem(WORKLOADS, "small", SMALL)
 
 
-def test_figures_have_the_stated_structure(small, pictures, tmp_path):
+def take(name, case, turns, steps=1):
+    """Let a contestant have turns of some steps; return its notes after each."""
+    notes = []
+
+    def hand_over(turn):
+        assert turn.steps == steps
+        assert turn.seconds > 0
+        notes.append({what: float(value) for what, value in turn.notes.items()})
+        if len(notes) == turns:
+            raise Enough
+        return steps
+
+    with pytest.raises(Enough):
+        find_run(name, case)(Turn(hand_over, steps))
+    return notes
+
+
+def test_figures_have_the_stated_structure(pictures, tmp_path):
     names = ["floor", "plain", "ours"]
-    result = hold(names, "small", pictures, rounds=2, steps=20)
+    common = {"threads": 1, "overrides": [HIDDEN]}
+    result = contest.hold(names, NAME, pictures, rounds=2, steps=20, **common)
+    result["start"] = contest.start(["floor"], NAME, pictures, **common)
     assert list(result["images_per_second"]) == names
     assert set(result["ratios"]) == {"ours"}
     ratios = result["ratios"]["ours"]["floor"]
@@ -41,35 +61,55 @@ def test_figures_have_the_stated_structure(small, pictures, tmp_path):
     assert ratios["rounds"] == [a / b for a, b in zip(ours, bare, strict=True)]
     assert ratios["range"][0] <= ratios["median"] <= ratios["range"][1]
     assert result["save_seconds"] > 0
+    assert min(result["peak_mib"].values()) > 100
+    assert 0 < result["start"]["floor"]["imported"] < result["start"]["floor"]["first_step"]
     report.plot({"workloads": {"small": result}}, tmp_path / "plot.png")
     report.write({"workloads": {"small": result}}, tmp_path / "figures.json")
     assert (tmp_path / "plot.png").stat().st_size > 0
 
 
+def test_a_contestant_that_ends_is_told(pictures):
+    with (
+        contest.enter(["floor"], NAME, pictures, threads=1, overrides=["no_setting=1"]) as entered,
+        pytest.raises(RuntimeError, match="a contestant ended.*floor"),
+    ):
+        entered["floor"].advance(1)
+
+
+def test_what_is_left_out_is_not_timed():
+    turn = Turn(lambda turn: 1, due=1)
+    turn.start -= 10
+    turn.pause()
+    turn.paused -= 4
+    turn.resume()
+    assert turn.seconds == pytest.approx(6, abs=0.5)
+
+
 @pytest.mark.parametrize("name", ["floor", "plain", "ours"])
-def test_a_contestant_learns(name, small, pictures):
-    with enter([name], "small", pictures, alone=True) as entered:
-        contestant = entered[name]
-        losses = []
-        for _ in range(101):
-            assert contestant.advance(1)[0] == 1
-            # Ours tells the means since the last logging step, every 50 steps.
-            notes = contestant.notes
-            losses.append(float(notes.get("loss", -notes.get("train/elbo", float("nan")))))
+def test_a_contestant_learns(name, pictures, tmp_path):
+    notes = take(name, Case(SMALL, pictures, tmp_path, ["group_size=1"]), turns=101)
+    # Ours tells the means since the last logging step, every 50 steps.
+    losses = [one.get("loss", -one.get("train/elbo", float("nan"))) for one in notes]
     first, last = (losses[49], losses[99]) if name == "ours" else (losses[0], losses[-1])
     assert last < first - 20
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_pythae_learns(small, pictures):
+def test_pythae_learns(pictures, tmp_path, monkeypatch):
     pytest.importorskip("pythae")
-    with enter(["pythae"], "small", pictures) as entered:
-        contestant = entered["pythae"]
-        contestant.advance(1)
-        before = [p.detach().clone() for p in contestant.notes["model"].parameters()]
-        assert contestant.advance(7)[0] == 7
-        after = list(contestant.notes["model"].parameters())
-    assert all((a != b).any() for a, b in zip(before, after, strict=True))
+    from benchmarks.throughput import peers
+
+    built = []
+
+    def build(case, build=peers.build):
+        model = build(case)
+        built.append((model, [p.detach().clone() for p in model.parameters()]))
+        return model
+
+    monkeypatch.setattr(peers, "build", build)
+    take("pythae", Case(SMALL, pictures, tmp_path), turns=2, steps=4)
+    [(model, before)] = built
+    assert all((a != b).any() for a, b in zip(before, model.parameters(), strict=True))
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -123,16 +163,12 @@ def test_the_floor_computes_the_loss_of_the_model(
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_all_estimate_the_same_likelihood(small, pictures, monkeypatch, tmp_path):
-    names = ["floor", "ours"]
-    monkeypatch.setitem(
-        WORKLOADS, "small", dataclasses.replace(SMALL, task="likelihood", examples=32)
-    )
-    with enter(names, "small", pictures) as entered:
-        values = {}
-        for name, contestant in entered.items():
-            contestant.advance(1)
-            values[name] = float(contestant.notes["value"])
+def test_all_estimate_the_same_likelihood(pictures, tmp_path):
+    workload = dataclasses.replace(SMALL, task="likelihood", examples=32)
+    values = {
+        name: take(name, Case(workload, pictures, tmp_path), turns=1)[0]["value"]
+        for name in ("floor", "ours")
+    }
     assert values["ours"] == pytest.approx(values["floor"], abs=0.1)
 
 

@@ -1,0 +1,88 @@
+"""The process of one contestant.
+
+    python -m benchmarks.throughput.worker WORKLOAD CONTESTANT PICTURES FOLDER THREADS [SETTING ...]
+
+Reads from standard input how many steps to take, takes them, and writes a line of JSON; so on until
+the input ends. The line holds ``steps`` and ``seconds`` of the turn, the loop's ``notes``, the
+memory of the process in MiB (``resident_mib``, ``peak_mib``), ``imported``, the seconds from the
+start of the process until the packages are imported that such a script imports itself, and
+``ready``, that and the time of reading the data, building everything and taking the steps of the
+first turn. What a contestant borrows from this project is imported in between, off the clock.
+"""
+
+import json
+import os
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+OWN = {  # what the script of each contestant would import
+    "floor": ["torch"],
+    "plain": ["torch", "torchvision.transforms.functional"],
+    "pythae": ["pythae.models", "pythae.pipelines", "pythae.samplers"],
+    "ours": ["vae.cli.train"],
+    "fast": ["vae.cli.train"],
+}
+KEEPS_MEMORY = ("floor", "ours", "fast")  # the others leave the allocator as they find it
+
+
+def main() -> None:
+    workload, contestant, pictures, folder, threads, *overrides = sys.argv[1:]
+    os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported: pythae's progress bar
+    for package in OWN[contestant]:
+        import_module(package)
+    imported = age()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the contestant prints is no answer
+
+    import torch
+
+    from benchmarks.throughput.turns import Turn
+    from benchmarks.throughput.workloads import WORKLOADS, Case, find_run
+    from vae.cli.environment import prepare_process
+
+    if contestant in KEEPS_MEMORY:
+        prepare_process(int(threads))
+    else:
+        torch.set_num_threads(int(threads))
+    ready: list[float] = []
+
+    def hand_over(turn: Turn) -> int:
+        told = {"steps": turn.steps, "seconds": turn.seconds, "imported": imported}
+        if not ready:
+            ready.append(imported + time.perf_counter() - start)
+        notes = {name: float(value) for name, value in turn.notes.items()}
+        sizes = {"resident_mib": memory_mib("VmRSS"), "peak_mib": memory_mib("VmHWM")}
+        line = json.dumps({**told, **sizes, "ready": ready[0], "notes": notes})
+        print(line, file=answers, flush=True)
+        return wait()
+
+    due = wait()
+    start = time.perf_counter()
+    case = Case(WORKLOADS[workload], Path(pictures), Path(folder), overrides)
+    find_run(contestant, case)(Turn(hand_over, due))
+
+
+def wait() -> int:
+    """Return the number of steps to take; end the process where none is asked for any more."""
+    line = sys.stdin.readline()
+    if not line:
+        os._exit(0)
+    return int(line)
+
+
+def age() -> float:
+    """Return the seconds since this process started (on Linux)."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mib(which: str) -> float:
+    """Return a figure of this process's memory in MiB (on Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(which)) / 1024
+
+
+if __name__ == "__main__":
+    main()
