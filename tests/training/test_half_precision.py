@@ -27,6 +27,19 @@ def one_step(folder, *overrides, **options):
     return module.gradient_norm, moved
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_an_optimizer_multiplies_in_full_precision(tmp_path, precision, monkeypatch):
+    kinds = []
+
+    def step(self, closure=None):
+        weight = self.param_groups[0]["params"][0]
+        kinds.append((weight.grad.dtype, (weight @ weight.mT).dtype))
+
+    monkeypatch.setattr(torch.optim.SGD, "step", step)
+    one_step(tmp_path, precision=precision)
+    assert set(kinds) == {(torch.float32, torch.float32)}
+
+
 def norm(moved, *, adversary):
     mine = [d for name, d in moved.items() if ("adversary" in name) == adversary]
     return torch.cat([d.flatten() for d in mine]).norm().item()

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Descent:
     """Steps the optimizers of a module that is being trained.
 
-    On one device in full precision Lightning's way through strategy, precision plugin and hooks
-    ends in the same two calls, 0.2 ms later: there steps go to torch directly.
+    On one device, without a scaled loss, Lightning's way through strategy, precision plugin and
+    hooks ends in the same two calls, 0.2 ms later: there steps go to torch directly.
 
     Where the watch over losses and gradients would make the processor wait for an accelerator, a
     fused optimizer drops the bad step on the device, and `review` looks back at a whole group of
@@ -44,7 +44,8 @@ class Descent:
         self.optimizers = [o.optimizer for o in strategy._lightning_optimizers]
         # Of half precision, where several optimizers share one scale of the loss.
         self.scaler = precision.scaler if isinstance(precision, MixedPrecision) else None
-        self.plain = isinstance(strategy, SingleDeviceStrategy) and type(precision) is Precision
+        direct = self.scaler is None and type(precision) in (Precision, MixedPrecision)
+        self.plain = isinstance(strategy, SingleDeviceStrategy) and direct
         self.alone = self.trainer.world_size == 1
         self.telling = list(telling(module))
         self.every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -141,12 +142,14 @@ class Descent:
         """Clip the gradients of an optimizer's parameters, take its step and clear them."""
         if self.module.gradient_clip is not None:
             self.module.clip_gradients(optimizer, self.module.gradient_clip, "norm")
-        if self.plain:
-            self.steps[optimizer]()
-        elif self.scaler is not None:
-            self.scaler.step(optimizer)
-        else:
-            self.trainer.strategy.optimizer_step(optimizer, lambda: None)
+        # Some optimizers multiply matrices, which a step in mixed precision is not to round.
+        with torch.autocast(self.module.device.type, enabled=False):
+            if self.plain:
+                self.steps[optimizer]()
+            elif self.scaler is not None:
+                self.scaler.step(optimizer)
+            else:
+                self.trainer.strategy.optimizer_step(optimizer, lambda: None)
         for parameter in parameters_of(optimizer):
             parameter.grad = None
 
