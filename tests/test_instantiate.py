@@ -1,5 +1,6 @@
 import os
 import re
+import sys
 
 import pytest
 import torch
@@ -118,3 +119,9 @@ def test_types_of_lists_and_choices():
         instantiate({**net, "hidden": ["a"]}, "model")
     with pytest.raises(ValueError, match="activation must be"):
         instantiate({**net, "activation": "relu"}, "model")
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    with pytest.raises(ValueError, match="SOAP needs a package: pip install pytorch-optimizer"):
+        resolve("pytorch_optimizer.SOAP", "optimizer")

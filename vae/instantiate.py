@@ -26,6 +26,7 @@ def listed(home: str, names: str) -> frozenset[str]:
 ACTIVATIONS = listed("torch.nn", "ELU GELU Identity LeakyReLU Mish ReLU SiLU Sigmoid Softplus Tanh")
 FLOWS = listed("zuko.flows", "GF MAF NAF NICE NSF SOSPF UNAF")
 OPTIMIZERS = listed("torch.optim", "Adadelta Adagrad Adam AdamW Adamax NAdam RAdam RMSprop SGD")
+OPTIMIZERS |= {"pytorch_optimizer.SOAP"}
 # The groups from which a model is made; nothing else of a loaded file is needed to sample.
 MODEL = ("model", "posterior", "prior", "likelihood")
 LOSS = ("objective", "estimator", "penalties")
@@ -70,12 +71,16 @@ def resolve(target: Any, group: str) -> Callable[..., Any]:
 
     Raises:
         ValueError: If it is neither among the group's `NAMES` nor a class that one of its
-            `PACKAGES` exports.
+            `PACKAGES` exports, or the package that it comes from is not installed.
     """
     home, _, name = str(target).rpartition(".")
     exported = home in PACKAGES.get(group, ()) and name in import_module(home).__all__
     if str(target) in NAMES[group] or exported:
-        found: Callable[..., Any] = getattr(import_module(home), name)
+        try:
+            found: Callable[..., Any] = getattr(import_module(home), name)
+        except ModuleNotFoundError as error:
+            package = home.replace("_", "-")
+            raise ValueError(f"{target} needs a package: pip install {package}") from error
         if isinstance(found, type):
             return found
     raise ValueError(f"_target_ {target} is not a part that a config may name under {group}")

@@ -178,6 +178,10 @@ WRONG = {
         ["trainer=fsdp", "callbacks=[default,ema]"],
         "ema needs whole weights in each process: use trainer=ddp",
     ),
+    "a preconditioner of sharded weights": (
+        ["trainer=fsdp", "optimizer=soap"],
+        "optimizer needs whole weights in each process: use trainer=ddp",
+    ),
     "compiled sharded nets": (["trainer=fsdp", "compile=true"], "compile=true needs whole weights"),
     "sharded half precision": (
         ["trainer=fsdp", "trainer.precision=16-mixed"],

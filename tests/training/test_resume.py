@@ -23,6 +23,7 @@ VARIANTS = {
     "vamp": ["prior=vamp", "prior.num_components=4"],
     "grouped": ["group_size=3"],
     "accumulated": ["accumulate=2"],
+    "preconditioned": ["optimizer=soap", "optimizer.precondition_frequency=5"],
     "adversarial": ["penalty=factor", "penalties.factor.discriminator.hidden=[8]"],
     "reparameterized twice": ["objective=iwae", "estimator=dreg", "penalty=mmd"],
     "mirrored": ["data.flip=true", "likelihood=normal_learned"],

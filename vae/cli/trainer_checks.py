@@ -18,6 +18,7 @@ SHARDED = "vae.training.ShardedParallel"
 WHOLE = {  # parts that need whole weights, or optimizers of their own
     "vae.objectives.penalties": ("Adversarial", "DecoderNorm", "Factor", "GradientPenalty"),
     "vae.training.callbacks": ("EMA",),
+    "pytorch_optimizer": ("SOAP",),
 }
 INSTEAD = {  # settings of Lightning's Trainer that would fall short here, and what does the same
     "accumulate_grad_batches": "accumulate=",
@@ -77,7 +78,7 @@ def check_sharded(settings: Mapping[str, Any]) -> None:
     strategy = settings["trainer"]["strategy"]
     if not isinstance(strategy, Mapping) or strategy.get("_target_") != SHARDED:
         return
-    parts = {**settings["penalties"], **settings["callbacks"]}
+    parts = {**settings["penalties"], **settings["callbacks"], "optimizer": settings["optimizer"]}
     for name, node in parts.items():
         home, _, kind = node["_target_"].rpartition(".")
         if kind in WHOLE.get(home, ()):
