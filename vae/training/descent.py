@@ -3,6 +3,8 @@
 __all__ = ["Descent", "parameters_of"]
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -46,6 +48,12 @@ class Descent:
         self.scaler = precision.scaler if isinstance(precision, MixedPrecision) else None
         direct = self.scaler is None and type(precision) in (Precision, MixedPrecision)
         self.plain = isinstance(strategy, SingleDeviceStrategy) and direct
+        # Some optimizers multiply matrices, which a step in mixed precision is not to round.
+        rounds = isinstance(precision, MixedPrecision)
+        device = module.device.type
+        self.whole_precision = (
+            partial(torch.autocast, device, enabled=False) if rounds else nullcontext
+        )
         self.alone = self.trainer.world_size == 1
         self.telling = list(telling(module))
         self.every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -74,11 +82,12 @@ class Descent:
             self.module.logging_due = True
             if sound:
                 self.module.gradient_norm = float(gradient_norm(self.ours.optimizer))
-        for optimizer in self.adversaries:
-            self.update(optimizer.optimizer)
-        self.ours._on_before_step()
-        self.update(self.ours.optimizer)
-        self.ours._on_after_step()
+        with self.whole_precision():
+            for optimizer in self.adversaries:
+                self.update(optimizer.optimizer)
+            self.ours._on_before_step()
+            self.update(self.ours.optimizer)
+            self.ours._on_after_step()
         if self.scaler is not None:
             self.scaler.update()
 
@@ -142,14 +151,12 @@ class Descent:
         """Clip the gradients of an optimizer's parameters, take its step and clear them."""
         if self.module.gradient_clip is not None:
             self.module.clip_gradients(optimizer, self.module.gradient_clip, "norm")
-        # Some optimizers multiply matrices, which a step in mixed precision is not to round.
-        with torch.autocast(self.module.device.type, enabled=False):
-            if self.plain:
-                self.steps[optimizer]()
-            elif self.scaler is not None:
-                self.scaler.step(optimizer)
-            else:
-                self.trainer.strategy.optimizer_step(optimizer, lambda: None)
+        if self.plain:
+            self.steps[optimizer]()
+        elif self.scaler is not None:
+            self.scaler.step(optimizer)
+        else:
+            self.trainer.strategy.optimizer_step(optimizer, lambda: None)
         for parameter in parameters_of(optimizer):
             parameter.grad = None
 

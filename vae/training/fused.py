@@ -28,6 +28,7 @@ class FusedAdam:
         self.kernel: Any = torch._fused_adamw_ if decoupled else torch._fused_adam_
         self.parameters: list[Tensor] = self.group["params"]
         self.state: list[list[Tensor]] = []  # the mean, that of the squares, and the steps
+        self.count: Tensor | None = None  # of steps, all parameters' in one
 
     @staticmethod
     def suits(optimizer: Optimizer) -> bool:
@@ -47,9 +48,10 @@ class FusedAdam:
             self.state = self.gather()
             return
         means, squares, steps = self.state
+        assert self.count is not None
         dropped = getattr(self.optimizer, "found_inf", None)
         beta1, beta2 = self.group["betas"]
-        torch._foreach_add_(steps, 1)
+        self.count += 1
         self.kernel(
             self.parameters,
             grads,
@@ -68,12 +70,17 @@ class FusedAdam:
             found_inf=dropped,
         )
         if dropped is not None:
-            torch._foreach_sub_(steps, [dropped] * len(steps))
+            self.count -= dropped
 
     def gather(self) -> list[list[Tensor]]:
-        """Return the optimizer's state as lists of tensors, or nothing where some is missing."""
-        states = [self.optimizer.state.get(p) for p in self.parameters]
+        """Return the optimizer's state as lists of tensors, or nothing where some is missing.
+
+        The counts of steps become views of one tensor, so that they rise by one operation.
+        """
+        states = [self.optimizer.state.get(p, {}) for p in self.parameters]
         if not all(states):
             return []
-        names = ("exp_avg", "exp_avg_sq", "step")
-        return [[state[name] for state in states if state] for name in names]
+        self.count = torch.stack([state["step"] for state in states])
+        for state, count in zip(states, self.count, strict=True):
+            state["step"] = count
+        return [[state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")]

@@ -2,6 +2,7 @@
 
 __all__ = ["VAEModule", "with_elbo"]
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import reduce
@@ -190,6 +191,8 @@ class VAEModule(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """Take hold of the optimizers, which have their state by now."""
+        gc.collect()
+        gc.freeze()  # what is there stays: it need not be looked through again and again
         self.descent = Descent(self)
         self.captured = Captured(self) if self.cuda_graph else None
         self.averages = [c for c in self.trainer.callbacks if isinstance(c, EMA)]  # type: ignore[attr-defined]
@@ -198,6 +201,7 @@ class VAEModule(pl.LightningModule):
         """Let go of the Trainer's parts, with which the module could not be copied."""
         self.__dict__.pop("descent", None)
         self.captured = None
+        gc.unfreeze()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""

@@ -31,7 +31,7 @@ class Progress(Callback):
         interval: Seconds between two refreshes, at least 0.
     """
 
-    def __init__(self, *, interval: float = 0.25) -> None:
+    def __init__(self, *, interval: float = 0.5) -> None:
         if not interval >= 0:
             raise ValueError(f"interval must be at least 0; got {interval}")
         self.interval = interval
