@@ -3,6 +3,7 @@
 __all__ = ["likelihood", "log_weights", "negative_elbo", "negative_iwae", "sampling", "train"]
 
 from collections.abc import Iterator
+from functools import partial
 from math import log
 
 import torch
@@ -67,6 +68,7 @@ def train(case: Case) -> Run:
         model, num_samples = case.model(), case.num_samples
         encoder, decoder = model.encoder.net, model.decoder.net
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+        turn.loss = partial(negative_elbo, encoder, decoder)
         for x in endless(case.data):
             if num_samples == 1:
                 loss = negative_elbo(encoder, decoder, x)

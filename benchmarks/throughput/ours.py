@@ -67,6 +67,7 @@ def train(case: Case) -> Run:
         torch.manual_seed(0)
         module = VAEModule.from_config(case.settings, case.data.spec)
         case.put_nets(module.model)
+        turn.loss = lambda x: -module.model(x).elbo.mean()
         trainer = build_trainer(case.settings)
         with open(os.devnull, "w") as nowhere:
             for callback in trainer.callbacks:  # type: ignore[attr-defined]

@@ -80,9 +80,11 @@ def train(case: Case) -> Run:
             output_dir=str(case.folder),
             num_epochs=100_000,
             per_device_train_batch_size=BATCH_SIZE,
+            learning_rate=1e-3,
             steps_saving=None,
             no_cuda=True,
         )
+        turn.loss = lambda x: model({"data": x}).loss
         pictures = torch.from_numpy(case.drawn_pictures()).float()
         pipeline = TrainingPipeline(model=model, training_config=config)
         pipeline(train_data=pictures, callbacks=[HandOver(turn)])

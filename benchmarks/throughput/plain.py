@@ -67,6 +67,7 @@ def train(case: Case) -> Run:
         encoder, decoder = model.encoder.net, model.decoder.net
         loader = DataLoader(Pictures(case.drawn_pictures()), batch_size=BATCH_SIZE, shuffle=True)
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        turn.loss = lambda x: elbo_loss(encoder, decoder, x) / len(x)
         model.train()
         while True:
             for x, _ in loader:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 
 class Turn:
     """What a loop tells of itself: it calls `done` after each step.
@@ -22,7 +24,10 @@ class Turn:
     Attributes:
         steps: Taken in this turn.
         notes: Figures that the loop has to say besides, by name.
+        loss: The loss of pictures ``(B, *shape)`` in nats per picture, as the loop computes it.
     """
+
+    loss: Callable[[Tensor], Tensor]
 
     def __init__(self, hand_over: Callable[["Turn"], int], due: int) -> None:
         self.hand_over = hand_over
@@ -94,15 +99,19 @@ class Contestant:
         )
         self.told: dict[str, Any] = {}
 
-    def advance(self, steps: int) -> tuple[int, float]:
+    def advance(self, steps: int, judged_by: Path | None = None) -> tuple[int, float]:
         """Let the loop take at least so many steps; return how many it took and the seconds.
+
+        Args:
+            steps: How many.
+            judged_by: A file of pictures whose mean loss is told afterwards.
 
         Raises:
             RuntimeError: If the process ended.
         """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        print(steps, file=self.process.stdin, flush=True)
+        print(steps, judged_by or "", file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"a contestant ended: {self.process.args!r}")

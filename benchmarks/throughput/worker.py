@@ -3,7 +3,8 @@
     python -m benchmarks.throughput.worker WORKLOAD CONTESTANT PICTURES FOLDER THREADS [SETTING ...]
 
 Reads from standard input how many steps to take, takes them, and writes a line of JSON; so on until
-the input ends. The line holds ``steps`` and ``seconds`` of the turn, the loop's ``notes``, the
+the input ends. A file of pictures may follow the number, whose mean ``loss`` is then told. The line
+holds ``steps`` and ``seconds`` of the turn, the loop's ``notes``, the
 memory of the process in MiB (``resident_mib``, ``peak_mib``), ``imported``, the seconds from the
 start of the process until the packages are imported that such a script imports itself, and
 ``ready``, that and the time of reading the data, building everything and taking the steps of the
@@ -16,6 +17,7 @@ import sys
 import time
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 OWN = {  # what the script of each contestant would import
     "floor": ["torch"],
@@ -36,6 +38,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the contestant prints is no answer
 
+    import numpy as np
     import torch
 
     from benchmarks.throughput.turns import Turn
@@ -47,29 +50,34 @@ def main() -> None:
     else:
         torch.set_num_threads(int(threads))
     ready: list[float] = []
+    asked = wait()
 
     def hand_over(turn: Turn) -> int:
-        told = {"steps": turn.steps, "seconds": turn.seconds, "imported": imported}
+        nonlocal asked
+        told: dict[str, Any] = {"steps": turn.steps, "seconds": turn.seconds, "imported": imported}
         if not ready:
             ready.append(imported + time.perf_counter() - start)
         notes = {name: float(value) for name, value in turn.notes.items()}
         sizes = {"resident_mib": memory_mib("VmRSS"), "peak_mib": memory_mib("VmHWM")}
-        line = json.dumps({**told, **sizes, "ready": ready[0], "notes": notes})
-        print(line, file=answers, flush=True)
-        return wait()
+        told |= {**sizes, "ready": ready[0], "notes": notes}
+        if len(asked) > 1:
+            with torch.no_grad():
+                told["loss"] = float(turn.loss(torch.from_numpy(np.load(asked[1])).float()))
+        print(json.dumps(told), file=answers, flush=True)
+        asked = wait()
+        return int(asked[0])
 
-    due = wait()
     start = time.perf_counter()
     case = Case(WORKLOADS[workload], Path(pictures), Path(folder), overrides)
-    find_run(contestant, case)(Turn(hand_over, due))
+    find_run(contestant, case)(Turn(hand_over, int(asked[0])))
 
 
-def wait() -> int:
-    """Return the number of steps to take; end the process where none is asked for any more."""
+def wait() -> list[str]:
+    """Return the words of the next line; end the process where none comes any more."""
     line = sys.stdin.readline()
     if not line:
         os._exit(0)
-    return int(line)
+    return line.split()
 
 
 def age() -> float:

@@ -153,7 +153,7 @@ class Case:
     def drawn_pictures(self) -> np.ndarray:
         """Return the training pictures, drawn once if they are grey, bool ``(N, *shape)``."""
         pictures = np.load(self.path)[: self.workload.pictures]
-        if self.workload.binary:
+        if pictures.dtype == bool:
             return pictures
         levels = np.random.default_rng(1).integers(0, 255, pictures.shape, dtype=np.uint8)
         return pictures > levels
