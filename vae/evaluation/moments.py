@@ -54,13 +54,21 @@ def moment_kl(z: Tensor, mean: Tensor, cov: Tensor) -> float | None:
     dof, dim = len(z) - 1, z.shape[1]
     if dof < dim:
         return None
-    factors = [torch.linalg.cholesky_ex(c) for c in (covariance(z), cov)]
-    if any(int(factor.info) for factor in factors):
+    factors = [factor(c) for c in (covariance(z), cov)]
+    if any(triangle is None for triangle in factors):
         return None
     q, p = (
-        MultivariateNormal(loc, scale_tril=factor.L)
-        for loc, factor in zip((z.double().mean(0), mean), factors, strict=True)
+        MultivariateNormal(loc, scale_tril=triangle)
+        for loc, triangle in zip((z.double().mean(0), mean), factors, strict=True)
     )
     halves = (dof - torch.arange(dim, dtype=torch.float64)) / 2
     bias = (halves.digamma() - torch.tensor(dof / 2).double().log()).sum().item()
     return max(0.0, kl_divergence(q, p).item() + bias / 2)
+
+
+def factor(cov: Tensor) -> Tensor | None:
+    """Return the Cholesky factor of a covariance, ``None`` if it is singular up to rounding."""
+    triangle, info = torch.linalg.cholesky_ex(cov)
+    left = triangle.diagonal().square() / cov.diagonal()  # of a variance, given those before
+    singular = int(info) or bool((left < 10 * len(cov) * torch.finfo(cov.dtype).eps).any())
+    return None if singular else triangle
