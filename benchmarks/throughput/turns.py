@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
+REST = 0.05  # seconds between turns, in which the threads of the last one fall asleep
+
 
 class Turn:
     """What a loop tells of itself: it calls `done` after each step.
@@ -146,6 +148,7 @@ def take_turns(
         for _ in range(-(-steps // group)):
             order.reverse()
             for name in order:
+                time.sleep(REST)
                 count, seconds = contestants[name].advance(group)
                 taken[name] += count
                 spent[name] += seconds
