@@ -113,6 +113,7 @@ class Contestant:
         """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
+        time.sleep(REST)
         print(steps, judged_by or "", file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if not line:
@@ -148,7 +149,6 @@ def take_turns(
         for _ in range(-(-steps // group)):
             order.reverse()
             for name in order:
-                time.sleep(REST)
                 count, seconds = contestants[name].advance(group)
                 taken[name] += count
                 spent[name] += seconds
