@@ -97,7 +97,6 @@ def sweep_seconds(
 
 def begin(pictures: Path, folder: Path, threads: int, overrides: Sequence[str] = ()) -> Contestant:
     """Return the real path in a process of its own."""
-    folder.mkdir(parents=True)
     return Contestant("ours", NAME, pictures, folder, threads=threads, overrides=overrides)
 
 

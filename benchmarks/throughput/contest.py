@@ -1,6 +1,6 @@
 """Contestants of a workload, and their figures side by side."""
 
-__all__ = ["enter", "hold", "summary"]
+__all__ = ["enter", "hold", "start", "summary"]
 
 import statistics
 import tempfile
@@ -30,7 +30,6 @@ def enter(
         try:
             for name in names:
                 folder = Path(place) / name
-                folder.mkdir()
                 extra = [*overrides, *(fast_settings() if name == "fast" else [])]
                 entered[name] = Contestant(
                     name, workload, pictures, folder, threads=threads, overrides=extra

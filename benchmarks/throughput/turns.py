@@ -74,7 +74,7 @@ class Contestant:
         name: Who, of `benchmarks.throughput.workloads.MODULES`.
         workload: Name of the workload.
         pictures: The file of them.
-        folder: Where it may write.
+        folder: Where it may write; it is made.
         threads: Of torch.
         overrides: Further settings.
 
@@ -92,6 +92,7 @@ class Contestant:
         threads: int,
         overrides: Sequence[str] = (),
     ) -> None:
+        folder.mkdir(parents=True)
         given = [workload, name, str(pictures), str(folder), str(threads), *overrides]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.throughput.worker", *given],
