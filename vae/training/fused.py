@@ -21,6 +21,8 @@ class FusedAdam:
         optimizer: One for which `suits` holds.
     """
 
+    count: Tensor  # of steps, all parameters' in one; there when the state is gathered
+
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         (self.group,) = optimizer.param_groups
@@ -28,7 +30,6 @@ class FusedAdam:
         self.kernel: Any = torch._fused_adamw_ if decoupled else torch._fused_adam_
         self.parameters: list[Tensor] = self.group["params"]
         self.state: list[list[Tensor]] = []  # the mean, that of the squares, and the steps
-        self.count: Tensor | None = None  # of steps, all parameters' in one
 
     @staticmethod
     def suits(optimizer: Optimizer) -> bool:
@@ -48,7 +49,6 @@ class FusedAdam:
             self.state = self.gather()
             return
         means, squares, steps = self.state
-        assert self.count is not None
         dropped = getattr(self.optimizer, "found_inf", None)
         beta1, beta2 = self.group["betas"]
         self.count += 1
