@@ -172,6 +172,7 @@ def test_reduced_precision(tmp_path, name):
     notes = Notes()
     trainer = make_trainer(tmp_path, notes, precision="bf16-mixed")
     trainer.fit(module, data)
+    assert notes.plain
     assert trainer.global_step == 2 * PER_EPOCH
     assert torch.cat(parts_of(module)).isfinite().all()
     assert min(*moves(notes.model), *moves(notes.adversary)) > 0
