@@ -18,6 +18,7 @@ def own_noise():
     yield
     torch._inductor.config.fallback_random = False
     torch._dynamo.config.allow_unspec_int_on_nn_module = False
+    torch._dynamo.config.trace_autograd_ops = False
 
 
 def weights_of(folder, overrides, *, compiled):
@@ -37,6 +38,11 @@ def weights_of(folder, overrides, *, compiled):
         (["+schedule@objective.beta=linear", "objective.beta.steps=10"], 2),
         (["objective=iwae", "objective.num_samples=3", "penalty=mmd"], 2),
         (["objective=iwae", "+schedule@objective.num_samples=stages", *STAGES], 4),
+        # Gradients inside of the step, which a graph in two pieces would lose.
+        (["objective=iwae", "objective.num_samples=3", "estimator=dreg"], 2),
+        (["objective=iwae", "objective.num_samples=3", "estimator=score"], 2),
+        (["objective=piwae", "estimator=dreg"], 2),
+        (["estimator=stl", "penalty=gradient_penalty"], 2),
     ],
 )
 def test_weights_are_those_of_the_plain_step(tmp_path, own_noise, overrides, most):
@@ -48,6 +54,11 @@ def test_weights_are_those_of_the_plain_step(tmp_path, own_noise, overrides, mos
     for name, value in plain.items():
         assert torch.allclose(value, compiled[name], rtol=1e-4, atol=1e-6), name
     assert same(weights_of(tmp_path, overrides, compiled=True), compiled)
+
+
+def test_a_step_of_two_graphs_is_refused(tmp_path, own_noise):
+    with pytest.raises(ValueError, match="these parts cannot be compiled"):
+        weights_of(tmp_path, ["posterior=nsf", "estimator=dreg"], compiled=True)
 
 
 def test_what_cannot_be_compiled_is_told_at_the_first_call_only():

@@ -2,9 +2,9 @@
 
 __all__ = ["fixed_log_prob", "frozen"]
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import singledispatch
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,8 @@ def fixed_log_prob(q: Distribution, value: Tensor) -> Tensor:
     """Return log q(value) with the parameters of q held fixed: gradients reach the value only.
 
     Args:
-        q: Any distribution whose parameters are the tensors it was made of, or one for which
-            `fixed` is registered, or a `ConditionalFlow`.
+        q: Any distribution whose parameters are the tensors it was made of, or one that
+            `RULES` knows, or a `ConditionalFlow`.
         value: ``(*lead, *batch, *event)``.
 
     References:
@@ -38,32 +38,25 @@ def fixed_log_prob(q: Distribution, value: Tensor) -> Tensor:
     return fixed(q).log_prob(value)
 
 
-@singledispatch
 def fixed(q: Distribution) -> Distribution:
     """Return the same distribution of detached parameters."""
+    for kind in type(q).__mro__:  # `singledispatch` would end a compiled graph
+        if kind in RULES:
+            return RULES[kind](q)
     given = {name: vars(q)[name] for name in q.arg_constraints if name in vars(q)}
     return type(q)(**{name: value.detach() for name, value in given.items()}, validate_args=False)
 
 
-@fixed.register
-def _(q: Independent) -> Distribution:
-    return Joint(fixed(q.base_dist), q.reinterpreted_batch_ndims)
-
-
-@fixed.register
-def _(q: LogScale) -> Distribution:
-    return type(q)(q.loc.detach(), q.log_scale.detach())
-
-
-@fixed.register
-def _(q: MultivariateNormal) -> Distribution:
+# Kinds of distributions that are made of other things than the parameters they name.
+RULES: dict[type, Callable[[Any], Distribution]] = {
+    Independent: lambda q: Joint(fixed(q.base_dist), q.reinterpreted_batch_ndims),
+    LogScale: lambda q: type(q)(q.loc.detach(), q.log_scale.detach()),
     # It keeps every form of its covariance that was once asked for; of those it takes but one.
-    return MultivariateNormal(q.loc.detach(), scale_tril=q.scale_tril.detach(), validate_args=False)
-
-
-@fixed.register
-def _(q: GumbelSoftmax) -> Distribution:
-    return GumbelSoftmax(q.temperature, q.logits.detach())
+    MultivariateNormal: lambda q: MultivariateNormal(
+        q.loc.detach(), scale_tril=q.scale_tril.detach(), validate_args=False
+    ),
+    GumbelSoftmax: lambda q: GumbelSoftmax(q.temperature, q.logits.detach()),
+}
 
 
 @contextmanager

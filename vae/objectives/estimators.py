@@ -219,9 +219,7 @@ def check_paths(estimator: Estimator, latent: Latent) -> None:
 
 def slope(bound: Reducer, log_w: Tensor) -> Tensor:
     """Return the derivative of each example's bound by its log-weights, ``(K, B)``."""
-    with torch.enable_grad():
-        leaf = log_w.detach().requires_grad_()
-        return torch.autograd.grad(bound(leaf).sum(), leaf)[0]
+    return torch.func.grad(lambda weights: bound(weights).sum())(log_w.detach())
 
 
 def curvature(bound: Reducer, log_w: Tensor) -> Tensor:

@@ -163,9 +163,11 @@ class VAEModule(pl.LightningModule):
             self.after_step(step)
 
     def compile_step(self) -> None:
-        """Compile what a step computes; a number that a schedule changes is no new program."""
-        torch._dynamo.config.allow_unspec_int_on_nn_module = True
-        self.measured = Compiled(torch.compile(measured))
+        """Compile what a step computes, as one graph: cut in two, its gradient may be wrong."""
+        settings: Any = torch._dynamo.config
+        settings.allow_unspec_int_on_nn_module = True  # a schedule's next number: no new program
+        settings.trace_autograd_ops = True  # where torch knows of it
+        self.measured = Compiled(torch.compile(measured, fullgraph=True))
 
     def after_step(self, step: int) -> None:
         """Move the learning rate on and take the weights into their averages."""
