@@ -3,9 +3,11 @@
 import pytest
 import torch
 
+from tests.cli.command import TINY, array, call
 from tests.compose import settings_of
 from vae.build import build_data
 from vae.cli.train import prepare_model
+from vae.saved import read_saved
 from vae.training import VAEModule
 
 SMALL = ["data=sprites", "data.size=600", "data.val_size=100", "data.test_size=100", "model=burda"]
@@ -48,3 +50,36 @@ def test_the_step_is_compiled_only_if_asked():
     measured = VAEModule.from_config(settings_of(*SMALL), prepared()[1].spec).measured
     assert prepared()[0].measured is measured
     assert prepared("compile=true")[0].measured is not measured
+
+
+def trained(monkeypatch, capsys, folder, name, *overrides):
+    """Train for an epoch, and return the weights at its end."""
+    arguments = [*TINY, array(folder), "test=false", "trainer.max_epochs=1", *overrides]
+    status, _, message = call(
+        monkeypatch, capsys, folder, *arguments, f"hydra.run.dir='{folder / name}'"
+    )
+    assert status == 0, message
+    return read_saved(folder / name).state
+
+
+@pytest.mark.parametrize("prior", ["standard_normal", "vamp"])
+def test_a_run_starts_from_the_weights_of_another(monkeypatch, capsys, tmp_path, prior):
+    first = trained(monkeypatch, capsys, tmp_path, "first", f"prior={prior}")
+    still = ["optimizer.lr=1e-30", f"prior={prior}", "seed=5"]
+    own = trained(monkeypatch, capsys, tmp_path, "own", *still)
+    given = f"init='{tmp_path / 'first'}'"
+    second = trained(monkeypatch, capsys, tmp_path, "second", *still, given, "objective=iwae")
+    assert all(torch.equal(second[name], weight) for name, weight in first.items())
+    assert not all(torch.equal(own[name], weight) for name, weight in first.items())
+    # What it has learned since is not lost by going on.
+    on = [f"resume='{tmp_path / 'second'}'", "trainer.max_epochs=2", "optimizer.lr=1e-2"]
+    (tmp_path / "first" / "checkpoints" / "best.ckpt").unlink()
+    assert call(monkeypatch, capsys, tmp_path, *on)[0] == 0
+
+
+def test_weights_that_do_not_fit_are_refused(monkeypatch, capsys, tmp_path):
+    trained(monkeypatch, capsys, tmp_path, "first")
+    arguments = [*TINY, array(tmp_path), f"init='{tmp_path / 'first'}'", "model.latent_dim=7"]
+    status, _, message = call(monkeypatch, capsys, tmp_path, *arguments)
+    assert status == 2
+    assert "best.ckpt do not fit: size mismatch for encoder.net.layers" in message

@@ -40,7 +40,13 @@ NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's o
 }
 UNLIMITED = ("trainer.max_epochs", "trainer.max_steps")
 SWITCHES = ("deterministic", "compile", "cuda_graph", "channels_last", "test", "debug")
-TEXTS = {"name": str, "matmul_precision": str, "monitor": str, "resume": str | None}
+TEXTS = {
+    "name": str,
+    "matmul_precision": str,
+    "monitor": str,
+    "init": str | None,
+    "resume": str | None,
+}
 CHOICES = {
     "matmul_precision": ("highest", "high", "medium"),
     "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),

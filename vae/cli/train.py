@@ -7,6 +7,7 @@ import os
 import time
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import lightning.pytorch as pl
@@ -27,6 +28,7 @@ from vae.distributions import Conditional
 from vae.evaluation import Evaluation, Subject
 from vae.files import locked
 from vae.instantiate import instantiate, resolve
+from vae.models import Model
 from vae.nested import lookup
 from vae.networks import MLP
 from vae.priors import VampPrior
@@ -71,6 +73,8 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     trainer = build_trainer(settings)
     console = Console(quiet=not trainer.is_global_zero)
     resumed = find_resumed(settings, folder, console)
+    if resumed is None and settings["init"] is not None:
+        start_from(module.model, settings["init"])
     data.setup("fit")
     check_batches(settings, data, trainer.world_size)
     scale = fit_rate(module, settings, trainer.world_size)
@@ -86,6 +90,21 @@ def train(settings: dict[str, Any], folder: Path) -> float:
         raise KeyboardInterrupt from None
     seconds = time.perf_counter() - started
     return finish(settings, trainer, data, evaluations, folder, console, seconds)
+
+
+def start_from(model: Model, path: str) -> None:
+    """Give a model the weights of another run, or the averages of them that it kept.
+
+    Raises:
+        FileNotFoundError: If there is no such run, checkpoint or export.
+        ValueError: If it is damaged, or its weights do not fit.
+    """
+    saved = read_saved(path)
+    try:
+        model.load_state_dict(saved.state)
+    except RuntimeError as error:
+        reason = shorten(str(error).partition(":")[2], 200)
+        raise ValueError(f"init: the weights of {saved.path} do not fit: {reason}") from error
 
 
 def fit_rate(module: VAEModule, settings: dict[str, Any], world_size: int) -> dict[str, str]:
@@ -155,7 +174,7 @@ def build_trainer(settings: dict[str, Any]) -> pl.Trainer:
 
 def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any]) -> None:
     """Start data-dependent parameters at examples and set how the nets are executed."""
-    for part in module.model.modules():
+    for part in module.model.modules() if settings["init"] is None else ():
         if isinstance(part, VampPrior):
             part.initialize(data.examples("train", len(part.free_inputs)).x)
         if isinstance(part, Conditional) and isinstance(part.net, MLP) and part.net.start_at_mean:
