@@ -3,7 +3,9 @@
 __all__ = ["Compiled", "measure", "measured"]
 
 from collections.abc import Callable
+from copy import deepcopy
 
+import torch
 from torch import Tensor
 
 from vae.models import Model
@@ -46,6 +48,8 @@ class Compiled:
         Raises:
             ValueError: If the parts cannot be compiled.
         """
+        if not self.works:
+            look_up_kls(model, objective, x)
         try:
             result = self.function(model, objective, x)
         except Exception as error:
@@ -57,3 +61,11 @@ class Compiled:
             ) from error
         self.works = True
         return result
+
+
+def look_up_kls(model: Model, objective: Objective, x: Tensor) -> None:
+    """Let torch find the KL of each pair of distributions and keep it: compiled code cannot."""
+    devices = [x.device] if x.device.type == "cuda" else []
+    with torch.no_grad(), torch.random.fork_rng(devices):
+        # A copy, in training mode as the original, whose running means do not move.
+        measured(deepcopy(model), objective, x)
