@@ -52,6 +52,17 @@ def test_the_step_is_compiled_only_if_asked():
     assert prepared("compile=true")[0].measured is not measured
 
 
+def test_large_convolutions_multiply_matrices_in_channels_last_alone():
+    model = ["data.size=300", "model=conv", "model.encoder.channels=[8,256,256]"]
+    kinds = {
+        last: {
+            type(part).__name__ for part in prepared(*model, f"channels_last={last}")[0].modules()
+        }
+        for last in (True, False)
+    }
+    assert kinds[True] - kinds[False] == {"ProductConv2d", "ProductConvTranspose2d"}
+
+
 def trained(monkeypatch, capsys, folder, name, *overrides):
     """Train for an epoch, and return the weights at its end."""
     arguments = [*TINY, array(folder), "test=false", "trainer.max_epochs=1", *overrides]

@@ -31,6 +31,7 @@ from vae.instantiate import instantiate, resolve
 from vae.models import Model
 from vae.nested import lookup
 from vae.networks import MLP
+from vae.networks.products import use_products
 from vae.priors import VampPrior
 from vae.saved import read_checkpoint, read_saved
 from vae.training import VAEModule
@@ -182,6 +183,7 @@ def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any])
             part.net.start_at(part.head.params_of_mean(mean))  # type: ignore[operator]
     if settings["channels_last"]:
         module.model.to(memory_format=torch.channels_last)
+        use_products(module.model)
     torch.set_float32_matmul_precision(settings["matmul_precision"])
     torch.backends.cudnn.allow_tf32 = settings["matmul_precision"] != "highest"
     if settings["compile"]:
