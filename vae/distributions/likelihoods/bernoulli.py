@@ -62,9 +62,11 @@ class LogitBernoulli(Joint):
         """Return ``Σ log σ(l) - (1 - x) l``, of the broadcast batch shape of `value` and l."""
         if not torch.is_grad_enabled() and self.base_dist.logits.dtype in EXACT:
             return log_mass(self.base_dist.logits, value, self.reinterpreted_batch_ndims)
-        value, logits = torch.broadcast_tensors(value, self.base_dist.logits)
-        if logits.shape == self.base_dist.logits.shape:
-            logits = self.base_dist.logits  # it is spared a sum in the gradient
+        logits = self.base_dist.logits
+        if value.shape != logits.shape[-value.dim() :]:
+            logits = logits.expand(torch.broadcast_shapes(logits.shape, value.shape))
+        if value.shape != logits.shape:
+            value = value.expand(logits.shape)
         loss = binary_cross_entropy_with_logits(logits, value, reduction="none")
         # The sign changes after the sum: one pass less over the data, and one in the gradient.
         return -loss.sum(tuple(range(-self.reinterpreted_batch_ndims, 0)))
