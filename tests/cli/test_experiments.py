@@ -69,12 +69,7 @@ RAISED = {  # what shows within so few steps
     **dict.fromkeys(("ciwae", "dreg", "iwae", "renyi"), FEW),
     "vimco": ["objective.num_samples=8"],
     "burda_vae": ["~scheduler.warmup"],  # SMALL has no schedule
-    "burda_iwae": [
-        "~scheduler.milestones",
-        "~scheduler.gamma",
-        "objective.num_samples.values=[1,2,4]",
-        "objective.num_samples.starts=[100,200]",
-    ],
+    "burda_iwae": ["~scheduler.warmup", *FEW],
     **dict.fromkeys(("miwae", "piwae"), GROUPS),
 }
 PLAIN = ("beta_vae", "objective.beta=1")
