@@ -62,7 +62,7 @@ class Workload:
         shape: Of one picture.
         task: The function of each contestant's module.
         examples: Pictures per step.
-        group: Steps of a turn; that of training is ``group_size``.
+        group: Steps of a turn; in training a multiple of ``group_size``.
         share: Of the steps that the command asks for.
         pictures: How many training pictures there are.
         binary: Whether these are black and white, else grey.
@@ -84,7 +84,8 @@ class Workload:
 # `ours`, if it makes a difference.
 HEAVY: Mapping[str, Any] = {"group": 4, "share": 0.04}
 WORKLOADS = {
-    "mlp 784-400-20": Workload(["model=mlp", *BYTES]),
+    # Of half a second, so that what is shown twice in a second is not shown twice in a turn.
+    "mlp 784-400-20": Workload(["model=mlp", *BYTES], group=120),
     "conv 28×28": Workload(["model=mlp", *BYTES, "group_size=4"], put_nets=put_mnist_nets, **HEAVY),
     "conv 64×64": Workload(["model=burgess"], (1, 64, 64), share=0.2, pictures=20_000, binary=True),
     "resnet 32×32 RGB": Workload(

@@ -22,6 +22,7 @@ LAYERS = [
 @pytest.fixture
 def any_size(monkeypatch):
     monkeypatch.setattr(products, "LEAST_WEIGHTS", 0)
+    monkeypatch.setattr(products, "PER_PLACE", 0)
 
 
 def both(layer, dtype=torch.float64):
@@ -100,8 +101,8 @@ def test_large_maps_are_left_to_torch(any_size, monkeypatch, layer, extent):
     monkeypatch.setattr(products, "linear", None)
     with pytest.raises(TypeError):
         ours(x)
-    monkeypatch.setattr(products, "MOST_PLACES", 3)
+    monkeypatch.setattr(products, "PER_PLACE", 100)
     assert torch.allclose(ours(x), expected, atol=1e-6)
     if isinstance(ours, nn.ConvTranspose2d):
-        monkeypatch.setattr(products, "MOST_PLACES", 99)
+        monkeypatch.setattr(products, "PER_PLACE", 0)
         assert torch.allclose(ours(x, expected.shape[2:]), expected, atol=1e-6)

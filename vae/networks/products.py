@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
-# Measured with oneDNN on a processor with AVX-512 and AMX: below, its kernels are as quick.
+# By `benchmarks.products`, on a processor with AVX-512 and AMX: with fewer oneDNN is as quick.
 LEAST_WEIGHTS = 2**18
-MOST_PLACES = 49  # of the kernel on a map, all of them together
+PER_PLACE = 2**14  # weights for each place of the kernel on the map
 
 
 def use_products(model: nn.Module) -> None:
@@ -33,6 +33,11 @@ def suits(layer: Any) -> bool:
     return plain and layer.weight.numel() >= LEAST_WEIGHTS and not isinstance(layer.padding, str)
 
 
+def pays(layer: Any, x: Tensor, places: Sequence[int]) -> bool:
+    """Say whether a product is quicker for a layer whose kernel has so many places."""
+    return x.is_cpu and layer.weight.numel() >= PER_PLACE * prod(places)
+
+
 class ProductConv2d(nn.Conv2d):
     """The convolution of torch, ``(N, C, H, W)`` to ``(N, C', H', W')``."""
 
@@ -42,7 +47,7 @@ class ProductConv2d(nn.Conv2d):
         places = [
             (n + 2 * p - k) // s + 1 for n, k, s, p in zip(input.shape[2:], *sizes, strict=True)
         ]
-        if not input.is_cpu or prod(places) > MOST_PLACES:
+        if not pays(self, input, places):
             return super().forward(input)
         rows = patches(pixels_last(input), *sizes, places)
         return linear(rows, flat(self.weight), self.bias).permute(0, 3, 1, 2)
@@ -53,7 +58,7 @@ class ProductConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Multiply the pixels by the weights and lay out the patches, or leave it to torch."""
-        if not input.is_cpu or prod(input.shape[2:]) > MOST_PLACES or output_size is not None:
+        if not pays(self, input, input.shape[2:]) or output_size is not None:
             return super().forward(input, output_size)
         sizes: Any = (self.kernel_size, self.stride, self.padding)
         whole = [
