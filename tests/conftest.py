@@ -9,6 +9,7 @@ def settled_process():
     torch.manual_seed(0)
     yield
     torch.set_default_dtype(torch.float32)
+    torch.set_flush_denormal(False)  # which `prepare_process` sets
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""What is set between building a model and training it."""
+"""What is set before a model is built, and between that and training it."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -94,3 +97,21 @@ def test_weights_that_do_not_fit_are_refused(monkeypatch, capsys, tmp_path):
     status, _, message = call(monkeypatch, capsys, tmp_path, *arguments)
     assert status == 2
     assert "best.ckpt do not fit: size mismatch for encoder.net.layers" in message
+
+
+SMALL_NUMBERS = """
+import torch
+from vae.cli.environment import prepare_process
+prepare_process({threads})
+x = torch.full((1 << 22,), 1e-39, requires_grad=True)  # enough for every thread to take a part
+y = x * 1.0
+y.backward(torch.full_like(x, 1e-39))
+print(int(y.count_nonzero()), int(x.grad.count_nonzero()))
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_thread_computes_with_denormals(threads):
+    code = SMALL_NUMBERS.format(threads=threads)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "0"]
