@@ -20,7 +20,7 @@ def examples(n=N):
 def flat(loader):
     """Yield the batches, out of their groups where there are any."""
     for item in loader:
-        yield from (batch for _, batch in item) if isinstance(item, Group) else [item]
+        yield from (draft.make() for _, draft in item) if isinstance(item, Group) else [item]
 
 
 def train(n=N, batch_size=10, binarization="dynamic", **settings):

@@ -79,7 +79,12 @@ def test_static_binarisation_is_the_same_everywhere_and_dynamic_is_not():
         data.setup()
         loader = data.train_dataloader()
         rows = (
-            {int(y): x for group in loader for _, b in group for x, y in zip(*b, strict=True)}
+            {
+                int(y): x
+                for group in loader
+                for _, b in group
+                for x, y in zip(*b.make(), strict=True)
+            }
             for _ in range(2)
         )
         first, second = rows
@@ -167,7 +172,8 @@ class Recorder(pl.LightningModule):
         self.seen = []
 
     def training_step(self, group, batch_idx):
-        ((_, batch),) = group
+        ((_, draft),) = group
+        batch = draft.make()
         self.seen.append((batch_idx, batch.y.tolist(), batch.x.sum().item()))
         return self.weight * batch.x.mean()
 

@@ -65,7 +65,7 @@ def data_of(folder: Path, window=2, **settings) -> DataModule:
 def numbers(loader) -> list[int]:
     """Return the numbers of the examples, and check values and labels against each other."""
     training = isinstance(loader, TrainBatches)
-    batches = [b for group in loader for _, b in group] if training else list(loader)
+    batches = [b.make() for group in loader for _, b in group] if training else list(loader)
     for batch in batches:
         assert torch.equal(batch.x, batch.y[:, None].expand(-1, 2).float())
     return [int(i) for batch in batches for i in batch.y]

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from tests.training.runs import make_run, make_trainer, same
+from vae.cli import trainer_checks
 from vae.training import measure
 
+COMPILES = pytest.mark.skipif(not trainer_checks.COMPILES, reason="an older torch")
 STAGES = ["objective.num_samples.values=[1,2,3]", "objective.num_samples.starts=[5,9]"]
 
 
@@ -29,6 +31,7 @@ def weights_of(folder, overrides, *, compiled):
     return module.state_dict()
 
 
+@COMPILES
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of torch about itself
 @pytest.mark.parametrize(
@@ -60,16 +63,23 @@ def test_a_step_of_two_graphs_is_refused(tmp_path, own_noise):
         weights_of(tmp_path, ["posterior=nsf", "estimator=dreg"], compiled=True)
 
 
+def test_an_older_compiler_is_refused(monkeypatch):
+    monkeypatch.setattr(trainer_checks, "COMPILES", False)
+    trainer_checks.check_compiler({"compile": False})
+    with pytest.raises(ValueError, match=r"compile=true needs torch 2\.14 or later, this is 2\."):
+        trainer_checks.check_compiler({"compile": True})
+
+
 def test_what_cannot_be_compiled_is_told_at_the_first_call_only(monkeypatch):
-    def function(model, objective, x):
+    def function(model, objective, x, num_samples):
         if x is None:
             raise NotImplementedError("no such operator\nwith a long story")
         return {}, {}
 
     monkeypatch.setattr(measure, "look_up_kls", lambda *parts: None)
     with pytest.raises(ValueError, match=r"\(no such operator\): use compile=false"):
-        measure.Compiled(function)(None, None, None)
+        measure.Compiled(function)(None, None, None, 1)
     later = measure.Compiled(function)
-    later(None, None, torch.ones(1))
+    later(None, None, torch.ones(1), 1)
     with pytest.raises(NotImplementedError):
-        later(None, None, None)
+        later(None, None, None, 1)

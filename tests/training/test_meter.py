@@ -44,6 +44,33 @@ def test_sums_of_several_meters_add_up_to_the_mean_of_all():
     assert meters[0].means(meters[0].sums() + meters[1].sums()) == {"x": 2.0}
 
 
+def test_figures_that_the_device_dropped_are_left_out():
+    meter = Meter()
+    for value, weight, dropped in ((2.0, 3, 0.0), (float("nan"), 4, 1.0), (5.0, 1, 0.0)):
+        meter.update({"x": torch.tensor(value), "y": torch.full((weight,), value)}, weight)
+        figures = meter.drop(torch.tensor(dropped))
+        assert list(figures) == ["x", "y"]
+    assert meter.means() == {"x": 11 / 4, "y": 11 / 4}
+    meter.update({"x": torch.tensor(7.0)}, 1)
+    assert meter.means() == {"x": 7.0}
+
+
+def test_where_every_step_was_dropped_there_are_no_means():
+    meter = Meter()
+    meter.update({"x": torch.tensor(float("inf"))}, 2)
+    meter.drop(torch.tensor(1.0))
+    assert meter.means() == {}
+
+
+def test_what_is_read_is_what_was_there_then():
+    meter = Meter()
+    meter.update({"x": torch.tensor(5.0)}, 2)
+    read = meter.read()
+    meter.update({"x": torch.tensor(1.0)}, 1)
+    assert read() == {"x": 5.0}
+    assert meter.means() == {"x": 1.0}
+
+
 def test_an_update_keeps_no_graph():
     meter, x = Meter(), torch.ones(2, requires_grad=True)
     meter.update({"x": (2 * x).sum()}, 2)

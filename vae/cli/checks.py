@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
-from vae.cli.trainer_checks import check_graph, check_sharded, check_trainer
+from vae.cli.trainer_checks import check_compiler, check_graph, check_sharded, check_trainer
 from vae.data import DataModule
 from vae.instantiate import describe, fits
 from vae.nested import leaves, lookup
@@ -85,6 +85,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         if value not in choices:
             raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
     check_trainer(settings["trainer"])
+    check_compiler(settings)
     check_graph(settings)
     check_sharded(settings)
     if settings.get("scheduler") and max(lookup(settings, name) for name in UNLIMITED) < 0:

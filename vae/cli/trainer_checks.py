@@ -1,6 +1,6 @@
 """Settings of the Trainer that this training loop or this machine cannot do."""
 
-__all__ = ["check_graph", "check_sharded", "check_trainer"]
+__all__ = ["COMPILES", "check_compiler", "check_graph", "check_sharded", "check_trainer"]
 
 import os
 from collections.abc import Mapping
@@ -14,6 +14,8 @@ from vae.nested import lookup
 
 NEEDED = ("devices", "num_nodes", "strategy")
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
+COMPILER = "2.14"  # the first torch whose compiled steps were seen to be the plain ones
+COMPILES = torch.__version__ >= COMPILER
 SHARDED = "vae.training.ShardedParallel"
 WHOLE = {  # parts that need whole weights, or optimizers of their own
     "vae.objectives.penalties": ("Adversarial", "DecoderNorm", "Factor", "GradientPenalty"),
@@ -71,6 +73,15 @@ def check_graph(settings: Mapping[str, Any]) -> None:
     """Refuse a CUDA graph where there is no GPU."""
     if settings["cuda_graph"] and not on_gpu(settings["trainer"]):
         raise ValueError("cuda_graph=true needs a GPU. Leave it false on the CPU")
+
+
+def check_compiler(settings: Mapping[str, Any]) -> None:
+    """Refuse to compile with a torch whose compiler computes some objectives wrongly."""
+    if settings["compile"] and not COMPILES:
+        raise ValueError(
+            f"compile=true needs torch {COMPILER} or later, this is {torch.__version__}: the "
+            "compiler of 2.11 gave wrong gradients. Use compile=false"
+        )
 
 
 def check_sharded(settings: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ __all__ = [
     "CelebA",
     "DataModule",
     "DataSpec",
+    "Draft",
     "EvalBatches",
     "Examples",
     "FactorSet",
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 from vae.data.array import Array
-from vae.data.batches import Batch, Batches, EvalBatches, Group, TrainBatches
+from vae.data.batches import Batch, Batches, Draft, EvalBatches, Group, TrainBatches
 from vae.data.colors import CIFAR10, CIFAR100, STL10, SVHN
 from vae.data.digits import EMNIST, KMNIST, MNIST, FashionMNIST
 from vae.data.drawings import CelebA, Omniglot

@@ -1,10 +1,10 @@
 """Batches by index: no workers, no collation, no global random state."""
 
-__all__ = ["Batch", "Batches", "EvalBatches", "Group", "TrainBatches"]
+__all__ = ["Batch", "Batches", "Draft", "EvalBatches", "Group", "TrainBatches"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, NamedTuple, final
 
 import torch
@@ -23,23 +23,55 @@ class Batch(NamedTuple):
     y: Tensor | None
 
 
+class Draft(NamedTuple):
+    """A training batch before it is made.
+
+    Attributes:
+        loader: Whose batch it is.
+        indices: ``(B,)`` int64, its examples.
+        raw: Their values where these were read from files, else ``None``.
+        key: What its noise belongs to, besides seed and rank.
+    """
+
+    loader: "Batches"
+    indices: Tensor
+    raw: Tensor | None
+    key: tuple[int, ...]
+
+    @property
+    def resident(self) -> bool:
+        """Whether its examples lie on the device where it is made."""
+        return self.raw is None and self.loader.examples.device == self.loader.device
+
+    def make(self) -> Batch:
+        """Return the batch."""
+        return self.loader.make(self.indices, self.raw, *self.key, training=True)
+
+
 class Group:
-    """Some successive batches of an epoch, made one by one as they are asked for.
+    """Some successive batches of an epoch, before they are made.
 
     Args:
         start: Number of the first batch in its epoch.
-        batches: The batches.
+        drafts: The batches.
         size: How many.
     """
 
-    def __init__(self, start: int, batches: Iterator[Batch], size: int) -> None:
+    def __init__(self, start: int, drafts: Iterator[Draft], size: int) -> None:
         self.start = start
-        self.batches = batches
+        self.drafts = drafts
         self.size = size
 
-    def __iter__(self) -> Iterator[tuple[int, Batch]]:
+    def __iter__(self) -> Iterator[tuple[int, Draft]]:
         """Yield each batch with its number in the epoch."""
-        return enumerate(islice(self.batches, self.size), self.start)
+        return enumerate(islice(self.drafts, self.size), self.start)
+
+
+def moved(x: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor on a device, without waiting for what a GPU has still to do."""
+    if device.type != "cuda" or x.device == device:
+        return x.to(device)
+    return x.pin_memory().to(device, non_blocking=True)
 
 
 class Batches(ABC):
@@ -73,7 +105,7 @@ class Batches(ABC):
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
-        self._noise = Noise(self.device)
+        self.noise = Noise(self.device)
 
     @abstractmethod
     def __len__(self) -> int:
@@ -82,18 +114,29 @@ class Batches(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[Any]: ...
 
-    def _read(self, parts: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    def _read(self, parts: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
         # Raw values of what is left in files are read while the batches before are being used.
-        take = self.examples.take
         in_files = self.examples.files is not None
-        return zip(parts, ahead(take, parts) if in_files else map(take, parts), strict=True)
+        read = ahead(self.examples.take, parts) if in_files else repeat(None, len(parts))
+        return zip(parts, read, strict=True)
 
-    def _batch(self, indices: Tensor, raw: Tensor, *key: int, training: bool) -> Batch:
+    def make(self, indices: Tensor, raw: Tensor | None, *key: int, training: bool) -> Batch:
+        """Return the batch of these examples, with the noise that belongs to the key."""
         y = self.examples.labels
         if y is not None:
-            y = y.index_select(0, indices).to(self.device)
-        generator = self._noise.at(self.seed, self.rank, *key)
-        return Batch(self.preprocess(raw.to(self.device), generator, training=training), y)
+            y = moved(y.index_select(0, indices), self.device)
+        self.seed_noise(*key)
+        return Batch(self.values(indices, raw, training=training), y)
+
+    def seed_noise(self, *key: int) -> None:
+        """Set the noise of `values` to the stream of a key."""
+        self.noise.at(self.seed, self.rank, *key)
+
+    def values(self, indices: Tensor, raw: Tensor | None = None, *, training: bool) -> Tensor:
+        """Return preprocessed examples, ``(B, *shape)``, with the noise that comes next."""
+        raw = self.examples.take(indices) if raw is None else raw
+        raw = moved(raw, self.device)
+        return self.preprocess(raw, self.noise.generator, training=training)
 
 
 @final
@@ -209,14 +252,14 @@ class TrainBatches(Batches):
         if self.position and (not self._resumed or self.position >= self.num_batches):
             self.set_epoch(self.epoch + 1)
         self._resumed = False
-        batches = self.batches()
+        drafts = self.drafts()
         while self.position < self.num_batches:
             size = min(self.group_size, self.num_batches - self.position)
             end = self.position + size
-            yield Group(self.position, batches, size)
+            yield Group(self.position, drafts, size)
             self.position = max(self.position, end)  # of a group left early, the rest is skipped
 
-    def batches(self) -> Iterator[Batch]:
+    def drafts(self) -> Iterator[Draft]:
         """Yield the batches of the epoch that were not read yet."""
         parts = self._order().split(self.batch_size)[self.position : self.num_batches]
         for number, (indices, raw) in enumerate(self._read(parts), self.position):
@@ -224,7 +267,7 @@ class TrainBatches(Batches):
                 continue  # the rest of a group left early
             # Before the yield: a state taken while this batch is being used counts it as read.
             self.position = number + 1
-            yield self._batch(indices, raw, self.epoch, number, training=True)
+            yield Draft(self, indices, raw, (self.epoch, number))
 
     def _order(self) -> Tensor:
         size = len(self.examples)
@@ -233,7 +276,7 @@ class TrainBatches(Batches):
         order = permutation(size, *key) if files is None else windowed(files, window, *key)
         total = self._per_rank() * self.world_size
         order = order[torch.arange(self.rank, total, self.world_size) % size]
-        return order.to(self.examples.device)
+        return moved(order, self.examples.device)
 
 
 @final
@@ -250,7 +293,7 @@ class EvalBatches(Batches):
     def __iter__(self) -> Iterator[Batch]:
         parts = [part for part in self._order().split(self.batch_size) if len(part)]
         for i, (indices, raw) in enumerate(self._read(parts)):
-            yield self._batch(indices, raw, i, training=False)
+            yield self.make(indices, raw, i, training=False)
 
     def _order(self) -> Tensor:
         size, device = len(self.examples), self.examples.device

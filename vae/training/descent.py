@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from vae.training.fused import FusedAdam
 from vae.training.guard import drop_if_bad, telling, total
 from vae.training.parallel import whole
+from vae.training.reading import Reading
 
 if TYPE_CHECKING:
     from vae.training.module import VAEModule
@@ -30,7 +31,7 @@ class Descent:
 
     Where the watch over losses and gradients would make the processor wait for an accelerator, a
     fused optimizer drops the bad step on the device, and `review` looks back at a whole group of
-    steps at once.
+    steps at once, when the next one has been launched.
 
     Args:
         module: What is trained; it is attached to its Trainer.
@@ -60,7 +61,9 @@ class Descent:
         skips = all(getattr(o, "_step_supports_amp_scaling", False) for o in self.optimizers)
         whole = self.scaler is None and module.accumulate == 1
         self.later = skips and whole and module.device.type != "cpu"
-        self.flags: list[Tensor] = []
+        self.flags: list[Tensor] = []  # of this group, and the figures of its steps
+        self.figures: list[Mapping[str, Tensor]] = []
+        self.group: tuple[int, Reading, list[Mapping[str, Tensor]]] | None = None  # the one before
         self.steps = {
             o: FusedAdam(o).step if FusedAdam.suits(o) else o.step for o in self.optimizers
         }
@@ -81,7 +84,8 @@ class Descent:
         if (step + 1) % self.every == 0:
             self.module.logging_due = True
             if sound:
-                self.module.gradient_norm = float(gradient_norm(self.ours.optimizer))
+                norm = gradient_norm(self.ours.optimizer)
+                self.module.gradient_norm = norm if self.later else float(norm)
         with self.whole_precision():
             for optimizer in self.adversaries:
                 self.update(optimizer.optimizer)
@@ -100,7 +104,7 @@ class Descent:
         if not values:
             return True
         if self.later:
-            self.flags.append(drop_if_bad(total(values), self.optimizers))
+            self.note(drop_if_bad(total(values), self.optimizers))
             return True
         assert self.module.guard is not None
         sound = self.module.guard.passes(values)
@@ -119,33 +123,41 @@ class Descent:
 
     def replayed(self, step: int, dropped: Tensor, norm: Tensor) -> None:
         """Count a step that was replayed as a whole."""
-        self.flags.append(dropped)
+        self.note(dropped)
         if (step + 1) % self.every == 0:
             self.module.logging_due = True
-            self.module.gradient_norm = float(norm)
+            self.module.gradient_norm = norm
         self.ours._on_before_step()
         self.ours._on_after_step()
 
+    def note(self, dropped: Tensor) -> None:
+        """Keep for later whether the device dropped a step, and its figures."""
+        self.flags.append(dropped)
+        self.figures.append(self.module.train_meter.drop(dropped))
+
     def review(self, first: int) -> None:
-        """Count the steps since the first of a group that the device dropped, and their figures.
+        """Look back at the group before this one, which began with the step `first`."""
+        self.look_back()
+        if self.flags:
+            self.group = first, Reading(torch.stack(self.flags)), self.figures
+            self.flags, self.figures = [], []
+
+    def look_back(self) -> None:
+        """Count the steps that the device dropped in the last group reviewed.
 
         Raises:
             NonFiniteError: If they are too many.
         """
-        if not self.flags:
+        if self.group is None:
             return
-        meter, guard = self.module.train_meter, self.module.guard
+        (first, dropped, figures), self.group = self.group, None
+        guard = self.module.guard
         assert guard is not None
-        dropped = torch.stack(self.flags).tolist()
-        self.flags.clear()
-        for step, bad in enumerate(dropped, first):
-            if not bad:
+        for step, (bad, values) in enumerate(zip(dropped.tolist(), figures, strict=True), first):
+            if bad:
+                guard.skip(step, {k: v for k, v in values.items() if k.startswith("objective/")})
+            else:
                 guard.in_row = 0
-                continue
-            position = step - first - len(dropped)
-            figures = meter.last(position)
-            meter.forget(position)
-            guard.skip(step, {k: v for k, v in figures.items() if k.startswith("objective/")})
 
     def update(self, optimizer: Optimizer) -> None:
         """Clip the gradients of an optimizer's parameters, take its step and clear them."""

@@ -15,20 +15,24 @@ from vae.trace import Trace
 Scalars = dict[str, Tensor]
 
 
-def measure(model: Model, objective: Objective, x: Tensor) -> tuple[Trace, Scalars, Scalars]:
+def measure(
+    model: Model, objective: Objective, x: Tensor, num_samples: int
+) -> tuple[Trace, Scalars, Scalars]:
     """Return the trace of a batch, the objective's terms, and all figures to be averaged.
 
     The figures are the two parts of the true ELBO, whatever the objective, and the terms.
     """
-    trace = model(x, num_samples=objective.num_samples)
+    trace = model(x, num_samples=num_samples)
     terms = objective(trace)
     figures = {"log_likelihood": trace.log_px, "kl": trace.kl}
     return trace, terms, figures | {f"objective/{name}": term for name, term in terms.items()}
 
 
-def measured(model: Model, objective: Objective, x: Tensor) -> tuple[Scalars, Scalars]:
+def measured(
+    model: Model, objective: Objective, x: Tensor, num_samples: int
+) -> tuple[Scalars, Scalars]:
     """Return terms and figures alone: tensors, which compiled code can hand out."""
-    return measure(model, objective, x)[1:]
+    return measure(model, objective, x, num_samples)[1:]
 
 
 class Compiled:
@@ -42,16 +46,18 @@ class Compiled:
         self.function = function
         self.works = False
 
-    def __call__(self, model: Model, objective: Objective, x: Tensor) -> tuple[Scalars, Scalars]:
+    def __call__(
+        self, model: Model, objective: Objective, x: Tensor, num_samples: int
+    ) -> tuple[Scalars, Scalars]:
         """Return what the function returns.
 
         Raises:
             ValueError: If the parts cannot be compiled.
         """
         if not self.works:
-            look_up_kls(model, objective, x)
+            look_up_kls(model, objective, x, num_samples)
         try:
-            result = self.function(model, objective, x)
+            result = self.function(model, objective, x, num_samples)
         except Exception as error:
             if self.works:
                 raise
@@ -63,9 +69,9 @@ class Compiled:
         return result
 
 
-def look_up_kls(model: Model, objective: Objective, x: Tensor) -> None:
+def look_up_kls(model: Model, objective: Objective, x: Tensor, num_samples: int) -> None:
     """Let torch find the KL of each pair of distributions and keep it: compiled code cannot."""
     devices = [x.device] if x.device.type == "cuda" else []
     with torch.no_grad(), torch.random.fork_rng(devices):
         # A copy, in training mode as the original, whose running means do not move.
-        measured(deepcopy(model), objective, x)
+        measured(deepcopy(model), objective, x, num_samples)

@@ -2,11 +2,13 @@
 
 __all__ = ["Meter", "NonFiniteError", "check_finite"]
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isfinite
 
 import torch
 from torch import Tensor
+
+from vae.training.reading import Reading
 
 
 class NonFiniteError(ArithmeticError):
@@ -30,6 +32,7 @@ class Meter:
         self.names: tuple[str, ...] = ()
         self.pending: list[list[Tensor]] = []
         self.weights: list[int] = []
+        self.dropped: list[Tensor] = []
         self.total: Tensor | None = None
 
     def update(self, values: Mapping[str, Tensor], weight: int) -> None:
@@ -38,9 +41,13 @@ class Meter:
         self.pending.append([value.detach() for value in values.values()])
         self.weights.append(weight)
 
-    def last(self, position: int) -> dict[str, Tensor]:
-        """Return figures added since the last `settle`; position −1 is the last of them."""
-        return dict(zip(self.names, self.pending[position], strict=True))
+    def drop(self, dropped: Tensor) -> dict[str, Tensor]:
+        """Leave the figures added last out if this scalar, known on the device, is not zero.
+
+        Said of every step or of none. The figures are returned.
+        """
+        self.dropped.append(dropped)
+        return dict(zip(self.names, self.pending[-1], strict=True))
 
     def forget(self, position: int, count: int = 1) -> None:
         """Take back some figures added since the last `settle`, from a position on."""
@@ -57,10 +64,14 @@ class Meter:
         if not self.weights:
             return
         means = torch.stack([block_means(values) for values in zip(*self.pending, strict=True)])
-        weights = means.new_tensor(self.weights)
+        weights = torch.tensor(self.weights, dtype=means.dtype)
+        weights = weights.to(means.device, non_blocking=True)
+        if self.dropped:
+            out = torch.stack(self.dropped).bool()
+            means, weights = means.masked_fill(out, 0), weights.masked_fill(out, 0)
         block = torch.cat([(means * weights).sum(1), weights.sum(0, keepdim=True)])
         self.total = block if self.total is None else self.total + block
-        self.pending, self.weights = [], []
+        self.pending, self.weights, self.dropped = [], [], []
 
     @property
     def empty(self) -> bool:
@@ -76,10 +87,22 @@ class Meter:
 
     def means(self, sums: Tensor | None = None) -> dict[str, float]:
         """Return the means of these sums, or of one's own, and start afresh."""
-        *totals, count = (self.sums() if sums is None else sums).tolist()
-        names = self.names
+        return self.read(sums)()
+
+    def read(self, sums: Tensor | None = None) -> Callable[[], dict[str, float]]:
+        """Start afresh; return what tells the means, which may be on their way.
+
+        They are empty where every step was left out.
+        """
+        names, reading = self.names, Reading(self.sums() if sums is None else sums)
         self.reset()
-        return {name: total / count for name, total in zip(names, totals, strict=True)}
+
+        def means() -> dict[str, float]:
+            *totals, count = reading.tolist()
+            told = zip(names, totals, strict=True) if count else ()
+            return {name: total / count for name, total in told}
+
+        return means
 
 
 def block_means(values: tuple[Tensor, ...]) -> Tensor:

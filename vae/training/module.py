@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from vae.build import build_model, build_objective, read_checkpoint
-from vae.data import Batch, DataSpec, Group
+from vae.data import Batch, DataSpec, Draft, Group
 from vae.data.randomness import stream_seed
 from vae.instantiate import instantiate
 from vae.models import Model
@@ -26,6 +26,7 @@ from vae.training.averaging import EMA
 from vae.training.capture import Captured
 from vae.training.descent import Descent
 from vae.training.guard import Guard
+from vae.training.held import Held, hold_schedules
 from vae.training.measure import Compiled, measure, measured
 from vae.training.meter import Meter, check_finite
 from vae.training.schedules import LearningRate
@@ -85,11 +86,12 @@ class VAEModule(pl.LightningModule):
         self.descent: Descent
         self.cuda_graph = False
         self.captured: Captured | None = None
+        self.held: list[Held] = []  # scheduled weights of a step that is compiled or recorded
         self.guard = None if skip_limit is None else Guard(skip_limit)
         self.between_steps = True
         self.examples_seen = 0
         self.logging_due = False
-        self.gradient_norm = 0.0
+        self.gradient_norm: float | Tensor = 0.0
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], spec: DataSpec) -> Self:
@@ -135,9 +137,9 @@ class VAEModule(pl.LightningModule):
         trainer = self.trainer
         start = stream_seed(self.seed, TRAINING, trainer.global_rank, trainer.current_epoch)
         first = step = trainer.global_step
-        for index, batch in group:
-            seed_noise(batch.x.device, index, start=start)
-            self.learn(batch, index, step)
+        for index, draft in group:
+            seed_noise(self.device, index, start=start)
+            self.learn(draft, index, step)
             step = trainer.global_step
             if step == trainer.max_steps:
                 trainer.should_stop = True  # in the midst of an epoch: after a validation
@@ -147,25 +149,35 @@ class VAEModule(pl.LightningModule):
         if self.between_steps:
             self.train_meter.settle()
 
-    def learn(self, batch: Batch, index: int, step: int) -> None:
+    def learn(self, draft: Draft, index: int, step: int) -> None:
         """Take the gradient of a batch and, every `accumulate` batches, an optimizer step."""
-        self.examples_seen += len(batch.x)
-        set_plainly(self.objective, "step", step)
-        if self.captured is not None and self.captured.take(batch.x, step):
+        self.examples_seen += len(draft.indices)
+        self.set_step(step)
+        if self.captured is not None and self.captured.take(draft, step):
             self.after_step(step)
             return
-        terms, figures = self.measured(self.model, self.objective, batch.x)
-        self.train_meter.update(figures, len(batch.x))
+        terms, figures = self.measure(draft.make().x)
+        self.train_meter.update(figures, len(draft.indices))
         loss = reduce(torch.add, terms.values())
         self.descent.backward(loss if self.accumulate == 1 else loss / self.accumulate)
         if (index + 1) % self.accumulate == 0:
             self.descent.step(step, loss, terms)
             self.after_step(step)
 
+    def set_step(self, step: int) -> None:
+        """Set the scheduled weights of the objective to those at a step."""
+        set_plainly(self.objective, "step", step)
+        for held in self.held:
+            held.move(step)
+
+    def measure(self, x: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the objective's terms of a batch and its figures, as a training step does."""
+        return self.measured(self.model, self.objective, x, self.objective.num_samples)
+
     def compile_step(self) -> None:
         """Compile what a step computes, as one graph: cut in two, its gradient may be wrong."""
         settings: Any = torch._dynamo.config
-        settings.allow_unspec_int_on_nn_module = True  # a schedule's next number: no new program
+        settings.allow_unspec_int_on_nn_module = True  # the objective's next step: no new program
         settings.trace_autograd_ops = True  # where torch knows of it
         self.measured = Compiled(torch.compile(measured, fullgraph=True))
 
@@ -196,6 +208,8 @@ class VAEModule(pl.LightningModule):
         gc.collect()
         gc.freeze()  # what is there stays: it need not be looked through again and again
         self.descent = Descent(self)
+        if self.cuda_graph or self.measured is not measured:
+            self.held = list(hold_schedules(self.objective, self.device))
         self.captured = Captured(self) if self.cuda_graph else None
         self.averages = [c for c in self.trainer.callbacks if isinstance(c, EMA)]  # type: ignore[attr-defined]
 
@@ -203,13 +217,21 @@ class VAEModule(pl.LightningModule):
         """Let go of the Trainer's parts, with which the module could not be copied."""
         self.__dict__.pop("descent", None)
         self.captured = None
+        for held in self.held:
+            held.release()
+        self.held = []
         gc.unfreeze()
+
+    def on_validation_start(self) -> None:
+        """See that no step was spoilt, if training is going on."""
+        if "descent" in self.__dict__:
+            self.descent.look_back()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""
         seed_noise(batch.x.device, self.seed, EVALUATION, self.global_rank, batch_idx)
-        self.objective.step = self.trainer.global_step
-        trace, _, figures = measure(self.model, self.objective, batch.x)
+        self.set_step(self.trainer.global_step)
+        trace, _, figures = measure(self.model, self.objective, batch.x, self.objective.num_samples)
         self.eval_meter.update(figures, len(batch.x))
         self.eval_meter.settle()
         return trace

@@ -18,4 +18,4 @@ def seed_noise(device: torch.device, *key: int, start: int = 0) -> None:
     seed = stream_seed(*key, start=start)
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
+        torch.cuda.default_generators[device.index].manual_seed(seed)

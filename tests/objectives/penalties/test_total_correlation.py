@@ -114,18 +114,18 @@ def check_unbiased(log_weights):
     assert estimates.std() / len(estimates) ** 0.5 < 0.03 * exact
 
 
-def column(b, n):
+def column(b, n, device=None):
     """1/N along the first column, as in published code."""
     log_w = stratified_log_weights(b, n).fill_diagonal_(log(n - 1) - log(n) - log(b - 1))
     log_w[:, 0] = -log(n)
     return log_w
 
 
-def flipped(b, n):
+def flipped(b, n, device=None):
     return -stratified_log_weights(b, n)
 
 
-def without_n(b, n):
+def without_n(b, n, device=None):
     return stratified_log_weights(b, n) + log(n)
 
 

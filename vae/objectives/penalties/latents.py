@@ -5,6 +5,7 @@ __all__ = ["draws", "latent_with_paths", "only_latent", "posterior_draws"]
 import torch
 from torch import Tensor
 
+from vae.distributions import draw
 from vae.trace import Latent, Trace
 
 
@@ -50,5 +51,5 @@ def draws(trace: Trace) -> tuple[Tensor, Tensor]:
     """Return as many draws, ``(B, D)`` each, of the aggregate posterior and of the prior."""
     z = posterior_draws(trace)
     with torch.no_grad():
-        u = only_latent(trace).p.sample(torch.Size([len(z)]))
+        u, _ = draw(only_latent(trace).p, len(z))
     return z, u.flatten(1)

@@ -34,7 +34,7 @@ class SlicedWasserstein(Objective):
     def forward(self, trace: Trace) -> dict[str, Tensor]:
         """Return the term ``sliced_wasserstein``."""
         z, u = draws(trace)
-        directions = torch.randn(z.shape[1], self.num_projections).to(z)
+        directions = torch.randn(z.shape[1], self.num_projections, device=z.device, dtype=z.dtype)
         directions = directions / directions.norm(dim=0)
         ordered = [(points @ directions).sort(dim=0).values for points in (z, u)]
         distance = (ordered[0] - ordered[1]).square().mean()

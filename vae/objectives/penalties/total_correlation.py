@@ -14,7 +14,9 @@ from vae.objectives.schedule import Schedule, at_step, check_weight
 from vae.trace import Trace
 
 
-def stratified_log_weights(batch_size: int, num_examples: int) -> Tensor:
+def stratified_log_weights(
+    batch_size: int, num_examples: int, device: torch.device | None = None
+) -> Tensor:
     """Return the weights of a batch under which its mixture estimates q(z) without bias.
 
     A z drawn from q(z|x_i) meets its own posterior with weight 1/N and each of the B − 1 others,
@@ -24,28 +26,33 @@ def stratified_log_weights(batch_size: int, num_examples: int) -> Tensor:
     Args:
         batch_size: B, at least 1.
         num_examples: N, at least B.
+        device: Where they go.
 
     Returns:
         The logarithms, ``(B, B)``, of example n at the z of example i.
     """
     n, b = num_examples, batch_size
     if b == 1:
-        return torch.zeros(1, 1)
-    log_w = torch.full((b, b), log(n - 1) - log(n) - log(b - 1))
+        return torch.zeros(1, 1, device=device)
+    log_w = torch.full((b, b), log(n - 1) - log(n) - log(b - 1), device=device)
     return log_w.fill_diagonal_(-log(n))
 
 
-def weighted_log_weights(batch_size: int, num_examples: int) -> Tensor:
+def weighted_log_weights(
+    batch_size: int, num_examples: int, device: torch.device | None = None
+) -> Tensor:
     """Return the weights 1/(NB) of a batch, whose mixture bounds log q(z) from below on average.
 
     Args:
         batch_size: B, at least 1.
         num_examples: N, at least B.
+        device: Where they go.
 
     Returns:
         The logarithms, ``(B, B)``.
     """
-    return torch.full((batch_size, batch_size), -log(num_examples) - log(batch_size))
+    log_w = -log(num_examples) - log(batch_size)
+    return torch.full((batch_size, batch_size), log_w, device=device)
 
 
 class TotalCorrelation(Objective):
@@ -96,7 +103,7 @@ class TotalCorrelation(Objective):
         latent = latent_with_paths(trace)
         batch_size = latent.z.shape[1]
         num_examples = max(self.num_examples, batch_size)
-        log_w = self.log_weights(batch_size, num_examples).to(latent.z)
+        log_w = self.log_weights(batch_size, num_examples, latent.z.device).to(latent.z)
         log_qz, log_qz_j = aggregate_log_probs(latent.q, latent.z, log_w)
         log_qz_product = log_qz_j.sum(-1)
         return {

@@ -3,14 +3,17 @@
 __all__ = ["Scalars"]
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
 
 from vae.training.meter import check_finite
 from vae.training.module import VAEModule, with_elbo
+from vae.training.reading import Reading
 
 LAYOUT = {
     "ELBO": {
@@ -34,6 +37,7 @@ class Scalars(Callback):
     def __init__(self) -> None:
         self.count = 0
         self.since = 0.0
+        self.coming: tuple[int, Callable[[], dict[str, float]]] | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the layout of the custom-scalars page."""
@@ -54,28 +58,63 @@ class Scalars(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """On a logging step, log the means since the last one."""
+        """On a logging step, log the means since the last one; on a GPU after the next group."""
         assert isinstance(pl_module, VAEModule)
+        self.write(trainer)
         if pl_module.logging_due:
             pl_module.logging_due = False
-            if pl_module.train_meter.empty:
-                return  # every step since the last time was skipped
-            self.write(trainer, pl_module)
+            if not pl_module.train_meter.empty:  # unless every step was skipped
+                self.read(trainer, pl_module)
+            if pl_module.device.type != "cuda":
+                self.write(trainer)
 
-    def write(self, trainer: pl.Trainer, module: VAEModule) -> None:
-        """Send the figures to every logger."""
-        means = with_elbo(module.train_meter.means())
-        check_finite(means, trainer.global_step)
-        module.latest = means
-        now = time.perf_counter()
-        figures = {name if "/" in name else f"train/{name}": v for name, v in means.items()}
-        figures["optimizer/learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
-        figures["optimizer/gradient_norm"] = module.gradient_norm
-        figures["throughput/examples_per_second"] = (module.examples_seen - self.count) / (
-            now - self.since
-        )
-        if module.guard is not None and module.guard.in_epoch:
-            figures["optimizer/skipped_steps"] = module.guard.in_epoch
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log what is on its way."""
+        self.write(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log what is on its way."""
+        self.write(trainer)
+
+    def read(self, trainer: pl.Trainer, module: VAEModule) -> None:
+        """Fetch the figures from the device."""
+        now, step = time.perf_counter(), trainer.global_step
+        speed = (module.examples_seen - self.count) / (now - self.since)
         self.count, self.since = module.examples_seen, now
-        for logger in trainer.loggers:
-            logger.log_metrics(figures, step=trainer.global_step)
+        means = module.train_meter.read()
+        others = [read(trainer.optimizers[0].param_groups[0]["lr"]), read(module.gradient_norm)]
+
+        def figures() -> dict[str, float]:
+            found = means()
+            if not found:
+                return {}
+            module.latest = with_elbo(found)
+            check_finite(module.latest, step)
+            rate, norm = (value() for value in others)
+            skipped = module.guard.in_epoch if module.guard is not None else 0
+            return {
+                **{k if "/" in k else f"train/{k}": v for k, v in module.latest.items()},
+                "optimizer/learning_rate": rate,
+                "optimizer/gradient_norm": norm,
+                "throughput/examples_per_second": speed,
+                **({"optimizer/skipped_steps": skipped} if skipped else {}),
+            }
+
+        self.coming = step, figures
+
+    def write(self, trainer: pl.Trainer) -> None:
+        """Send figures that were read to every logger."""
+        if self.coming is None:
+            return
+        (step, read), self.coming = self.coming, None
+        figures = read()
+        for logger in trainer.loggers if figures else ():
+            logger.log_metrics(figures, step=step)
+
+
+def read(value: float | Tensor) -> Callable[[], float]:
+    """Return what tells a number, which may be on its way from a device."""
+    if not isinstance(value, Tensor):
+        return lambda: value
+    reading = Reading(value.view(1))
+    return lambda: reading.tolist()[0]
