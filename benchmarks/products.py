@@ -22,7 +22,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from benchmarks.throughput.report import describe, write
-from benchmarks.throughput.workloads import BATCH_SIZE, fast_settings
+from benchmarks.throughput.workloads import BATCH_SIZE, settings_of
 from vae.cli.environment import prepare_process
 from vae.networks import products
 
@@ -75,7 +75,7 @@ def main() -> None:
     prepare_process(options.threads)
     products.PER_PLACE = 0  # also where the layer would be left to oneDNN
     kinds = {"fp32": False}
-    if "trainer.precision=bf16-mixed" in fast_settings():
+    if "trainer.precision=bf16-mixed" in settings_of("fast", "cpu"):
         kinds["bf16"] = True
     heads = [f"{kind} {what}" for kind in kinds for what in ("oneDNN ms", "products ms", "ratio")]
     table = Table("channels, kernel, map", *heads)

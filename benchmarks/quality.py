@@ -27,7 +27,7 @@ from rich.table import Table
 
 from benchmarks.throughput.report import describe, write
 from benchmarks.throughput.turns import Contestant
-from benchmarks.throughput.workloads import fast_settings
+from benchmarks.throughput.workloads import settings_of
 from vae.data import MNIST
 
 WORKLOAD = "mlp 784-400-20"
@@ -45,8 +45,9 @@ CONTESTANTS = {
     "plain": ("plain", []),
     "pythae": ("pythae", []),
     "ours": ("ours", []),
+    "graph": ("graph", []),
     "recipe": ("ours", RECIPE),
-    "fast recipe": ("ours", [*RECIPE, *fast_settings()]),
+    "fast recipe": ("fast", RECIPE),
 }
 
 
@@ -63,16 +64,18 @@ def draw(root: Path, folder: Path) -> tuple[Path, Path]:
 
 
 def race(
-    pictures: Path, test: Path, folder: Path, target: float, *, most: int, threads: int
+    pictures: Path, test: Path, folder: Path, target: float, *, most: int, threads: int, device: str
 ) -> dict[str, dict[str, Any]]:
     """Let all train until each has reached the target; return steps, seconds and ELBO of each."""
     curves: dict[str, dict[str, Any]] = {}
     with ExitStack() as stack:
         racing = {}
         for name, (who, extra) in CONTESTANTS.items():
-            given = [*DRAWN, *extra]
-            place = folder / name
-            one = Contestant(who, WORKLOAD, pictures, place, threads=threads, overrides=given)
+            if who == "graph" and device == "cpu":
+                continue
+            given: Any = {"threads": threads, "device": device}
+            given["overrides"] = [*settings_of(who, device), *DRAWN, *extra]
+            one = Contestant(who, WORKLOAD, pictures, folder / name, **given)
             stack.callback(one.close)
             steps, _ = one.advance(FIRST, judged_by=test)
             curves[name] = {"steps": [steps], "seconds": [one.told["ready"]]}
@@ -127,8 +130,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = draw(options.data, folder)
-        sizes = {"most": options.steps, "threads": options.threads}
-        curves = race(*files, folder, options.target, **sizes)
+        given = {"most": options.steps, "threads": options.threads, "device": options.device}
+        curves = race(*files, folder, options.target, **given)
     arrivals = {name: arrival(curve, options.target) for name, curve in curves.items()}
     table = Table("", "steps", "seconds", "of which start", f"ELBO, aim {options.target:g}")
     for name, found in arrivals.items():
@@ -138,6 +141,7 @@ def main() -> None:
     if options.output:
         command = f"python -m benchmarks.quality --target {options.target:g}"
         command += f" --threads {options.threads}"
+        command += "" if options.device == "cpu" else f" --device {options.device}"
         told: dict[str, Any] = {"command": command, "machine": describe()}
         told |= {"target": options.target, "arrivals": arrivals, "curves": curves}
         write(told, options.output)
@@ -152,6 +156,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--target", type=float, default=-110.0, help="nats")
     parser.add_argument("--steps", type=int, default=20_000, help="after which one gives up")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--output", type=Path, help="JSON")
     parser.add_argument("--plot", type=Path, help="PNG")
     return parser.parse_args()

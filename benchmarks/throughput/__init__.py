@@ -1,10 +1,10 @@
 """Throughput, memory and start-up against a bare loop, a plain script and other libraries.
 
     python -m benchmarks.throughput [--only mlp] [--rounds 5] [--steps 200] [--threads 2] [--fast]
-                                    [--output docs/performance.json]
+                                    [--device cuda] [--output docs/performance.json]
                                     [--plot docs/images/throughput.png]
 
-Four contestants train the same nets on the same pictures with the same batch size, in single
+These contestants train the same nets on the same pictures with the same batch size, in single
 precision, with the same number of threads:
 
 - ``floor``: the shortest loop one would write by hand. The data in memory, batches by index, fused
@@ -17,6 +17,11 @@ precision, with the same number of threads:
   the progress bar as a terminal gets it.
 - ``fast``, with ``--fast``: ``ours`` with channels-last, `torch.compile` and, where the processor
   has instructions for it, bf16. Compilation belongs to the start, not to the throughput.
+
+On a GPU the data lie there too, ``fast`` also replays CUDA graphs, and two more take part in
+training: ``captured``, a whole step of ``floor`` as one CUDA graph captured by hand, and ``graph``,
+``ours`` with ``cuda_graph=true`` alone; `benchmarks.roofline` compares them with what the device
+could do. There a turn is half a second.
 
 They take turns every few steps, each in a process of its own that waits meanwhile, so that all
 meet the same state of the machine; the order turns round each time. Warm-up is left out, and so is

@@ -30,7 +30,9 @@ def main() -> None:
             keep(results, options)
         if options.start and not options.only:
             path = write_pictures(next(iter(WORKLOADS.values())), Path(folder) / "pictures.npy")
-            results["startup"] = measure_startup(path, threads=options.threads)
+            results["startup"] = measure_startup(
+                path, threads=options.threads, device=options.device
+            )
             console.print({k: v for k, v in results["startup"].items() if k != "rounds"})
     keep(results, options)
 
@@ -51,6 +53,7 @@ def parse() -> argparse.Namespace:
         "--steps", type=int, default=200, help="of each in a round; heavy ones less"
     )
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--fast", action="store_true", help="ours also with its fast settings")
     parser.add_argument(
         "--start",
@@ -67,14 +70,15 @@ def command(options: argparse.Namespace) -> str:
     """Return the command that repeats the run."""
     only = f" --only '{options.only}'" if options.only else ""
     sizes = f" --rounds {options.rounds} --steps {options.steps} --threads {options.threads}"
+    sizes += "" if options.device == "cpu" else f" --device {options.device}"
     return "python -m benchmarks.throughput" + only + sizes + (" --fast" if options.fast else "")
 
 
 def measure(name: str, pictures: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of a workload."""
     workload = WORKLOADS[name]
-    names = contestants(workload, fast=options.fast)
-    common = {"threads": options.threads}
+    names = contestants(workload, fast=options.fast, device=options.device)
+    common: Any = {"threads": options.threads, "device": options.device}
     result = hold(names, name, pictures, rounds=options.rounds, steps=options.steps, **common)
     if options.start and name in STARTED:
         result["start"] = start(names, name, pictures, **common)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.throughput.turns import Contestant, take_turns
-from benchmarks.throughput.workloads import WORKLOADS, fast_settings
+from benchmarks.throughput.workloads import OURS, WORKLOADS, settings_of
 
 WARM_UP = 20  # steps, in groups
+TURN = 0.5  # seconds of a turn on a GPU, where contestants differ a hundredfold
 
 
 @contextmanager
@@ -22,6 +23,7 @@ def enter(
     pictures: Path,
     *,
     threads: int,
+    device: str = "cpu",
     overrides: Sequence[str] = (),
 ) -> Iterator[dict[str, Contestant]]:
     """Yield the contestants of a workload, by name; each has a folder of its own."""
@@ -30,9 +32,15 @@ def enter(
         try:
             for name in names:
                 folder = Path(place) / name
-                extra = [*overrides, *(fast_settings() if name == "fast" else [])]
+                extra = [*settings_of(name, device), *overrides]
                 entered[name] = Contestant(
-                    name, workload, pictures, folder, threads=threads, overrides=extra
+                    name,
+                    workload,
+                    pictures,
+                    folder,
+                    threads=threads,
+                    device=device,
+                    overrides=extra,
                 )
             yield entered
         finally:
@@ -46,13 +54,15 @@ def start(
     pictures: Path,
     *,
     threads: int,
+    device: str = "cpu",
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Let one contestant after the other take its first step; return how long that took each."""
     found = {}
     for name in names:
         extra = [*overrides, "group_size=1"]  # ours hands over after the first step already
-        with enter([name], workload, pictures, threads=threads, overrides=extra) as entered:
+        given: Any = {"threads": threads, "device": device, "overrides": extra}
+        with enter([name], workload, pictures, **given) as entered:
             entered[name].advance(1)
             told = entered[name].told
             found[name] = {"imported": told["imported"], "first_step": told["ready"]}
@@ -67,15 +77,17 @@ def hold(
     rounds: int,
     steps: int,
     threads: int,
+    device: str = "cpu",
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Let contestants take turns at a workload; return figures of each and ratios."""
     what = WORKLOADS[workload]
     steps = max(what.group, round(steps * what.share))
     warm_up = max(what.group, round(WARM_UP * what.share))
-    with enter(names, workload, pictures, threads=threads, overrides=overrides) as entered:
+    given: Any = {"threads": threads, "device": device, "overrides": overrides}
+    with enter(names, workload, pictures, **given) as entered:
         sizes = {"rounds": rounds, "steps": steps, "group": what.group, "warm_up": warm_up}
-        speeds = take_turns(entered, **sizes)
+        speeds = take_turns(entered, **sizes, seconds=TURN if device == "cuda" else None)
         told = {name: contestant.told for name, contestant in entered.items()}
     images = {name: [what.examples * s for s in speeds[name]] for name in names}
     saves = [
@@ -87,10 +99,11 @@ def hold(
         "images_per_second": {name: summary(values) for name, values in images.items()},
         "ratios": {
             name: {other: ratio(images[name], images[other]) for other in names if other != name}
-            for name in ("ours", "fast")
+            for name in OURS
             if name in images
         },
         "peak_mib": {name: one["peak_mib"] for name, one in told.items()},
+        "device_mib": {name: one["device_mib"] for name, one in told.items()},
         "save_seconds": saves[0] if saves else None,
     }
 

@@ -1,6 +1,14 @@
 """The floor: the shortest loops one would write by hand."""
 
-__all__ = ["likelihood", "log_weights", "negative_elbo", "negative_iwae", "sampling", "train"]
+__all__ = [
+    "likelihood",
+    "log_weights",
+    "negative_bound",
+    "negative_elbo",
+    "negative_iwae",
+    "sampling",
+    "train",
+]
 
 from collections.abc import Iterator
 from functools import partial
@@ -12,7 +20,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from benchmarks.throughput.turns import Run, Turn
 from benchmarks.throughput.workloads import Case
-from vae.data import DataModule
+from vae.data import DataModule, TrainBatches
 from vae.distributions.bounds import LOG_SCALE_BOUNDS, soft_bound
 
 SAMPLES = 1000  # of the likelihood
@@ -39,7 +47,7 @@ def log_weights(
     decoder: nn.Module, x: Tensor, mean: Tensor, log_scale: Tensor, num_samples: int
 ) -> Tensor:
     """Return log p(x, z) − log q(z|x) of draws from the posterior, ``(K, B)``."""
-    noise = torch.randn(num_samples, *mean.shape)
+    noise = torch.randn(num_samples, *mean.shape, device=mean.device)
     z = mean + log_scale.exp() * noise
     pixels = binary_cross_entropy_with_logits(
         decoder(z), x.expand(num_samples, *x.shape), reduction="none"
@@ -54,11 +62,23 @@ def negative_iwae(encoder: nn.Module, decoder: nn.Module, x: Tensor, num_samples
     return log(num_samples) - log_w.logsumexp(0).mean()
 
 
-def endless(data: DataModule) -> Iterator[Tensor]:
+def negative_bound(encoder: nn.Module, decoder: nn.Module, x: Tensor, num_samples: int) -> Tensor:
+    """Return the loss of a batch in nats per example: the ELBO's, or IWAE's of several samples."""
+    if num_samples == 1:
+        return negative_elbo(encoder, decoder, x)
+    return negative_iwae(encoder, decoder, x, num_samples)
+
+
+def endless(data: DataModule, device: torch.device) -> Iterator[Tensor]:
     """Yield preprocessed batches by index, without end."""
+    loader = data.train_dataloader()
+    loader = TrainBatches(
+        loader.examples.to(device), loader.preprocess, batch_size=loader.batch_size
+    )
     while True:
-        for batch in data.train_dataloader().batches():
-            yield batch.x
+        for draft in loader.drafts():
+            yield loader.values(draft.indices, training=True)
+        loader.set_epoch(loader.epoch + 1)
 
 
 def train(case: Case) -> Run:
@@ -69,11 +89,8 @@ def train(case: Case) -> Run:
         encoder, decoder = model.encoder.net, model.decoder.net
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
         turn.loss = partial(negative_elbo, encoder, decoder)
-        for x in endless(case.data):
-            if num_samples == 1:
-                loss = negative_elbo(encoder, decoder, x)
-            else:
-                loss = negative_iwae(encoder, decoder, x, num_samples)
+        for x in endless(case.data, case.device):
+            loss = negative_bound(encoder, decoder, x, num_samples)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -107,7 +124,7 @@ def sampling(case: Case) -> Run:
         decoder = case.model().eval().decoder.net
         while True:
             with torch.no_grad():
-                z = torch.randn(case.workload.examples, *decoder.in_shape)
+                z = torch.randn(case.workload.examples, *decoder.in_shape, device=case.device)
                 x = torch.cat([decoder(part).sigmoid_() for part in z.split(DRAWN)])
             turn.notes["value"] = x.mean()
             turn.done()

@@ -82,7 +82,7 @@ def train(case: Case) -> Run:
             per_device_train_batch_size=BATCH_SIZE,
             learning_rate=1e-3,
             steps_saving=None,
-            no_cuda=True,
+            no_cuda=case.device.type == "cpu",
         )
         turn.loss = lambda x: model({"data": x}).loss
         pictures = torch.from_numpy(case.drawn_pictures()).float()
@@ -110,7 +110,7 @@ def sampling(case: Case) -> Run:
 
     def run(turn: Turn) -> None:
         model = build(case).eval()
-        model.device = "cpu"
+        model.device = str(case.device)
         sampler = NormalSampler(model)
         while True:
             with torch.no_grad():

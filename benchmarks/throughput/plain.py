@@ -3,6 +3,7 @@
 __all__ = ["likelihood", "sampling", "train"]
 
 from math import log
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,12 +66,16 @@ def train(case: Case) -> Run:
     def run(turn: Turn) -> None:
         model, num_samples = case.model(), case.num_samples
         encoder, decoder = model.encoder.net, model.decoder.net
-        loader = DataLoader(Pictures(case.drawn_pictures()), batch_size=BATCH_SIZE, shuffle=True)
+        # With a GPU that script has one worker and pinned memory.
+        given: Any = {"num_workers": 1, "pin_memory": True} if case.device.type == "cuda" else {}
+        pictures = Pictures(case.drawn_pictures())
+        loader = DataLoader(pictures, batch_size=BATCH_SIZE, shuffle=True, **given)
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
         turn.loss = lambda x: elbo_loss(encoder, decoder, x) / len(x)
         model.train()
         while True:
             for x, _ in loader:
+                x = x.to(case.device)
                 optimizer.zero_grad()
                 if num_samples == 1:
                     loss = elbo_loss(encoder, decoder, x)
@@ -112,7 +117,8 @@ def sampling(case: Case) -> Run:
             parts, number = [], case.workload.examples
             for start in range(0, number, BATCH_SIZE):
                 with torch.no_grad():
-                    z = torch.randn(min(BATCH_SIZE, number - start), *decoder.in_shape)
+                    size = min(BATCH_SIZE, number - start)
+                    z = torch.randn(size, *decoder.in_shape, device=case.device)
                     parts.append(torch.sigmoid(decoder(z)))
             turn.notes["value"] = torch.cat(parts).mean()
             turn.done()

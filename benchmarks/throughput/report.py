@@ -14,7 +14,15 @@ from rich.table import Table
 from vae.cli.environment import describe_environment
 
 LOCAL = ("command", "git_changes")  # what may name folders of the machine
-COLOURS = {"floor": "0.75", "plain": "C1", "pythae": "C3", "ours": "C0", "fast": "C2"}
+COLOURS = {
+    "captured": "0.5",
+    "floor": "0.75",
+    "plain": "C1",
+    "pythae": "C3",
+    "ours": "C0",
+    "graph": "C4",
+    "fast": "C2",
+}
 
 
 def describe() -> dict[str, Any]:

@@ -17,20 +17,20 @@ ONE_STEP = [
     "data=array",
     "data.binarization=dynamic",
     "likelihood=bernoulli",
-    "trainer=cpu",
     "trainer.max_steps=1",
     "trainer.log_every_n_steps=1",
     "test=false",
 ]
 
 
-def measure_startup(pictures: Path, *, threads: int) -> dict[str, Any]:
+def measure_startup(pictures: Path, *, threads: int, device: str = "cpu") -> dict[str, Any]:
     """Return medians over processes: seconds of ``--help``, until the first step, and in all.
 
     The first step has been taken when its figures are logged: TensorBoard's events carry the time.
     The whole run is that step, a validation, pictures and saves.
     """
-    arguments = [*ONE_STEP, f"data.path={pictures}", f"threads={threads}"]
+    trainer = "trainer=gpu" if device == "cuda" else "trainer=cpu"
+    arguments = [*ONE_STEP, trainer, f"data.path={pictures}", f"threads={threads}"]
     helps = [run(["--help"]) for _ in range(REPEATS)]
     runs = [first_step(arguments) for _ in range(REPEATS)]
     return {

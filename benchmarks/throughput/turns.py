@@ -76,6 +76,7 @@ class Contestant:
         pictures: The file of them.
         folder: Where it may write; it is made.
         threads: Of torch.
+        device: ``cpu`` or ``cuda``.
         overrides: Further settings.
 
     Attributes:
@@ -90,10 +91,11 @@ class Contestant:
         folder: Path,
         *,
         threads: int,
+        device: str = "cpu",
         overrides: Sequence[str] = (),
     ) -> None:
         folder.mkdir(parents=True)
-        given = [workload, name, str(pictures), str(folder), str(threads), *overrides]
+        given = [workload, name, str(pictures), str(folder), str(threads), device, *overrides]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.throughput.worker", *given],
             stdin=subprocess.PIPE,
@@ -112,10 +114,18 @@ class Contestant:
         Raises:
             RuntimeError: If the process ended.
         """
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
         time.sleep(REST)
+        self.ask(steps, judged_by)
+        return self.hear()
+
+    def ask(self, steps: int, judged_by: Path | None = None) -> None:
+        """Let the loop begin its turn."""
+        assert self.process.stdin is not None
         print(steps, judged_by or "", file=self.process.stdin, flush=True)
+
+    def hear(self) -> tuple[int, float]:
+        """Wait for the end of the turn; return what `advance` does."""
+        assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"a contestant ended: {self.process.args!r}")
@@ -129,7 +139,13 @@ class Contestant:
 
 
 def take_turns(
-    contestants: Mapping[str, Contestant], *, rounds: int, steps: int, group: int, warm_up: int
+    contestants: Mapping[str, Contestant],
+    *,
+    rounds: int,
+    steps: int,
+    group: int,
+    warm_up: int,
+    seconds: float | None = None,
 ) -> dict[str, list[float]]:
     """Return steps per second in each round, by contestant.
 
@@ -139,20 +155,28 @@ def take_turns(
         steps: Of each contestant in a round, at least.
         group: Steps of a turn.
         warm_up: Steps of each that are not timed, at least 1.
+        seconds: How long a turn takes about; ``None`` means that all turns have `group` steps.
     """
     speeds: dict[str, list[float]] = {name: [] for name in contestants}
     order = list(contestants)
+    groups = dict.fromkeys(order, group)
+    for contestant in contestants.values():  # all at once: some compile for a minute
+        contestant.ask(warm_up)
     for contestant in contestants.values():
-        contestant.advance(warm_up)
+        contestant.hear()
+    if seconds is not None:
+        for name, contestant in contestants.items():
+            count, clocked = contestant.advance(group)
+            groups[name] = max(group, round(seconds * count / clocked))
     for _ in range(rounds):
         taken = dict.fromkeys(order, 0)
         spent = dict.fromkeys(order, 0.0)
         for _ in range(-(-steps // group)):
             order.reverse()
             for name in order:
-                count, seconds = contestants[name].advance(group)
+                count, clocked = contestants[name].advance(groups[name])
                 taken[name] += count
-                spent[name] += seconds
+                spent[name] += clocked
         for name in contestants:
             speeds[name].append(taken[name] / spent[name])
     return speeds

@@ -2,12 +2,13 @@
 
 __all__ = [
     "MODULES",
+    "OURS",
     "WORKLOADS",
     "Case",
     "Workload",
     "contestants",
-    "fast_settings",
     "find_run",
+    "settings_of",
     "write_pictures",
 ]
 
@@ -30,15 +31,21 @@ from vae.cli.compose import compose_settings
 from vae.data import DataModule
 
 MODULES = {  # in each, a function for each task
+    "captured": "benchmarks.throughput.captured",
     "floor": "benchmarks.throughput.floor",
     "plain": "benchmarks.throughput.plain",
     "pythae": "benchmarks.throughput.peers",
     "ours": "benchmarks.throughput.ours",
+    "graph": "benchmarks.throughput.ours",
     "fast": "benchmarks.throughput.ours",
 }
+OURS = ("ours", "graph", "fast")
+ON_GPU = ("captured", "graph")  # who take part there only
 BATCH_SIZE = 128
 HELD_OUT = 512  # pictures of validation and of test
 FAST = ["channels_last=true", "compile=true"]
+GRAPH = ["cuda_graph=true", "group_size=100"]
+BF16 = ["trainer.precision=bf16-mixed"]
 BYTES = ["data.binarization=dynamic"]
 COMMON = [
     "data=array",
@@ -48,7 +55,6 @@ COMMON = [
     "likelihood=bernoulli",
     "optimizer=adam",
     "scheduler=constant",
-    "trainer=cpu",
     "trainer.max_epochs=100000",
 ]
 
@@ -116,12 +122,21 @@ class Case:
         pictures: The file of them.
         folder: Where the contestant may write.
         overrides: Further settings.
+        device: ``cpu`` or ``cuda``.
     """
 
     def __init__(
-        self, workload: Workload, pictures: Path, folder: Path, overrides: Sequence[str] = ()
+        self,
+        workload: Workload,
+        pictures: Path,
+        folder: Path,
+        overrides: Sequence[str] = (),
+        *,
+        device: str = "cpu",
     ) -> None:
-        given = [*COMMON, *workload.overrides, f"data.path={pictures}", *overrides]
+        trainer = "trainer=gpu" if device == "cuda" else "trainer=cpu"
+        given = [*COMMON, trainer, *workload.overrides, f"data.path={pictures}", *overrides]
+        self.device = torch.device(device, 0) if device == "cuda" else torch.device(device)
         self.settings = compose_settings(given, folder=folder)
         self.workload = workload
         self.path = pictures
@@ -144,7 +159,7 @@ class Case:
         torch.manual_seed(0)
         model = build_model(self.settings, build_data(self.settings).spec)
         self.put_nets(model)
-        return model
+        return model.to(self.device)
 
     def put_nets(self, model: Any) -> None:
         """Change the nets of a model if the workload has its own."""
@@ -161,13 +176,14 @@ class Case:
 
     def test_pictures(self) -> Tensor:
         """Return as many drawn pictures as a step takes, float ``(B, *shape)``."""
-        return self.data.examples("test", self.workload.examples).x
+        return self.data.examples("test", self.workload.examples).x.to(self.device)
 
 
-def contestants(workload: Workload, *, fast: bool) -> list[str]:
+def contestants(workload: Workload, *, fast: bool, device: str = "cpu") -> list[str]:
     """Return who takes part."""
     absent = {"pythae"} if find_spec("pythae") is None else set()
     absent |= set() if fast and workload.task == "train" else {"fast"}
+    absent |= set() if device == "cuda" and workload.task == "train" else set(ON_GPU)
     return [name for name in MODULES if name not in absent]
 
 
@@ -177,11 +193,17 @@ def find_run(name: str, case: Case) -> Run:
     return run
 
 
-def fast_settings() -> list[str]:
-    """Return the settings of ``fast``: bf16 only where the processor multiplies it."""
+def settings_of(name: str, device: str) -> list[str]:
+    """Return the settings that make a contestant: bf16 only where the device multiplies it."""
+    if name == "graph":
+        return GRAPH
+    if name != "fast":
+        return []
+    if device == "cuda":
+        return [*FAST, *GRAPH, *BF16]
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     supported = any(getattr(torch.cpu, check, bool)() for check in checks)
-    return [*FAST, "trainer.precision=bf16-mixed"] if supported else FAST
+    return [*FAST, *BF16] if supported else FAST
 
 
 def write_pictures(workload: Workload, path: Path) -> Path:
