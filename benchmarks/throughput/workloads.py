@@ -30,14 +30,14 @@ from vae.build import build_data, build_model
 from vae.cli.compose import compose_settings
 from vae.data import DataModule
 
-MODULES = {  # in each, a function for each task
-    "captured": "benchmarks.throughput.captured",
-    "floor": "benchmarks.throughput.floor",
+MODULES = {  # in each, a function for each task; ours have their turns next to the others'
     "plain": "benchmarks.throughput.plain",
-    "pythae": "benchmarks.throughput.peers",
+    "floor": "benchmarks.throughput.floor",
     "ours": "benchmarks.throughput.ours",
-    "graph": "benchmarks.throughput.ours",
+    "pythae": "benchmarks.throughput.peers",
     "fast": "benchmarks.throughput.ours",
+    "captured": "benchmarks.throughput.captured",
+    "graph": "benchmarks.throughput.ours",
 }
 OURS = ("ours", "graph", "fast")
 ON_GPU = ("captured", "graph")  # who take part there only
