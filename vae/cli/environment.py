@@ -72,7 +72,7 @@ def prepare_process(threads: int | None) -> None:
         torch.set_num_threads(threads)
     keep_memory()
     # Before there are other threads, which inherit it. Adam's moments of a pixel that is rarely lit
-    # decay to numbers below 1e-38, with which a processor is slow: on MNIST a third of the step.
+    # decay to numbers below 1e-38, with which a processor is slow: on MNIST a quarter of the step.
     torch.set_flush_denormal(True)
     # Lightning has torch ask the driver's library for devices; the optimizer asks at every step,
     # and without a driver each question costs a search for the library, 0.2 ms.
