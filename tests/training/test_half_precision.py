@@ -1,10 +1,14 @@
 """Half precision with a scaled loss: one scale, several optimizers, unscaled before clipping."""
 
+import math
+
 import pytest
 import torch
 from lightning.pytorch.plugins.precision import MixedPrecision
+from torch.nn.utils import clip_grad_norm_
 
 from tests.training.runs import make_run, make_trainer
+from vae.training import descent
 
 SETTINGS = [
     "penalty=factor",
@@ -59,6 +63,24 @@ def test_the_scale_leaves_no_trace(tmp_path, scale):
 def test_clipping_sees_unscaled_gradients(tmp_path):
     _, moved = one_step(tmp_path, "gradient_clip=0.01", plugins=[half(1024.0)])
     assert norm(moved, adversary=False) == pytest.approx(0.1 * 0.01, rel=0.02)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("precision", ["bf16-mixed", "scaled"])
+def test_fused_optimizers_get_clipped_gradients(tmp_path, optimizer, precision, monkeypatch):
+    norms = []
+
+    def clip(parameters, limit):
+        parameters = list(parameters)
+        norms.append([float(clip_grad_norm_(parameters, most)) for most in (limit, math.inf)])
+
+    monkeypatch.setattr(descent, "clip_grad_norm_", clip)
+    how = {"plugins": [half(1024.0)]} if precision == "scaled" else {"precision": precision}
+    one_step(tmp_path, f"optimizer={optimizer}", "gradient_clip=0.01", **how)
+    assert len(norms) == 2
+    for before, after in norms:
+        assert after == pytest.approx(min(before, 0.01), rel=1e-3)
+    assert max(before for before, _ in norms) > 0.1
 
 
 def test_an_overflow_skips_the_step_and_lowers_the_scale(tmp_path):

@@ -12,6 +12,7 @@ from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor
 from torch.distributed.tensor import DTensor
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from vae.training.fused import FusedAdam
@@ -162,7 +163,9 @@ class Descent:
     def update(self, optimizer: Optimizer) -> None:
         """Clip the gradients of an optimizer's parameters, take its step and clear them."""
         if self.module.gradient_clip is not None:
-            self.module.clip_gradients(optimizer, self.module.gradient_clip, "norm")
+            # Lightning's way to it refuses fused optimizers in mixed precision, as if their
+            # gradients were still scaled.
+            clip_grad_norm_(parameters_of(optimizer), self.module.gradient_clip)
         if self.plain:
             self.steps[optimizer]()
         elif self.scaler is not None:
