@@ -13,7 +13,7 @@ from rich.table import Table
 
 from vae.cli.environment import describe_environment
 
-LOCAL = ("command", "git_changes")  # what may name folders of the machine
+LOCAL = ("command", "git_changes", "platform")  # what may name the machine or its folders
 COLOURS = {
     "captured": "0.5",
     "floor": "0.75",
