@@ -14,14 +14,13 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.throughput.floor import endless, negative_elbo
+from benchmarks.throughput import floor
 from benchmarks.throughput.report import describe, write
 from benchmarks.throughput.workloads import WORKLOADS, Case
 from vae.cli.environment import keep_memory
@@ -31,33 +30,26 @@ TURN = 50  # steps
 SMALLEST = torch.finfo(torch.float32).tiny  # that is stored with all its digits
 
 
-def loop(case: Case) -> Iterator[torch.optim.Adam]:
-    """Train, and yield the optimizer after each step."""
-    model = case.model()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    for x in endless(case.data, case.device):
-        optimizer.zero_grad(set_to_none=True)
-        negative_elbo(model.encoder.net, model.decoder.net, x).backward()
-        optimizer.step()
-        yield optimizer
-
-
 def count(optimizer: torch.optim.Adam) -> int:
     """Return how many of the optimizer's numbers are below the smallest normal one."""
     values = [v for s in optimizer.state.values() for k, v in s.items() if k != "step"]
     return sum(int(((v != 0) & (v.abs() < SMALLEST)).sum()) for v in values)
 
 
-def measure(case: Case, steps: int) -> dict[str, Any]:
+def measure(case: Case, number: int) -> dict[str, Any]:
     """Return microseconds of a step in each turn, and the small numbers after it, of both loops."""
-    loops = {"kept": loop(case), "flushed": loop(case)}
+    loops = {}
+    for name in ("kept", "flushed"):
+        model = case.model()
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+        loops[name] = floor.steps(case, model, optimizer), optimizer
     found: dict[str, Any] = {name: {"microseconds": [], "denormals": []} for name in loops}
-    for _ in range(steps // TURN):
-        for name, training in loops.items():
+    for _ in range(number // TURN):
+        for name, (training, optimizer) in loops.items():
             torch.set_flush_denormal(name == "flushed")
             start = time.perf_counter()
             for _ in range(TURN):
-                optimizer = next(training)
+                next(training)
             found[name]["microseconds"].append(1e6 * (time.perf_counter() - start) / TURN)
             torch.set_flush_denormal(False)
             found[name]["denormals"].append(count(optimizer))

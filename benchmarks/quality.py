@@ -27,7 +27,7 @@ from rich.table import Table
 
 from benchmarks.throughput.report import describe, write
 from benchmarks.throughput.turns import Contestant
-from benchmarks.throughput.workloads import settings_of
+from benchmarks.throughput.workloads import device_at_hand, settings_of
 from vae.data import MNIST
 
 WORKLOAD = "mlp 784-400-20"
@@ -156,7 +156,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--target", type=float, default=-110.0, help="nats")
     parser.add_argument("--steps", type=int, default=20_000, help="after which one gives up")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--device", default="cpu", type=device_at_hand, help="cpu or cuda")
     parser.add_argument("--output", type=Path, help="JSON")
     parser.add_argument("--plot", type=Path, help="PNG")
     return parser.parse_args()

@@ -153,7 +153,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="workloads whose name begins so")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, help="JSON")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if not torch.cuda.is_available():
+        parser.error("torch sees no GPU")
+    return options
 
 
 if __name__ == "__main__":

@@ -11,7 +11,12 @@ from rich.console import Console
 from benchmarks.throughput.contest import hold, start
 from benchmarks.throughput.report import describe, plot, show, write
 from benchmarks.throughput.startup import measure_startup
-from benchmarks.throughput.workloads import WORKLOADS, contestants, write_pictures
+from benchmarks.throughput.workloads import (
+    WORKLOADS,
+    contestants,
+    device_at_hand,
+    write_pictures,
+)
 
 STARTED = ("mlp 784-400-20", "conv 64×64")  # whose start is measured
 
@@ -53,7 +58,7 @@ def parse() -> argparse.Namespace:
         "--steps", type=int, default=200, help="of each in a round; heavy ones less"
     )
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--device", default="cpu", type=device_at_hand, help="cpu or cuda")
     parser.add_argument("--fast", action="store_true", help="ours also with its fast settings")
     parser.add_argument(
         "--start",

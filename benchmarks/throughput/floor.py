@@ -7,16 +7,19 @@ __all__ = [
     "negative_elbo",
     "negative_iwae",
     "sampling",
+    "steps",
     "train",
 ]
 
 from collections.abc import Iterator
 from functools import partial
 from math import log
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim import Optimizer
 
 from benchmarks.throughput.turns import Run, Turn
 from benchmarks.throughput.workloads import Case
@@ -81,20 +84,26 @@ def endless(data: DataModule, device: torch.device) -> Iterator[Tensor]:
         loader.set_epoch(loader.epoch + 1)
 
 
+def steps(case: Case, model: Any, optimizer: Optimizer) -> Iterator[Tensor]:
+    """Train without end, and yield the loss of each step."""
+    encoder, decoder, num_samples = model.encoder.net, model.decoder.net, case.num_samples
+    for x in endless(case.data, case.device):
+        loss = negative_bound(encoder, decoder, x, num_samples)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        yield loss.detach()
+
+
 def train(case: Case) -> Run:
     """Return the bare training loop."""
 
     def run(turn: Turn) -> None:
-        model, num_samples = case.model(), case.num_samples
-        encoder, decoder = model.encoder.net, model.decoder.net
+        model = case.model()
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-        turn.loss = partial(negative_elbo, encoder, decoder)
-        for x in endless(case.data, case.device):
-            loss = negative_bound(encoder, decoder, x, num_samples)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            turn.notes["loss"] = loss.detach()
+        turn.loss = partial(negative_elbo, model.encoder.net, model.decoder.net)
+        for loss in steps(case, model, optimizer):
+            turn.notes["loss"] = loss
             turn.done()
 
     return run

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.throughput.workloads import TRAINERS
+
 TRAIN = Path(__file__).parents[2] / "train.py"
 REPEATS = 5
 ONE_STEP = [
@@ -29,8 +31,7 @@ def measure_startup(pictures: Path, *, threads: int, device: str = "cpu") -> dic
     The first step has been taken when its figures are logged: TensorBoard's events carry the time.
     The whole run is that step, a validation, pictures and saves.
     """
-    trainer = "trainer=gpu" if device == "cuda" else "trainer=cpu"
-    arguments = [*ONE_STEP, trainer, f"data.path={pictures}", f"threads={threads}"]
+    arguments = [*ONE_STEP, TRAINERS[device], f"data.path={pictures}", f"threads={threads}"]
     helps = [run(["--help"]) for _ in range(REPEATS)]
     runs = [first_step(arguments) for _ in range(REPEATS)]
     return {

@@ -51,7 +51,7 @@ def main() -> None:
 
     torch.set_num_threads(int(threads))
     if contestant in OURS:
-        prepare_process(int(threads))
+        prepare_process(None)
     elif contestant not in FOREIGN:
         keep_memory()
         torch.backends.cudnn.allow_tf32 = False  # as ours: single precision is that

@@ -3,15 +3,18 @@
 __all__ = [
     "MODULES",
     "OURS",
+    "TRAINERS",
     "WORKLOADS",
     "Case",
     "Workload",
     "contestants",
+    "device_at_hand",
     "find_run",
     "settings_of",
     "write_pictures",
 ]
 
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,6 +48,7 @@ BATCH_SIZE = 128
 HELD_OUT = 512  # pictures of validation and of test
 FAST = ["channels_last=true", "compile=true"]
 GRAPH = ["cuda_graph=true", "group_size=100"]
+TRAINERS = {"cpu": "trainer=cpu", "cuda": "trainer=gpu"}
 BF16 = ["trainer.precision=bf16-mixed"]
 BYTES = ["data.binarization=dynamic"]
 COMMON = [
@@ -134,8 +138,13 @@ class Case:
         *,
         device: str = "cpu",
     ) -> None:
-        trainer = "trainer=gpu" if device == "cuda" else "trainer=cpu"
-        given = [*COMMON, trainer, *workload.overrides, f"data.path={pictures}", *overrides]
+        given = [
+            *COMMON,
+            TRAINERS[device],
+            *workload.overrides,
+            f"data.path={pictures}",
+            *overrides,
+        ]
         self.device = torch.device(device, 0) if device == "cuda" else torch.device(device)
         self.settings = compose_settings(given, folder=folder)
         self.workload = workload
@@ -191,6 +200,19 @@ def find_run(name: str, case: Case) -> Run:
     """Return the loop of a contestant."""
     run: Run = getattr(import_module(MODULES[name]), case.workload.task)(case)
     return run
+
+
+def device_at_hand(name: str) -> str:
+    """Return the name of a device, as an option of a command.
+
+    Raises:
+        ArgumentTypeError: If it is neither ``cpu`` nor ``cuda``, or there is no GPU.
+    """
+    if name not in TRAINERS:
+        raise ArgumentTypeError(f"must be cpu or cuda; got {name}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ArgumentTypeError("torch sees no GPU: use cpu")
+    return name
 
 
 def settings_of(name: str, device: str) -> list[str]:

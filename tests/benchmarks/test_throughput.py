@@ -1,6 +1,7 @@
 """The contestants of the throughput benchmark do the work that they are compared by."""
 
 import dataclasses
+from argparse import ArgumentTypeError
 
 import pytest
 import torch
@@ -186,3 +187,11 @@ def test_who_takes_part():
     given = workloads.settings_of("fast", "cuda")
     assert {"compile=true", "cuda_graph=true", "trainer.precision=bf16-mixed"} <= set(given)
     assert workloads.settings_of("ours", "cuda") == []
+
+
+@pytest.mark.parametrize(("name", "message"), [("tpu", "cpu or cuda"), ("cuda", "sees no GPU")])
+def test_a_device_that_is_not_there_is_refused(name, message, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert workloads.device_at_hand("cpu") == "cpu"
+    with pytest.raises(ArgumentTypeError, match=message):
+        workloads.device_at_hand(name)

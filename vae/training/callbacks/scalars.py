@@ -106,10 +106,10 @@ class Scalars(Callback):
         """Send figures that were read to every logger."""
         if self.coming is None:
             return
-        (step, read), self.coming = self.coming, None
-        figures = read()
-        for logger in trainer.loggers if figures else ():
-            logger.log_metrics(figures, step=step)
+        (step, figures), self.coming = self.coming, None
+        told = figures()
+        for logger in trainer.loggers if told else ():
+            logger.log_metrics(told, step=step)
 
 
 def read(value: float | Tensor) -> Callable[[], float]:
