@@ -4,7 +4,7 @@ __all__ = ["DataModule", "Sample", "make_data"]
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, final
 
 import torch
@@ -106,6 +106,7 @@ class DataModule(LightningDataModule):
             source.spec, binarization=binarization, dequantize=dequantize, flip=flip
         )
         self._splits: dict[str, Examples] = {}
+        self._facts: Mapping[str, str] = {}
 
     @property
     def spec(self) -> DataSpec:
@@ -136,6 +137,7 @@ class DataModule(LightningDataModule):
             if examples is not None:
                 check_values(examples, self.source.spec)
         self._splits = self._frozen(self.splitter.split(loaded))
+        self._facts = loaded.facts
         if self.standardize:
             self.preprocess.fit(self._splits["train"])
 
@@ -278,6 +280,7 @@ class DataModule(LightningDataModule):
             "binarization": self.preprocess.binarization,
             "dequantize": str(self.preprocess.dequantize),
             **{f"{name}_examples": len(examples) for name, examples in self._splits.items()},
+            **self._facts,
             "batch_size": self.batch_size,
             "split_seed": self.splitter.seed,
             "seed": self.seed,

@@ -3,7 +3,8 @@
 __all__ = ["Examples", "Source", "Splits", "TensorExamples"]
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, Self, final
 
 import torch
@@ -127,11 +128,17 @@ class TensorExamples(Examples):
 
 @dataclass(frozen=True)
 class Splits:
-    """The parts of a data set; ``None`` where the data set has no such part of its own."""
+    """The parts of a data set; ``None`` where the data set has no such part of its own.
+
+    Attributes:
+        facts: What a run's summary says of how the files were read, by name: what was left out and
+            why, the range of the values and what they were divided by.
+    """
 
     train: Examples
     val: Examples | None = None
     test: Examples | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Source(Protocol):

@@ -19,6 +19,7 @@ class DataSpec:
         dequantized: Whether noise of one level's width was added, so that a density of ``levels``
             bins per dimension bounds a mass.
         num_classes: How many classes the labels name; ``None`` without labels.
+        class_names: What the classes are called, in the order of the labels; empty if unknown.
         factor_names: Names of the ground-truth factors, in the order of their columns.
         factor_sizes: How many values each factor takes.
     """
@@ -29,6 +30,7 @@ class DataSpec:
     levels: int | None = None
     dequantized: bool = False
     num_classes: int | None = None
+    class_names: tuple[str, ...] = ()
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
 
