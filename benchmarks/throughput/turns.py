@@ -3,6 +3,7 @@
 __all__ = ["Contestant", "Run", "Turn", "take_turns"]
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -78,6 +79,7 @@ class Contestant:
         threads: Of torch.
         device: ``cpu`` or ``cuda``.
         overrides: Further settings.
+        checkout: A folder with another revision of this project to take part with.
 
     Attributes:
         told: What the process said after its last turn, see `benchmarks.throughput.worker`.
@@ -93,6 +95,7 @@ class Contestant:
         threads: int,
         device: str = "cpu",
         overrides: Sequence[str] = (),
+        checkout: Path | None = None,
     ) -> None:
         folder.mkdir(parents=True)
         given = [workload, name, str(pictures), str(folder), str(threads), device, *overrides]
@@ -101,6 +104,8 @@ class Contestant:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            cwd=checkout,
+            env=None if checkout is None else {**os.environ, "PYTHONPATH": str(checkout)},
         )
         self.told: dict[str, Any] = {}
 
