@@ -35,7 +35,7 @@ def test_every_data_config_builds(name, tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((50, 4)))
     write(tmp_path / "a.tar", {"a.png": png()})
     own = {
-        "images": {"root": str(tmp_path)},
+        "images": {"root": str(tmp_path), "cache": str(tmp_path / "cache")},
         "array": {"path": str(tmp_path / "a.npy")},
         "shards": {"root": str(tmp_path), "cache": str(tmp_path)},
     }

@@ -9,8 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vae.data import Images
-from vae.data import cache as cache_module
+from vae.data import DataModule, Images, decoded
 
 
 def picture(size=(12, 8), mode="RGB", seed=0):
@@ -52,7 +51,7 @@ def test_a_folder_per_class_gives_labels(folder, images):
         for i in range(count):
             picture().save(folder / name / f"{i}.PNG")
     source = images(image_size=8)
-    assert source.spec.num_classes == 2
+    assert source.spec.class_names == ("cats", "dogs", "empty")
     assert source.load().train.labels.tolist() == [0, 0, 1, 1, 1]
 
 
@@ -133,7 +132,7 @@ def test_damaged_pictures_are_named_and_leave_no_cache(folder, images, tmp_path,
     whole = bad.read_bytes()
     contents = {"truncated": whole[: len(whole) // 2], "empty": b"", "text": b"hello"}
     bad.write_bytes(contents.get(damage, whole[:20] + b"\xff" * 20 + whole[40:]))
-    with pytest.raises(ValueError, match=r"bad\.png cannot be read as a picture"):
+    with pytest.raises(ValueError, match=r"1 of 2 files cannot be read as pictures: .*bad\.png \("):
         images().load()
     assert list((tmp_path / "cache dir").iterdir()) == []
 
@@ -165,7 +164,8 @@ def test_missing_empty_and_ambiguous_folders(folder, images, tmp_path):
 @pytest.mark.parametrize(
     "settings",
     [{"image_size": 0}, {"image_size": "64"}, {"image_size": [3]}, {"image_size": [4, -1]},
-     {"resize": "stretch"}, {"mode": "hsv"}, {"alpha": "blue"}, {"max_pixels": 0}],
+     {"resize": "stretch"}, {"mode": "hsv"}, {"alpha": "blue"}, {"max_pixels": 0}, {"bits": 17},
+     {"bits": 0}, {"pages": "last"}, {"damaged": True}],
 )  # fmt: skip
 def test_bad_settings(images, settings):
     with pytest.raises(ValueError, match=rf"data\.{next(iter(settings))}"):
@@ -176,12 +176,13 @@ def test_the_cache_is_used_until_something_changes(folder, images, tmp_path, mon
     picture(seed=1).save(folder / "a.png")
     first = images().load().train.take(torch.arange(1))
     cached = list((tmp_path / "cache dir").iterdir())
-    assert len(cached) == 1
+    assert len(cached) == 2
     with monkeypatch.context() as patch:
-        patch.setattr(cache_module, "_write", pytest.fail)
+        patch.setattr(decoded, "write", pytest.fail)
         assert torch.equal(images().load().train.take(torch.arange(1)), first)
-    cached[0].write_bytes(b"half")
-    assert torch.equal(images().load().train.take(torch.arange(1)), first)
+    for file in cached:
+        file.write_bytes(b"half")
+        assert torch.equal(images().load().train.take(torch.arange(1)), first)
     picture(seed=2).save(folder / "a.png")
     os.utime(folder / "a.png", (1, 1))
     assert not torch.equal(images().load().train.take(torch.arange(1)), first)
@@ -200,3 +201,99 @@ def test_a_cache_that_cannot_be_made(folder, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"cannot be made .*data\.cache"):
         Images(str(folder), cache=str(tmp_path / "file" / "cache")).load()
+
+
+def cut(path, size=45):
+    path.write_bytes(path.read_bytes()[:size])
+
+
+def test_damaged_files_are_named_all_at_once(folder, images):
+    for i in range(20):
+        picture(seed=i).save(folder / f"{i:02d}.png")
+    for i in (0, 7, 13):
+        cut(folder / f"{i:02d}.png")
+    with pytest.raises(ValueError, match=r"3 of 20 files .*00\.png \(.*07\.png .*13\.png .*=skip"):
+        images().spec  # noqa: B018
+    for i in range(15):
+        cut(folder / f"{i:02d}.png", 0)
+    with pytest.raises(ValueError, match=r"15 of 20 files .*04\.png \([^/]*\), 10 more\. Repair"):
+        images().load()
+
+
+def test_damaged_files_are_skipped_aloud_and_labels_stay_right(folder, images):
+    for name in ("cat", "dog"):
+        (folder / name).mkdir()
+        for i in range(4):
+            value = 100 * (name == "dog") + 10 * (i + 1)
+            Image.new("RGB", (8, 8), (value,) * 3).save(folder / name / f"{i}.png")
+    for spot in ("cat/0", "cat/3", "dog/1"):
+        cut(folder / f"{spot}.png")
+    source = images(damaged="skip", image_size=None)
+    splits = source.load()
+    assert splits.train.take(torch.arange(5))[:, 0, 0, 0].tolist() == [20, 30, 110, 130, 140]
+    assert splits.train.labels.tolist() == [0, 0, 1, 1, 1]
+    assert splits.facts["damaged"].startswith("3 left out: ")
+    assert source.spec.shape == (3, 8, 8)
+    with pytest.raises(ValueError, match="3 of 8 files"):  # also from the cache
+        images(image_size=None).load()
+    for spot in ("cat/1", "cat/2", "dog/0", "dog/2", "dog/3"):
+        cut(folder / f"{spot}.png")
+    with pytest.raises(ValueError, match=r"8 of 8 files .* remove them\.$"):
+        images(damaged="skip").load()
+
+
+def test_pages_become_examples_with_the_label_of_their_file(folder, images):
+    for name, count in (("cat", 3), ("dog", 1)):
+        (folder / name).mkdir()
+        frames = [Image.new("RGB", (8, 8), (10 + i, 0, 0)) for i in range(count)]
+        frames[0].save(folder / name / "a.tif", save_all=True, append_images=frames[1:])
+    splits = images(pages="all", image_size=None).load()
+    assert splits.train.labels.tolist() == [0, 0, 0, 1]
+    assert splits.train.take(torch.arange(4))[:, 0, 0, 0].tolist() == [10, 11, 12, 10]
+    with pytest.raises(ValueError, match=r"a\.tif holds 3 pages or frames"):
+        images().spec  # noqa: B018
+
+
+@pytest.mark.parametrize("resize", ["crop", "none"])
+def test_masks_of_zero_and_one_are_bits(folder, images, resize):
+    bits = np.random.default_rng(0).integers(0, 2, (20, 16, 16), dtype=np.uint8)
+    bits[0] = 0
+    for i, x in enumerate(bits):
+        Image.fromarray(x).save(folder / f"{i:02d}.png")
+    data = DataModule(images(mode="gray", resize=resize, image_size=16), batch_size=2)
+    assert (data.spec.support, data.spec.levels) == ("boolean", 2)
+    assert data.examples("train").x.unique().tolist() == [0, 1]
+    assert data.describe()["values"].startswith("0 and 1, taken as bits")
+    assert torch.equal(
+        data.source.load().train.take(torch.arange(20)), torch.from_numpy(bits[:, None])
+    )
+
+
+@pytest.mark.parametrize("kind", ["1", "0 and 255", "palette", "one brighter"])
+def test_other_masks_are_bytes(folder, images, kind):
+    bits = np.random.default_rng(0).integers(0, 2, (20, 8, 8), dtype=np.uint8)
+    for i, x in enumerate(bits):
+        made = Image.fromarray(255 * x if kind in ("1", "0 and 255") else x)
+        if kind == "1":
+            made = made.convert("1")
+        if kind == "palette":
+            made = made.convert("P")
+            made.putpalette([0, 0, 0, 255, 255, 255])
+        if kind == "one brighter" and i == 19:
+            made.putpixel((0, 0), 200)
+        made.save(folder / f"{i:02d}.png")
+    data = DataModule(images(mode="gray", image_size=None), batch_size=2)
+    assert (data.spec.support, data.spec.levels) == ("unit_interval", 256)
+    highest = 200 / 255 if kind == "one brighter" else 1
+    assert data.source.load().train.take(torch.arange(20)).max().item() == round(255 * highest)
+
+
+def test_nearly_black_pictures_are_told(folder, images):
+    for i in range(20):
+        Image.fromarray(np.full((8, 8), 4000 + i, np.uint16)).save(folder / f"{i:02d}.png")
+    told = DataModule(images(mode="gray"), batch_size=2).describe()["values"]
+    assert told.startswith(
+        "at most 4019 of 65535 (nearly black: if 16-bit files use 12 bits, set data.bits)"
+    )
+    told = DataModule(images(mode="gray", bits=12), batch_size=2).describe()["values"]
+    assert told == "at most 4019 of 4095, divided by 4095"

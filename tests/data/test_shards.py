@@ -243,3 +243,41 @@ def test_an_epoch_takes_the_memory_of_some_batches(tmp_path):
     command = [sys.executable, "-m", "tests.data.memory", "shards", *places]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     assert float(done.stdout) < 100
+
+
+def test_pictures_and_arrays_of_zero_and_one_are_bits(tmp_path):
+    bits = (np.arange(120 * 64) % 3 == 0).reshape(120, 8, 8).astype(np.uint8)
+    for suffix in ("png", "npy"):
+        folder = tmp_path / suffix
+        made = [npy(x) if suffix == "npy" else encoded(x) for x in bits]
+        write(folder / "a.tar", {f"{i:03d}.{suffix}": content for i, content in enumerate(made)})
+        settings = {"mode": "gray", "resize": "none"} if suffix == "png" else {}
+        data = DataModule(source(folder, **settings), batch_size=4)
+        assert (data.spec.support, data.spec.levels) == ("boolean", 2)
+        assert data.examples("train", 9).x.unique().tolist() == [0, 1]
+        assert data.describe()["values"].startswith("0 and 1, taken as bits")
+    # One that is not looked at is met when it is read.
+    made[2] = npy(np.full((8, 8), 7, np.uint8))
+    write(folder / "a.tar", {f"{i:03d}.npy": content for i, content in enumerate(made)})
+    examples = source(folder).load().train
+    with pytest.raises(ValueError, match=r"002\.npy holds 7, but 64 examples .* only 0 and 1"):
+        examples.take(torch.arange(3))
+
+
+def encoded(x) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(x).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_stack_is_refused_or_its_first_page_taken(tmp_path):
+    file = io.BytesIO()
+    first, second = (Image.new("L", (8, 8), value) for value in (10, 20))
+    first.save(file, "TIFF", save_all=True, append_images=[second])
+    write(tmp_path / "a.tar", {"0.tif": file.getvalue()})
+    with pytest.raises(ValueError, match=r"0\.tif holds 2 pages or frames"):
+        source(tmp_path, mode="gray").spec  # noqa: B018
+    x = source(tmp_path, mode="gray", pages="first").load().train.take(torch.arange(1))
+    assert x.unique().tolist() == [10]
+    with pytest.raises(ValueError, match=r"data\.pages must be one of refuse, first; got 'all'"):
+        source(tmp_path, pages="all")

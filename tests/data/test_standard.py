@@ -84,6 +84,18 @@ def test_emnist_letters_stand_upright_and_count_from_zero(tmp_path):
         EMNIST(split="capitals")
 
 
+def test_classes_have_the_names_of_their_authors(tmp_path):
+    from torchvision import datasets
+
+    assert FashionMNIST(str(tmp_path)).spec.class_names == tuple(datasets.FashionMNIST.classes)
+    assert KMNIST(str(tmp_path)).spec.class_names == tuple(datasets.KMNIST.classes)
+    for cls, name in ((CIFAR10, "frog"), (STL10, "deer")):
+        names = cls(str(tmp_path)).spec.class_names
+        assert (len(names), sorted(names)) == (10, [*names])
+        assert name in names
+    assert STL10(str(tmp_path), unlabeled=True).spec.class_names == ()
+
+
 @pytest.mark.parametrize("damage", ["truncated", "text"])
 def test_a_damaged_idx_file_is_named(tmp_path, damage):
     raw = tmp_path / "MNIST" / "raw"

@@ -33,6 +33,7 @@ def subject_of(
     labels: Tensor | None = None,
     factors: Tensor | None = None,
     support: str = "real",
+    class_names: tuple[str, ...] = (),
     **settings,
 ) -> Subject:
     """Return a subject whose every split is ``x``, ``(N, *shape)``."""
@@ -42,6 +43,7 @@ def subject_of(
         tuple(x.shape[1:]),
         support,
         num_classes=None if labels is None else int(labels.max()) + 1,
+        class_names=class_names,
         factor_names=tuple(f"factor{i}" for i in range(len(sizes))),
         factor_sizes=sizes,
     )

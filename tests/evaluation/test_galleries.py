@@ -42,11 +42,11 @@ def drawn(monkeypatch):
     """What the evaluations hand to `render`, in order, with the labels."""
     kept = []
 
-    def keep(rows, labels):
+    def keep(rows, labels, span):
         kept.append((rows, labels))
         return torch.zeros(3, 2, 2, dtype=torch.uint8)
 
-    def keep_frames(frames, labels):
+    def keep_frames(frames, labels, span):
         kept.append((frames, labels))
         return torch.zeros(len(frames), 3, 2, 2, dtype=torch.uint8)
 

@@ -13,6 +13,7 @@ from tests.test_build import POSTERIORS, SPECS
 from vae.build import build_model
 from vae.evaluation import NotApplicable, Scatter, measure
 from vae.evaluation.thumbnails import thumbnails
+from vae.reports.events import add_embedding
 
 
 def section_of(subject, **settings):
@@ -42,6 +43,16 @@ def test_labels_colour_one_picture_and_no_labels_none():
     labels = torch.arange(30) % 3
     assert list(section_of(vectors(labels=labels)).pictures) == ["PCA of the latents by label"]
     assert list(section_of(vectors()).pictures) == ["PCA of the latents"]
+
+
+def test_classes_are_called_by_their_names(tmp_path):
+    names = ("cat", "$x_1$", "猫 " + "x" * 40)  # a formula, and what no font has or holds
+    section = section_of(vectors(labels=torch.arange(30) % 3, class_names=names))
+    assert section.embeddings["latents"].columns["label"] == [*names] * 10
+    with SummaryWriter(tmp_path) as writer:
+        add_embedding(writer, "latents", section.embeddings["latents"], 0)
+    (table,) = tmp_path.rglob("metadata.tsv")
+    assert table.read_text(encoding="utf-8").splitlines() == [*names] * 10
 
 
 def test_the_centres_are_embedded_and_their_variance_explained():

@@ -1,6 +1,15 @@
 """Decoded pictures in one memory-mapped file, made once."""
 
-__all__ = ["CACHE", "cache_key", "cached_blocks", "cached_bytes"]
+__all__ = [
+    "CACHE",
+    "bombs_are_errors",
+    "cache_key",
+    "cached_blocks",
+    "cached_bytes",
+    "decoded_files",
+    "make_room",
+    "mapped",
+]
 
 import hashlib
 import os
@@ -10,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +27,7 @@ from PIL import Image
 from rich.progress import track
 from torch import Tensor
 
+T = TypeVar("T")
 CACHE = "~/.cache/vae"
 # Room that must remain: a full disk would take the run's checkpoints with it.
 SPARE_BYTES = 64 << 20
@@ -50,11 +61,12 @@ def cached_bytes(
     Raises:
         ValueError: If the folder cannot be written or has too little room, or from ``decode``.
     """
-    return cached_blocks(folder, key, (len(files), *shape), lambda: _decoded(files, decode))
+    return cached_blocks(folder, key, (len(files), *shape), lambda: decoded_files(files, decode))
 
 
-def _decoded(files: Sequence[Path], decode: Callable[[Path], np.ndarray]) -> Iterator[np.ndarray]:
-    with _bombs_are_errors(), ThreadPool(os.cpu_count()) as pool:
+def decoded_files(files: Sequence[Path], decode: Callable[[Path], T]) -> Iterator[T]:
+    """Yield what several threads make of files, in their order, and show how far they are."""
+    with bombs_are_errors(), ThreadPool(os.cpu_count()) as pool:
         pictures = pool.imap(decode, files, chunksize=16)
         yield from track(pictures, "Decoding pictures", len(files), transient=True)
 
@@ -80,12 +92,23 @@ def cached_blocks(
     path = Path(folder).expanduser().absolute() / f"pictures-{key}.u8"
     size = prod(shape)
     if not path.is_file() or path.stat().st_size != size:
-        _make_room(path.parent, size)
+        make_room(path.parent, size)
         _write(path, size, blocks)
+    return mapped(path, shape)
+
+
+def mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
+    """Return a file as a uint8 tensor of ``shape``, which stays there until it is used."""
+    size = prod(shape)
     return torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8).view(shape)
 
 
-def _make_room(folder: Path, size: int) -> None:
+def make_room(folder: Path, size: int) -> None:
+    """Make a cache folder.
+
+    Raises:
+        ValueError: If it cannot be made, or has no room for so many bytes.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
@@ -125,6 +148,7 @@ def _write(path: Path, size: int, blocks: Callable[[], Iterable[np.ndarray]]) ->
         temporary.unlink(missing_ok=True)
 
 
-def _bombs_are_errors() -> warnings.catch_warnings:
+def bombs_are_errors() -> warnings.catch_warnings:
+    """Let Pillow refuse pictures that are suspiciously large, where it would warn."""
     # Set here and not where a picture is opened: warning filters are shared by all threads.
     return warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from vae.data.checks import check_bool
+from vae.data.class_names import CLASS_NAMES
 from vae.data.source import Splits, TensorExamples
 from vae.data.spec import DataSpec
 from vae.data.standard import Recipe, StandardSet
@@ -91,7 +92,14 @@ def _cifar_recipe(name: str, num_classes: int, files: tuple[str, ...]) -> Recipe
 
 
 def _spec(name: str, side: int, num_classes: int | None) -> DataSpec:
-    return DataSpec(name, (3, side, side), "unit_interval", levels=256, num_classes=num_classes)
+    return DataSpec(
+        name,
+        (3, side, side),
+        "unit_interval",
+        levels=256,
+        num_classes=num_classes,
+        class_names=CLASS_NAMES.get(name, ()) if num_classes else (),
+    )
 
 
 def _examples(x: np.ndarray, labels: np.ndarray | list[int] | None) -> TensorExamples:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vae.data.checks import check_choice
+from vae.data.class_names import CLASS_NAMES
 from vae.data.source import Splits, TensorExamples
 from vae.data.spec import DataSpec
 from vae.data.standard import Recipe, StandardSet
@@ -103,7 +104,14 @@ def _files(prefixes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _spec(name: str, num_classes: int) -> DataSpec:
-    return DataSpec(name, (1, 28, 28), "unit_interval", levels=256, num_classes=num_classes)
+    return DataSpec(
+        name,
+        (1, 28, 28),
+        "unit_interval",
+        levels=256,
+        num_classes=num_classes,
+        class_names=CLASS_NAMES.get(name, ()),
+    )
 
 
 def _fetch(root: Path, *, name: str) -> None:

@@ -147,7 +147,8 @@ def _read_celeba(root: Path, *, side: int, cache: str) -> Splits:
         key = cache_key(files, "celeba", side)
         decode = partial(_middle, side=side)
         parts.append(TensorExamples(cached_bytes(cache, key, files, (3, side, side), decode)))
-    return Splits(*parts)
+    train, val, test = parts
+    return Splits(train, val, test)
 
 
 def _middle(path: Path, *, side: int) -> np.ndarray:

@@ -1,40 +1,56 @@
 """A folder of the user's own pictures."""
 
-__all__ = ["SUFFIXES", "Images", "list_pictures", "picture_size"]
+__all__ = ["Images"]
 
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import final
 
 import torch
 
-from vae.data.cache import CACHE, cache_key, cached_bytes
-from vae.data.checks import check_choice, check_int
-from vae.data.picture import ALPHAS, CHANNELS, RESIZES, PictureReader
+from vae.data.cache import CACHE, bombs_are_errors
+from vae.data.checks import check_choice
+from vae.data.decoded import Decoded, decode, range_told
+from vae.data.folder import list_folder
+from vae.data.opening import Damaged
+from vae.data.picture import picture_reader
 from vae.data.source import Source, Splits, TensorExamples
 from vae.data.spec import DataSpec
 
-SUFFIXES = frozenset(
-    ".png .jpg .jpeg .bmp .gif .webp .tif .tiff .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
-)
+DAMAGED = ("refuse", "skip")
+LOOKED_AT = 16  # pictures, of which one with values above 1 shows that they are no masks
 
 
 @final
 class Images(Source):
     """Pictures in one folder, or in one folder per class, decoded once into a cache.
 
+    What is read and what is left out says `list_folder`. Pictures of 0 and 1 alone, such as masks,
+    are bits; all others become v/255.
+
     Args:
         root: The folder. Pictures directly in it have no labels; otherwise each folder in it is a
-            class, in alphabetical order. ``~`` is the home folder.
+            class, in alphabetical order. Folders train, val and test in it are the parts, and have
+            the classes in them. ``~`` is the home folder.
         image_size: Side, or ``(H, W)``, in pixels; ``None`` keeps the pictures as they are, and
             then all must have one size.
         resize: ``crop``, ``squash``, ``pad`` or ``none``; see `PictureReader`.
         mode: ``gray``, ``rgb`` or ``rgba``.
         alpha: ``refuse``, ``white``, ``black`` or ``drop`` transparency under gray and rgb.
+        bits: How many bits 16-bit grey values use, 1 to 16.
+        pages: ``refuse`` files of several pages or frames, take the ``first``, or ``all``.
+        damaged: ``refuse`` files that are no pictures, or ``skip`` them.
         max_pixels: Pictures with more pixels are refused.
         cache: Folder for the decoded pictures.
 
+    Attributes:
+        has_val: Whether there is a folder of validation pictures.
+        has_test: Whether there is a folder of test pictures.
+
     Raises:
-        ValueError: If a setting is not allowed.
+        FileNotFoundError: If the folder does not exist or holds no pictures.
+        ValueError: If a setting is not allowed, or parts and classes cannot be told apart.
     """
 
     def __init__(
@@ -45,36 +61,58 @@ class Images(Source):
         resize: str = "crop",
         mode: str = "rgb",
         alpha: str = "refuse",
+        bits: int = 16,
+        pages: str = "refuse",
+        damaged: str = "refuse",
         max_pixels: int = 80_000_000,
         cache: str = CACHE,
     ) -> None:
         if not root:
             raise ValueError("data=images needs data.root=<a folder of pictures>.")
-        check_choice("data.resize", resize, RESIZES)
-        check_choice("data.mode", mode, tuple(CHANNELS))
-        check_choice("data.alpha", alpha, ALPHAS)
-        check_int("data.max_pixels", max_pixels)
-        size = None if resize == "none" else picture_size(image_size)
+        check_choice("data.damaged", damaged, DAMAGED)
         self.root = Path(root).expanduser().absolute()
+        self.skip = damaged == "skip"
         self.cache = cache
-        self.reader = PictureReader(mode, size, resize, alpha, max_pixels)
+        self.reader = picture_reader(image_size, resize, mode, alpha, max_pixels, bits, pages)
+        self.folder = list_folder(self.root)
+        self.has_val, self.has_test = (name in self.folder.parts for name in ("val", "test"))
+
+    @cached_property
+    def decoded(self) -> Decoded:
+        """All pictures, part after part."""
+        return decode(self.cache, self.folder.files, self.reader, skip=self.skip)
 
     @property
     def spec(self) -> DataSpec:
-        """Shape from the settings, or from the first picture's header if sizes are kept.
+        """Shape and range by the first pictures; only if these hold nothing above 1, by all.
 
         Raises:
-            FileNotFoundError: If the folder does not exist or holds no pictures.
+            ValueError: Naming the file, if a picture cannot be used.
         """
-        files, labels = list_pictures(self.root)
-        height, width = self.reader.size or self.reader.measure(files[0])
-        return DataSpec(
+        names = self.folder.class_names
+        spec = DataSpec(
             name=self.root.name,
-            shape=(CHANNELS[self.reader.mode], height, width),
+            shape=self._shape or tuple(self.decoded.notes.shape[1:]),
             support="unit_interval",
             levels=256,
-            num_classes=None if labels is None else max(labels) + 1,
+            num_classes=len(names) or None,
+            class_names=names,
         )
+        bits = self._shape is None and self.decoded.notes.highest == 1
+        return replace(spec, support="boolean", levels=2) if bits else spec
+
+    @cached_property
+    def _shape(self) -> tuple[int, ...] | None:
+        """That of a picture which is no mask, if there is one among the first."""
+        for file in self.folder.files[:LOOKED_AT]:
+            try:
+                with bombs_are_errors():
+                    pixels = self.reader.read(file)[0].pixels
+            except Damaged:
+                return None
+            if pixels.max() > 1:
+                return tuple(pixels.shape)
+        return None
 
     def prepare(self) -> None:
         """Decode the pictures into the cache."""
@@ -84,69 +122,22 @@ class Images(Source):
         """Map the cache, after making it if it is missing or out of date.
 
         Raises:
-            ValueError: Naming the file, if a picture cannot be used.
+            ValueError: Naming the files, if pictures cannot be used.
         """
-        files, labels = list_pictures(self.root)
-        if self.reader.size is None:
-            self._check_sizes(files)
-        key = cache_key(files, self.reader)
-        x = cached_bytes(self.cache, key, files, self.spec.shape, self.reader.read)
-        return Splits(TensorExamples(x, None if labels is None else torch.tensor(labels)))
+        notes = self.decoded.notes
+        told = range_told(notes.highest, notes.deepest, self.reader.bits)
+        facts = {**self.folder.facts, **notes.facts, "values": told}
+        return Splits(**self._parts(), facts=facts)
 
-    def _check_sizes(self, files: list[Path]) -> None:
-        first = self.reader.measure(files[0])
-        for file in files[1:]:
-            size = self.reader.measure(file)
-            if size != first:
-                raise ValueError(
-                    f"{files[0]} is {first[0]}×{first[1]} pixels (H×W) but {file} is "
-                    f"{size[0]}×{size[1]}: set data.image_size=64 with data.resize=crop, squash "
-                    "or pad."
-                )
-
-
-def picture_size(size: int | tuple[int, int] | list[int] | None) -> tuple[int, int] | None:
-    """Return height and width of a setting, ``None`` for pictures as they are.
-
-    Raises:
-        ValueError: If it is neither a side nor two.
-    """
-    if size is None:
-        return None
-    pair = (size, size) if isinstance(size, int) else tuple(size)
-    if isinstance(size, str) or len(pair) != 2:
-        raise ValueError(f"data.image_size must be a side, [height,width] or null; got {size!r}.")
-    for side in pair:
-        check_int("data.image_size", side)
-    return pair
-
-
-def list_pictures(root: Path) -> tuple[list[Path], list[int] | None]:
-    """Return the picture files under ``root`` in a fixed order, and their classes if there are any.
-
-    Raises:
-        FileNotFoundError: If ``root`` is not a folder, or no pictures are in it.
-        ValueError: If pictures lie both in the folder itself and in folders within it.
-    """
-    if not root.is_dir():
-        raise FileNotFoundError(f"There is no folder {root}: set data.root to your pictures.")
-    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    flat = sorted(p for p in root.iterdir() if _is_picture(p))
-    groups = [sorted(p for p in folder.rglob("*") if _is_picture(p)) for folder in folders]
-    groups = [group for group in groups if group]
-    if flat and groups:
-        raise ValueError(
-            f"{root} holds pictures ({flat[0].name}) and folders with pictures "
-            f"({groups[0][0].parent.name}): use either a flat folder or one folder per class."
-        )
-    if not flat and not groups:
-        raise FileNotFoundError(
-            f"No pictures in {root}: they must end in one of {' '.join(sorted(SUFFIXES))}."
-        )
-    if flat:
-        return flat, None
-    return [p for g in groups for p in g], [i for i, g in enumerate(groups) for _ in g]
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    def _parts(self) -> dict[str, TensorExamples]:
+        found, start = {}, 0
+        for name, part in self.folder.parts.items():
+            ends = torch.tensor([start, start + len(part.files)])
+            first, last = torch.searchsorted(self.decoded.origin, ends).tolist()
+            if first == last:
+                raise ValueError(f"{self.root}: no picture of the part {name} can be read.")
+            files = self.decoded.origin[first:last] - start
+            labels = None if part.labels is None else torch.tensor(part.labels)[files]
+            found[name] = TensorExamples(self.decoded.x[first:last], labels)
+            start += len(part.files)
+        return found

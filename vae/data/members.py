@@ -103,7 +103,7 @@ class PictureMembers:
         Raises:
             ValueError: Naming the place, if it cannot be used.
         """
-        return cls(reader, reader.read(place, content).shape)
+        return cls(reader, reader.read(place, content)[0].pixels.shape)
 
     @property
     def num_bytes(self) -> int:
@@ -116,7 +116,7 @@ class PictureMembers:
         Raises:
             ValueError: Naming the place, if it cannot be used, or has another size.
         """
-        x = self.reader.read(place, content)
+        x = self.reader.read(place, content)[0].pixels
         if x.shape != self.shape:
             raise ValueError(
                 f"{place} is {x.shape[1]}×{x.shape[2]} pixels (H×W), the first picture "

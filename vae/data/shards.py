@@ -15,15 +15,17 @@ from torch import Tensor
 
 from vae.data.cache import CACHE
 from vae.data.checks import check_choice, check_int
-from vae.data.images import SUFFIXES, picture_size
+from vae.data.decoded import range_told
 from vae.data.members import ArrayMembers, PictureMembers
-from vae.data.picture import ALPHAS, CHANNELS, RESIZES, PictureReader
+from vae.data.opening import SUFFIXES
+from vae.data.picture import picture_reader
 from vae.data.source import Examples, Source, Splits
 from vae.data.spec import DataSpec
-from vae.data.tars import Index, index_of, read_member, samples
+from vae.data.tars import Index, index_of, member_at, read_member, samples
 
-HEADER = 512  # bytes before each member, which begin with its name
 ARRAYS = "npy"
+LOOKED_AT = 64  # examples, evenly over all, that tell the range of the values
+MOST = 255  # of a byte
 
 
 @final
@@ -36,6 +38,7 @@ class ShardExamples(Examples):
         places: ``(N, 3)`` int64: which of the paths an example is in, where it begins there, and
             its length, in bytes.
         labels: ``(N,)`` int64, or ``None``.
+        most: The largest byte that may occur: 1 for bits, else 255.
         window: How many files are shuffled together.
         pool: What reads and decodes the examples of a batch at once.
     """
@@ -47,10 +50,12 @@ class ShardExamples(Examples):
         places: Tensor,
         labels: Tensor | None,
         *,
+        most: int,
         window: int,
         pool: ThreadPoolExecutor,
     ) -> None:
         self.paths = paths
+        self.most = most
         self.reader = reader
         self.places = places
         self.files = places[:, 0]
@@ -86,11 +91,14 @@ class ShardExamples(Examples):
         return torch.from_numpy(np.stack(list(read)))
 
     def _read(self, place: tuple[int, int, int]) -> np.ndarray:
-        file, offset, size = place
-        path = self.paths[file]
-        content = read_member(path, offset - HEADER, size + HEADER)
-        name = content[:100].partition(b"\0")[0].decode(errors="replace")
-        return self.reader.read(path / Path(name).name, content[HEADER:])
+        name, content = member_at(self.paths, place)
+        x = self.reader.read(name, content)
+        if self.most < MOST and x.max() > self.most:
+            raise ValueError(
+                f"{name} holds {x.max()}, but {LOOKED_AT} examples that were looked at only 0 and "
+                "1, which were taken for bits: store all of them as 0…255, or as bits."
+            )
+        return x
 
     def subset(self, indices: Tensor) -> "ShardExamples":
         """Return the examples at ``indices`` ``(M,)``."""
@@ -99,6 +107,7 @@ class ShardExamples(Examples):
             self.reader,
             self.places[indices],
             None if self.labels is None else self.labels[indices],
+            most=self.most,
             window=self.window,
             pool=self.pool,
         )
@@ -120,7 +129,8 @@ class Shards(Source):
 
     Files in a tar that are alike up to the first dot of their name are one example, and stand one
     after the other. The tars lie in the folder, or in folders train, val and test in it; val and
-    test may be missing. Where examples lie is found out once, and kept in the cache folder.
+    test may be missing. Where examples lie is found out once, and kept in the cache folder. If
+    examples that are looked at hold 0 and 1 alone, all are taken for bits.
 
     Args:
         root: The folder; ``~`` is the home folder.
@@ -133,6 +143,8 @@ class Shards(Source):
         resize: ``crop``, ``squash``, ``pad`` or ``none``; see `PictureReader`.
         mode: ``gray``, ``rgb`` or ``rgba``.
         alpha: ``refuse``, ``white``, ``black`` or ``drop`` transparency under gray and rgb.
+        bits: How many bits 16-bit grey values use, 1 to 16.
+        pages: ``refuse`` pictures of several pages or frames, or take the ``first``.
         max_pixels: Pictures with more pixels are refused.
         cache: Folder for what was found out.
 
@@ -150,22 +162,20 @@ class Shards(Source):
         resize: str = "crop",
         mode: str = "rgb",
         alpha: str = "refuse",
+        bits: int = 16,
+        pages: str = "refuse",
         max_pixels: int = 80_000_000,
         cache: str = CACHE,
     ) -> None:
         if not root:
             raise ValueError("data=shards needs data.root=<a folder of tar files>.")
         check_int("data.window", window)
-        check_choice("data.resize", resize, RESIZES)
-        check_choice("data.mode", mode, tuple(CHANNELS))
-        check_choice("data.alpha", alpha, ALPHAS)
-        check_int("data.max_pixels", max_pixels)
-        size = None if resize == "none" else picture_size(image_size)
+        check_choice("data.pages", pages, ("refuse", "first"))
         self.root = Path(root).expanduser().absolute()
         self.member = member
         self.window = window
         self.cache = cache
-        self.pictures = PictureReader(mode, size, resize, alpha, max_pixels)
+        self.pictures = picture_reader(image_size, resize, mode, alpha, max_pixels, bits, pages)
         self.has_val = (self.root / "val").is_dir()
         self.has_test = (self.root / "test").is_dir()
 
@@ -223,21 +233,35 @@ class Shards(Source):
         """Where the examples of each part are."""
         return {name: index_of(p, self.chosen, self.cache) for name, p in self.parts.items()}
 
+    @cached_property
+    def highest(self) -> int:
+        """The largest value of some training examples."""
+        paths, places = self.parts["train"], self.indices["train"].places
+        rows = np.linspace(0, len(places) - 1, min(LOOKED_AT, len(places))).astype(int)
+        return max(
+            int(self.reader.read(*member_at(paths, place)).max()) for place in places[rows].tolist()
+        )
+
+    @property
+    def is_bits(self) -> bool:
+        """Whether the bytes are 0 and 1 alone."""
+        return self.reader.dtype.kind == "u" and self.highest == 1
+
     @property
     def spec(self) -> DataSpec:
-        """Shape and range by the first example, and the labels.
+        """Shape by the first example, range by some, and the labels.
 
         Raises:
             FileNotFoundError: If there are no shards.
             ValueError: If one is damaged.
         """
-        dtype = self.reader.dtype
+        kind = "b" if self.is_bits else self.reader.dtype.kind
         labels = [i.labels.max() for i in self.indices.values() if len(i.labels)]
         return DataSpec(
             name=self.root.name,
             shape=self.reader.shape,
-            support={"u": "unit_interval", "b": "boolean", "f": "real"}[dtype.kind],
-            levels={"u": 256, "b": 2, "f": None}[dtype.kind],
+            support={"u": "unit_interval", "b": "boolean", "f": "real"}[kind],
+            levels={"u": 256, "b": 2, "f": None}[kind],
             num_classes=int(max(labels)) + 1 if labels else None,
         )
 
@@ -252,7 +276,11 @@ class Shards(Source):
             ValueError: Naming the file, if one is damaged.
         """
         pool = ThreadPoolExecutor(os.cpu_count())
-        return Splits(**{name: self._examples(name, pool) for name in self.parts})
+        parts = {name: self._examples(name, pool) for name in self.parts}
+        facts = {}
+        if self.reader.dtype.kind == "u":
+            facts["values"] = f"{range_told(self.highest)} ({LOOKED_AT} looked at)"
+        return Splits(**parts, facts=facts)
 
     def _examples(self, name: str, pool: ThreadPoolExecutor) -> ShardExamples:
         index = self.indices[name]
@@ -261,6 +289,7 @@ class Shards(Source):
             self.reader,
             torch.from_numpy(index.places),
             torch.from_numpy(index.labels) if len(index.labels) else None,
+            most=1 if self.is_bits else MOST,
             window=self.window,
             pool=pool,
         )

@@ -155,7 +155,7 @@ class Source(Protocol):
     @property
     @abstractmethod
     def spec(self) -> DataSpec:
-        """What is stored: shape and range of the raw values. Reads no more than file headers."""
+        """What is stored: shape and range of the raw values. Reads headers, or a few examples."""
 
     @abstractmethod
     def prepare(self) -> None:

@@ -34,6 +34,10 @@ class DataSpec:
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
 
+    def class_name(self, label: int) -> str | int:
+        """Return what a class is called, or its number if that is not known."""
+        return self.class_names[label] if label < len(self.class_names) else label
+
     @property
     def num_dims(self) -> int:
         """How many values one example has."""

@@ -1,6 +1,6 @@
 """Where the members of tar files lie, so that each can be read without those before it."""
 
-__all__ = ["Index", "index_of", "read_member"]
+__all__ = ["Index", "index_of", "member_at", "read_member"]
 
 import os
 import tarfile
@@ -136,6 +136,20 @@ def label(content: bytes, file: Path, key: str) -> int:
     if not text.isdigit() or len(text) > MOST_DIGITS:
         raise ValueError(f"{file}: {key}.{LABEL} holds {text!r}, no whole number from 0 up.")
     return int(text)
+
+
+def member_at(paths: Sequence[Path], place: Sequence[int]) -> tuple[Path, bytes]:
+    """Return the name of a member of a tar file, as if that were a folder, and what is in it.
+
+    Args:
+        paths: The tar files.
+        place: Which of them, where the member begins there, and its length, in bytes; a block that
+            begins with its name stands before it.
+    """
+    file, offset, size = place
+    content = read_member(paths[file], offset - BLOCK, size + BLOCK)
+    name = content[:100].partition(b"\0")[0].decode(errors="replace")
+    return paths[file] / Path(name).name, content[BLOCK:]
 
 
 def read_member(file: Path, offset: int, size: int) -> bytes:

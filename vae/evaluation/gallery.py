@@ -39,9 +39,10 @@ class Gallery(Evaluation):
         ]
         labels = [label for t in self.temperatures for label in (f"T = {t:g}", *[""] * (rows - 1))]
         shown = reconstructions(model, subject.examples(columns).x)
+        span, pair = subject.value_range, ["original", "reconstruction"]
         pictures = {
-            "reconstructions": render(shown, labels=["original", "reconstruction"]),
-            "samples": render(torch.cat(blocks), labels=labels),
+            "reconstructions": render(shown, span=span, labels=pair),
+            "samples": render(torch.cat(blocks), span=span, labels=labels),
         }
         protocol = {"columns": columns, "temperatures": self.temperatures}
         return Section("Reconstructions and samples", protocol=protocol, pictures=pictures)

@@ -99,7 +99,7 @@ class Interpolations(Evaluation):
         ends = z[:pairs], z[pairs : 2 * pairs]
         paths = torch.stack([interpolate(*ends, self.steps, way) for way in ways.values()], 1)
         rows = decoded(subject.model, paths.flatten(0, 1), 2, max_rows=subject.max_rows)
-        return render(rows, labels=list(ways) * pairs)
+        return render(rows, span=subject.value_range, labels=list(ways) * pairs)
 
     def film(self, subject: Subject, z: Tensor, ways: dict[str, Way]) -> Tensor:
         """Draw the rounds side by side, a row for each path."""
@@ -110,4 +110,4 @@ class Interpolations(Evaluation):
         legs = [interpolate(*ends, self.frames + 1, way)[:, :-1] for way in ways.values()]
         paths = torch.stack(legs).unflatten(1, (rounds, stops)).flatten(2, 3)
         frames = decoded(subject.model, paths.movedim(2, 0), 3, max_rows=subject.max_rows)
-        return render_movie(frames, labels=list(ways))
+        return render_movie(frames, span=subject.value_range, labels=list(ways))

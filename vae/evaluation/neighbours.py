@@ -65,6 +65,7 @@ class Neighbours(Evaluation):
         parts = zip(NAMES.items(), distances.split([len(x) for x in queries]), strict=True)
         closest = distances[: len(drawn)].argsort()[: self.columns]
         rows = torch.stack([drawn[closest], found[closest]])
+        picture = render(rows, span=subject.value_range, labels=["sample", "nearest"])
         return Section(
             "Nearest training examples",
             {
@@ -77,7 +78,7 @@ class Neighbours(Evaluation):
                 "train_examples": subject.count(self.max_train, "train"),
                 "distance": "root mean square over the values of an example",
             },
-            pictures={TITLE: render(rows, labels=["sample", "nearest"])},
+            pictures={TITLE: picture},
         )
 
 

@@ -2,6 +2,7 @@
 
 __all__ = ["bars", "curves", "histograms", "matrix", "points"]
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from vae.evaluation.render import pixels_of
 
 SIZE = (6.0, 3.4)  # inches
 DPI = 150
+MOST_NAMES, LONGEST = 20, 24  # names beside a bar of colours, and letters of one
 
 
 def bars(values: Sequence[float], *, xlabel: str, ylabel: str) -> Tensor:
@@ -86,7 +88,13 @@ def matrix(values: Tensor, rows: Sequence[str], *, xlabel: str, named: str) -> T
 
 
 def points(
-    xy: Tensor, colors: Sequence[float] | None, *, xlabel: str, ylabel: str, named: str = ""
+    xy: Tensor,
+    colors: Sequence[float] | None,
+    *,
+    xlabel: str,
+    ylabel: str,
+    named: str = "",
+    names: Sequence[str] = (),
 ) -> Tensor:
     """Draw points ``(N, 2)``, coloured by a value each, uint8 ``(3, height, width)``.
 
@@ -96,6 +104,7 @@ def points(
         xlabel: Name of the horizontal axis.
         ylabel: Name of the vertical axis.
         named: What the colours stand for.
+        names: What the values 0, 1, … are called, if they are few enough to be written.
     """
 
     def draw(axes: Any) -> None:
@@ -103,9 +112,20 @@ def points(
         drawn = axes.scatter(*xy.T.numpy(), c=colors, cmap=cmap, s=6, alpha=0.7, linewidths=0)
         axes.set_aspect("equal", adjustable="datalim")
         if colors is not None:
-            axes.figure.colorbar(drawn, label=named)
+            few = 0 < len(names) <= MOST_NAMES
+            bar = axes.figure.colorbar(drawn, label="" if few else named)
+            if few:
+                drawn.set_clim(0, max(len(names) - 1, 1))
+                bar.set_ticks(range(len(names)), labels=[written(name) for name in names])
 
-    return plot(draw, xlabel, ylabel)
+    with warnings.catch_warnings():  # a name in letters that the font has not is drawn as boxes
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        return plot(draw, xlabel, ylabel)
+
+
+def written(name: str) -> str:
+    """Return a user's name as matplotlib writes it: short, and no formula."""
+    return (name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…").replace("$", r"\$")
 
 
 def plot(draw: Callable[[Any], None], xlabel: str, ylabel: str) -> Tensor:

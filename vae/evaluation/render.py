@@ -17,34 +17,45 @@ MARKERS = ("o", "")  # of a single value, of a curve
 
 
 def render(
-    rows: Tensor, *, scale: int | None = None, labels: Sequence[str] | None = None
+    rows: Tensor,
+    *,
+    span: tuple[float, float] = (0.0, 1.0),
+    scale: int | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Tensor:
     """Draw ``(rows, columns, *event)`` as one picture, uint8 ``(3, height, width)``.
 
     Args:
-        rows: Pictures ``(C, H, W)`` with values in [0, 1], signals ``(C, L)`` or vectors ``(D,)``.
+        rows: Pictures ``(C, H, W)``, signals ``(C, L)`` or vectors ``(D,)``.
+        span: What values of pictures are black and white (`value_range`); others are cut off.
         scale: How many times pictures are enlarged; by default small ones to 48 pixels or more.
         labels: What stands left of each row, one or two short lines.
     """
-    return render_movie(rows[None], scale=scale, labels=labels)[0]
+    return render_movie(rows[None], span=span, scale=scale, labels=labels)[0]
 
 
 def render_movie(
-    frames: Tensor, *, scale: int | None = None, labels: Sequence[str] | None = None
+    frames: Tensor,
+    *,
+    span: tuple[float, float] = (0.0, 1.0),
+    scale: int | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Tensor:
     """Draw ``(T, rows, columns, *event)`` as pictures of a movie, uint8 ``(T, 3, height, width)``.
 
     Args:
         frames: As for `render`; curves have one scale throughout.
+        span: As for `render`.
         scale: As for `render`.
         labels: As for `render`.
     """
     frames = frames.detach().float().cpu()
     if frames.dim() == 6:
-        drawn = [picture_grid(rows, scale) for rows in frames]
+        shown = stretched(frames, span)
+        drawn = [picture_grid(rows, scale) for rows in shown]
     else:
-        span = frames.min(), frames.max()
-        drawn = [curve_grid(rows, *span) for rows in frames]
+        ends = frames.min(), frames.max()
+        drawn = [curve_grid(rows, *ends) for rows in frames]
     if labels is not None:
         margin = margin_of(labels, drawn[0].shape[1])
         drawn = [torch.cat([margin, picture], 2) for picture in drawn]
@@ -63,11 +74,17 @@ def margin_of(labels: Sequence[str], height: int) -> Tensor:
     return pixels_of(figure)
 
 
+def stretched(x: Tensor, span: tuple[float, float]) -> Tensor:
+    """Return values with the span between two of them moved to [0, 1], and others cut off."""
+    low, high = span
+    return ((x - low) / (high - low)).clamp(0, 1)
+
+
 def picture_grid(rows: Tensor, scale: int | None) -> Tensor:
-    """Draw ``(rows, columns, C, H, W)`` as a grid on a light ground."""
+    """Draw ``(rows, columns, C, H, W)`` with values in [0, 1] as a grid on a light ground."""
     num_rows, num_columns, _, height, width = rows.shape
     scale = scale or max(1, -(-48 // max(height, width)))
-    pixels = (as_rgb(rows).clamp(0, 1) * 255).round().to(torch.uint8)
+    pixels = (as_rgb(rows) * 255).round().to(torch.uint8)
     pixels = pixels.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     height, width = height * scale, width * scale
     size = (num_rows * (height + GAP) + GAP, num_columns * (width + GAP) + GAP)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from vae.data import DataSpec
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.plots import points
 from vae.evaluation.projections import PROJECTIONS, check_method, explained_variance
@@ -14,6 +15,7 @@ from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.subject import Codes, Subject
 from vae.evaluation.thumbnails import thumbnails
 
+LABEL = "label"
 FEWEST = 8  # points of which a neighbourhood is some part
 MOST = 20_000  # points: more hide each other, and t-SNE takes a quarter of an hour
 
@@ -52,25 +54,32 @@ class Scatter(Evaluation):
         if not codes.z.isfinite().all():
             raise NotApplicable("the latents are not finite: the model has diverged")
         columns = colors(codes, subject.spec.factor_names)
+        pictures = pictures_of(subject, self.num_examples)
         return Section(
             "Scatter of the latents",
             explained(codes.z),
             {"method": self.method, "num_examples": len(codes.z), "seed": subject.seed},
-            pictures=self.pictures(codes.z, columns, subject.seed),
-            embeddings={
-                "latents": Embedding(codes.z, columns, pictures_of(subject, self.num_examples))
-            },
+            pictures=self.pictures(codes.z, columns, subject),
+            embeddings={"latents": Embedding(codes.z, named(columns, subject.spec), pictures)},
         )
 
-    def pictures(self, z: Tensor, columns: Mapping[str, list[int]], seed: int) -> dict[str, Tensor]:
+    def pictures(
+        self, z: Tensor, columns: Mapping[str, list[int]], subject: Subject
+    ) -> dict[str, Tensor]:
         """Lay the points out once and colour them by each column."""
         name, project, *_ = PROJECTIONS[self.method]
-        xy = project(z, seed)
+        xy = project(z, subject.seed)
         axes = {"xlabel": f"{name} 1", "ylabel": f"{name} 2"}
         if not columns:
             return {f"{name} of the latents": points(xy, None, **axes)}
         return {
-            f"{name} of the latents by {column}": points(xy, values, named=column, **axes)
+            f"{name} of the latents by {column}": points(
+                xy,
+                values,
+                named=column,
+                names=subject.spec.class_names if column == LABEL else (),
+                **axes,
+            )
             for column, values in list(columns.items())[: self.num_factors]
         }
 
@@ -79,7 +88,15 @@ def colors(codes: Codes, factor_names: tuple[str, ...]) -> dict[str, list[int]]:
     """Return the factors by name, or else the labels, or nothing."""
     if codes.factors is not None:
         return dict(zip(factor_names, codes.factors.T.tolist(), strict=True))
-    return {} if codes.labels is None else {"label": codes.labels.tolist()}
+    return {} if codes.labels is None else {LABEL: codes.labels.tolist()}
+
+
+def named(columns: Mapping[str, list[int]], spec: DataSpec) -> dict[str, list[int | str]]:
+    """Return the columns with classes by their names, where these are known."""
+    return {
+        column: [spec.class_name(value) for value in values] if column == LABEL else [*values]
+        for column, values in columns.items()
+    }
 
 
 def explained(z: Tensor) -> dict[str, Figure]:
@@ -98,4 +115,4 @@ def pictures_of(subject: Subject, num_examples: int) -> Tensor | None:
         return None
     total = subject.count(num_examples)
     batches = subject.track_batches("thumbnails", num_examples)
-    return torch.cat([thumbnails(batch.x, total) for batch in batches])
+    return torch.cat([thumbnails(batch.x, total, subject.value_range) for batch in batches])

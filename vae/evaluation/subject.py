@@ -3,13 +3,14 @@
 __all__ = ["Codes", "Subject"]
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from vae.data import Batch, DataModule, DataSpec, Sample
+from vae.evaluation.value_range import value_range
 from vae.models import Model
 
 T = TypeVar("T")
@@ -69,6 +70,11 @@ class Subject:
     def spec(self) -> DataSpec:
         """What an example is."""
         return self.data.spec
+
+    @cached_property
+    def value_range(self) -> tuple[float, float]:
+        """What of the values of pictures is drawn black and what white."""
+        return value_range(self.data)
 
     @property
     def device(self) -> torch.device:

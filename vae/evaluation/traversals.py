@@ -64,7 +64,7 @@ class Traversals(Evaluation):
         model, batches = subject.model, subject.track_batches("latents", self.num_examples)
         variables = study(model, batches)
         dims = variables.order(self.max_dims)
-        labels = [variables.label(dim) for dim in dims]
+        labels, span = [variables.label(dim) for dim in dims], subject.value_range
         with torch.no_grad():
             z = model.embed(subject.examples(self.starts).x)
         values = self.values(variables, dims, self.steps)
@@ -72,12 +72,13 @@ class Traversals(Evaluation):
         pictures = {}
         for name, start in zip(names, z, strict=True):
             rows = decoded(model, traverse(start, dims, values), 2, max_rows=subject.max_rows)
-            pictures[name] = render(rows, labels=labels)
+            pictures[name] = render(rows, span=span, labels=labels)
         if self.movie != "none":
             values = self.values(variables, dims, self.frames)
             paths = torch.stack([traverse(start, dims, values) for start in z], 2).transpose(0, 1)
             frames = decoded(model, paths, 3, max_rows=subject.max_rows)
-            pictures["traversals moving"] = there_and_back(render_movie(frames, labels=labels))
+            movie = render_movie(frames, span=span, labels=labels)
+            pictures["traversals moving"] = there_and_back(movie)
         return Section(
             "Traversals",
             protocol=self.protocol(variables),

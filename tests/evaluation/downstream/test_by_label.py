@@ -32,6 +32,16 @@ def test_each_class_has_the_figures_of_its_examples():
     assert picture.dtype == torch.uint8
 
 
+def test_classes_are_called_by_their_names():
+    gold = LinearGaussian()
+    x, labels = gold.marginal.sample((30,)), torch.arange(30) % 2 * 2
+    subject = subject_of(gold.exact(), x, labels=labels, class_names=("cat", "ape", "dog"))
+    section = ByLabel(2)(subject)
+    assert [row["class"] for row in section.tables["classes"]] == ["cat", "dog"]
+    assert section.figures["lowest_elbo"].name in ("lowest ELBO, of class cat",
+                                                   "lowest ELBO, of class dog")  # fmt: skip
+
+
 def test_means_errors_and_a_class_of_one():
     values = torch.tensor([[1.0, 0], [3, 0], [9, 1]])
     means, errors, counts = class_means(values, torch.tensor([0, 0, 7]))

@@ -41,33 +41,37 @@ class ByLabel(Evaluation):
         labels = subject.batches().examples.labels.cpu()
         terms = torch.cat([terms_of(subject, b.x) for b in subject.track_batches("by label")])
         means, errors, counts = class_means(terms, labels)
+        names = [subject.spec.class_name(c) for c in counts[0]]
         rows = [
             {"class": c, "examples": n, **dict(zip(COLUMNS, mean, strict=True)), "± ELBO": error[0]}
-            for c, n, mean, error in zip(*counts, means.tolist(), errors.tolist(), strict=True)
+            for c, n, mean, error in zip(
+                names, counts[1], means.tolist(), errors.tolist(), strict=True
+            )
         ]
         elbo = means[:, 0]
         worst, best = int(elbo.argmin()), int(elbo.argmax())
         figures = {
             "num_classes": Figure("classes", len(rows)),
             "lowest_elbo": Figure(
-                f"lowest ELBO, of class {counts[0][worst]}",
+                f"lowest ELBO, of class {names[worst]}",
                 elbo[worst].item(),
                 "nats",
                 errors[worst, 0].item(),
             ),
             "highest_elbo": Figure(
-                f"highest ELBO, of class {counts[0][best]}",
+                f"highest ELBO, of class {names[best]}",
                 elbo[best].item(),
                 "nats",
                 errors[best, 0].item(),
             ),
         }
+        draws = self._draws(subject, labels, counts[0])
         return Section(
             "Class by class",
             figures,
             {"columns": self.columns, "squared error": "of the reconstruction, mean per dimension"},
             {"classes": rows},
-            pictures={"class draws": render(self._draws(subject, labels, counts[0]))},
+            pictures={"class draws": render(draws, span=subject.value_range)},
         )
 
     def _draws(self, subject: Subject, labels: Tensor, classes: list[int]) -> Tensor:

@@ -111,7 +111,7 @@ class Imputation(Evaluation):
                 "steps": self.steps,
                 "train_examples_of_the_mean": subject.count(self.num_train, "train"),
             },
-            pictures={"imputations": render(rows[:, :COLUMNS])},
+            pictures={"imputations": render(rows[:, :COLUMNS], span=subject.value_range)},
             notes=[
                 "Imputations, from above: original; the training mean in place of what is "
                 "missing; the conditional mean; one draw."

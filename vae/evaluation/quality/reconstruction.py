@@ -51,7 +51,7 @@ class ReconstructionQuality(Evaluation):
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Section:
         """Measure on the first pictures of the subject's split."""
-        view = View.of(subject, self.num_pictures)
+        view = View.of(subject)
         measures, protocol, notes = applicable(subject)
         weights = load_weights(self.lpips, ALEXNET_URL if self.download else None)
         if weights is None:

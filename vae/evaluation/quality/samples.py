@@ -71,7 +71,7 @@ class SampleQuality(Evaluation):
 
     def __call__(self, subject: Subject) -> Section:
         """Measure against the first pictures of the subject's split."""
-        view = View.of(subject, self.num_pictures)
+        view = View.of(subject)
         count = subject.count(self.num_pictures)
         fewest = max(FEWEST, self.neighbours + 1)
         if count < fewest or subject.count(fewest, "train") < fewest:

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from vae.evaluation.render import stretched
 from vae.evaluation.section import NotApplicable
 from vae.evaluation.subject import Subject
 
@@ -24,8 +25,8 @@ class View:
     high: float = 1.0
 
     @classmethod
-    def of(cls, subject: Subject, n: int) -> "View":
-        """Return the view of a subject's data, whose first ``n`` pictures give the range of reals.
+    def of(cls, subject: Subject) -> "View":
+        """Return the view of a subject's data, in which they are drawn as well.
 
         Raises:
             NotApplicable: If the examples are no pictures.
@@ -33,15 +34,11 @@ class View:
         spec = subject.spec
         if len(spec.shape) != 3:
             raise NotApplicable(f"pictures only: examples of {spec.name} have shape {spec.shape}")
-        if spec.support != "real":
-            return cls()
-        extremes = [batch.x.aminmax() for batch in subject.batches(n)]
-        low = min(pair.min.item() for pair in extremes)
-        return cls(low, max(max(pair.max.item() for pair in extremes), low + 1e-6))
+        return cls(*subject.value_range)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return pictures ``(N, C, H, W)`` with values in [0, 1]."""
-        return ((x - self.low) / (self.high - self.low)).clamp(0, 1)
+        return stretched(x, (self.low, self.high))
 
     @property
     def protocol(self) -> dict[str, Any]:

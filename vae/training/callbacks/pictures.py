@@ -21,6 +21,7 @@ from vae.evaluation import (
     study,
     traverse,
 )
+from vae.evaluation.value_range import value_range
 from vae.models import Model
 from vae.training.parallel import unsharded
 
@@ -53,6 +54,7 @@ class Pictures(Callback):
         self.columns = columns
         self.max_dims = max_dims
         self.folder = folder
+        self.span: tuple[float, float] | None = None
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw, on the first process only; where the weights are sharded, on all of them."""
@@ -65,9 +67,10 @@ class Pictures(Callback):
             return
         assert isinstance(data, DataModule)
         assert isinstance(model, Model)
+        self.span = self.span or value_range(data)
         x = data.examples("val", self.columns).x.to(pl_module.device)
         with unsharded(model):
-            pictures = draw_all(model, x, self.columns, self.max_dims)
+            pictures = draw_all(model, x, self.columns, self.max_dims, self.span)
         if trainer.is_global_zero:
             for name, picture in pictures.items():
                 self.write(trainer, name, picture)
@@ -82,7 +85,9 @@ class Pictures(Callback):
 
 
 @torch.no_grad()
-def draw_all(model: Model, x: Tensor, columns: int, max_dims: int) -> dict[str, Tensor]:
+def draw_all(
+    model: Model, x: Tensor, columns: int, max_dims: int, span: tuple[float, float]
+) -> dict[str, Tensor]:
     """Return the pictures by name, each uint8 ``(3, height, width)``."""
     with torch.random.fork_rng():
         variables = study(model, [Batch(x, None)])
@@ -90,7 +95,7 @@ def draw_all(model: Model, x: Tensor, columns: int, max_dims: int) -> dict[str, 
         paths = traverse(model.embed(x[:1])[0], dims, variables.values(dims, STEPS))
     labels = [variables.label(dim) for dim in dims]
     return {
-        "reconstructions": render(reconstructions(model, x)),
-        "samples": render(samples(model, 6, columns)),
-        "traversals": render(decoded(model, paths, 2), labels=labels),
+        "reconstructions": render(reconstructions(model, x), span=span),
+        "samples": render(samples(model, 6, columns), span=span),
+        "traversals": render(decoded(model, paths, 2), span=span, labels=labels),
     }
