@@ -15,15 +15,14 @@ from torch import Tensor
 
 from vae.data.cache import CACHE
 from vae.data.checks import check_choice, check_int
-from vae.data.images import SUFFIXES, picture_size
+from vae.data.images import picture_size
 from vae.data.members import ArrayMembers, PictureMembers
 from vae.data.picture import ALPHAS, CHANNELS, RESIZES, PictureReader
 from vae.data.source import Examples, Source, Splits
 from vae.data.spec import DataSpec
-from vae.data.tars import Index, index_of, read_member, samples
+from vae.data.tars import ARRAYS, PICTURES, Index, index_of, matching, read_member, samples, told
 
 HEADER = 512  # bytes before each member, which begin with its name
-ARRAYS = "npy"
 
 
 @final
@@ -125,7 +124,7 @@ class Shards(Source):
     Args:
         root: The folder; ``~`` is the home folder.
         member: What names the picture or array, after the first dot (png, npy); ``None`` goes by
-            the first example.
+            the first example: its array, or its picture of whatever suffix. Others are not read.
         window: How many tars are shuffled together, ≥ 1: an epoch takes them in a new order, so
             many at a time.
         image_size: Side, or ``(H, W)``, in pixels; ``None`` keeps the pictures as they are, and
@@ -192,16 +191,16 @@ class Shards(Source):
 
     @cached_property
     def chosen(self) -> str:
-        """What the names of pictures or arrays end in.
+        """What the names of arrays or pictures end in, or `PICTURES`.
 
         Raises:
             ValueError: If the first example has none, or several.
         """
         first = self.parts["train"][0]
         key, members = next(samples(first))
-        known = [m for m in members if m == ARRAYS or f".{m.rpartition('.')[2]}" in SUFFIXES]
+        known = [*matching(members, ARRAYS), *matching(members, PICTURES)]
         if self.member in members or (self.member is None and len(known) == 1):
-            return self.member or known[0]
+            return self.member or (ARRAYS if known == [ARRAYS] else PICTURES)
         raise ValueError(
             f"{first}: {key} has {', '.join(members)}: set data.member to its picture or .npy."
         )
@@ -211,10 +210,10 @@ class Shards(Source):
         """What reads a member; the first one says how large all are."""
         first = self.parts["train"][0]
         key, members = next(samples(first))
-        found = members[self.chosen]
-        place = first / f"{Path(key).name}.{self.chosen}"
-        content = read_member(first, found.offset_data, found.size)
-        if self.chosen.endswith(ARRAYS):
+        (name,) = matching(members, self.chosen)
+        place = first / f"{Path(key).name}.{name}"
+        content = read_member(first, members[name].offset_data, members[name].size)
+        if name.endswith(ARRAYS):
             return ArrayMembers.like(place, content)
         return PictureMembers.like(place, content, self.pictures)
 
@@ -252,7 +251,9 @@ class Shards(Source):
             ValueError: Naming the file, if one is damaged.
         """
         pool = ThreadPoolExecutor(os.cpu_count())
-        return Splits(**{name: self._examples(name, pool) for name in self.parts})
+        parts = {name: self._examples(name, pool) for name in self.parts}
+        facts = told(self.indices.values())
+        return Splits(parts["train"], parts.get("val"), parts.get("test"), facts)
 
     def _examples(self, name: str, pool: ThreadPoolExecutor) -> ShardExamples:
         index = self.indices[name]
