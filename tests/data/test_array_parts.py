@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from vae.data import Array, DataModule
 
@@ -98,3 +99,18 @@ def test_factors_of_parts(tmp_path):
 def test_parts_that_do_not_fit(tmp_path, arrays, settings, told):
     with pytest.raises(ValueError, match=told):
         Array(save(tmp_path, **arrays), **settings).spec  # noqa: B018
+
+
+def test_the_layout_of_dsprites(tmp_path):
+    latents = np.stack([np.zeros(40), np.arange(40) % 3, np.arange(40) % 5], 1).astype(np.int64)
+    imgs = (np.arange(40 * 16).reshape(40, 4, 4) % 3 == 0).astype(np.uint8)
+    meta = np.array({"title": "dSprites"})
+    path = save(
+        tmp_path, metadata=meta, imgs=imgs, latents_classes=latents, latents_values=latents * 0.5
+    )
+    source = Array(path, channels="none", factors_key="latents_classes")
+    assert (source.spec.shape, source.spec.support) == ((1, 4, 4), "boolean")
+    assert source.spec.factor_sizes == (1, 3, 5)
+    splits = source.load()
+    assert splits.train.take(torch.arange(40))[:, 0].tolist() == imgs.tolist()
+    assert splits.facts["factors"] == "factor_0 (1), factor_1 (3), factor_2 (5)"

@@ -148,6 +148,8 @@ class Array(Source):
         facts = {"values": told_range(parts["train"], self._headers[key].dtype, spec)}
         if self._classes[1]:
             facts["labels"] = self._classes[1]
+        if self._factors is not None:
+            facts["factors"] = self._factors.told
         taken = ", ".join(part.data for part in self._keys.values())
         if len(parts) > 1:
             facts["parts"] = taken

@@ -25,6 +25,11 @@ class Factors(NamedTuple):
     names: tuple[str, ...]
     sizes: tuple[int, ...]
 
+    @property
+    def told(self) -> str:
+        """Names and sizes, for the run's summary."""
+        return ", ".join(f"{n} ({s})" for n, s in zip(self.names, self.sizes, strict=True))
+
 
 def as_factors(
     stored: Mapping[str, np.ndarray],
