@@ -117,7 +117,7 @@ def test_the_other_lines_are_python(tmp_path):
         ("x.h5ad", hdf5, r"is an AnnData file, .*to_df\(\)"),
         ("x.xlsx", lambda p: zipped(p, "xl/workbook.xml"), "is an Excel table"),
         ("x.npz", lambda p: zipped(p, "x/data.pkl"), "is a file of PyTorch"),
-        ("x.zip", lambda p: zipped(p, "x/.zarray"), "is a Zarr store"),
+        ("x.zip", lambda p: zipped(p, "x/.zarray"), "is a Zarr store in a zip archive"),
         ("x.tar", lambda p: p.write_bytes(bytes(257) + b"ustar"), "is a tar file: data=shards"),
         ("x.png", lambda p: Image.new("L", (3, 3)).save(p), "is a picture: data=images"),
         ("x.zip", lambda p: zipped(p, "a.png"), r"damaged or no NumPy .*\(it holds no arrays\)"),

@@ -90,6 +90,12 @@ KINDS = {
         "import numpy, zarr; numpy.save({to}, zarr.open({path}, mode='r')[:])",
         note="where it holds a group of arrays, put ['NAME'] before [:]",
     ),
+    "zarr zip": Kind(
+        "a Zarr store in a zip archive",
+        "import numpy, zarr; "
+        "numpy.save({to}, zarr.open(zarr.storage.ZipStore({path}, mode='r'), mode='r')[:])",
+        note="where it holds a group of arrays, put ['NAME'] before [:]",
+    ),
     "gzip": Kind(
         "packed with gzip",
         "import gzip; from pathlib import Path; "
@@ -172,7 +178,7 @@ def kind_of_archive(path: Path) -> str | None:
     if "xl/workbook.xml" in names:
         return "excel"
     zarr = (".zarray", ".zgroup", "zarr.json")
-    return "zarr" if any(name.rpartition("/")[2] in zarr for name in names) else None
+    return "zarr zip" if any(name.rpartition("/")[2] in zarr for name in names) else None
 
 
 def sentence(path: Path, kind: Kind) -> str:
