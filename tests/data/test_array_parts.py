@@ -88,6 +88,8 @@ def test_factors_of_parts(tmp_path):
     [
         ({**KERAS, "x_test": np.zeros((9, 5), np.float32)}, {}, "parts of different shapes"),
         ({**KERAS, "x_test": np.zeros((9, 4))}, {}, "parts of different shapes or types"),
+        ({"a": part("train")}, {"own_parts": True}, "has no validation or test array beside a"),
+        (KERAS, {"factor_names": ["a"]}, "needs data.factors_key or data.factors"),
         (KERAS, {"labels": "y.npy"}, "data.labels and data.factors are files for one array"),
         (
             {k: v for k, v in KERAS.items() if k != "y_test"},

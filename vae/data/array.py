@@ -81,6 +81,8 @@ class Array(Source):
         check_choice("data.support", support, SUPPORTS)
         if num_classes is not None:
             check_int("data.num_classes", num_classes)
+        if factor_names is not None and factors_key is None and factors is None:
+            raise ValueError("data.factor_names needs data.factors_key or data.factors.")
         for name, switch in (("own_parts", own_parts), ("mmap", mmap)):
             if switch is not None:
                 check_bool(f"data.{name}", switch)

@@ -68,6 +68,11 @@ def keys_of_parts(
         if other is not None and headers[other].shape[:1] != (0,):
             rest = (k and counterpart(k, part, headers) for k in train[1:])
             found[part] = PartKeys(other, *rest)
+    if own_parts and len(found) == 1:
+        raise ValueError(
+            f"{path} has no validation or test array beside {key}, which data.own_parts=true asks "
+            f"for; it has: {', '.join(headers)}."
+        )
     kinds = {(headers[p.data].shape[1:], headers[p.data].dtype) for p in found.values()}
     if len(kinds) > 1:
         raise ValueError(

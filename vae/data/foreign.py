@@ -28,13 +28,13 @@ KINDS = {
         "a table in text",
         "import numpy, pandas; "
         "numpy.save({to}, pandas.read_csv({path}, index_col=False).to_numpy('float32'))",
-        note="columns of text must be left out before: add .drop(columns=['NAME'])",
+        note='columns of text must be left out before: add .drop(columns="NAME")',
     ),
     "tsv": Kind(
         "a table in text",
         "import numpy, pandas; numpy.save({to}, "
         "pandas.read_csv({path}, sep='\\t', index_col=False).to_numpy('float32'))",
-        note="columns of text must be left out before: add .drop(columns=['NAME'])",
+        note='columns of text must be left out before: add .drop(columns="NAME")',
     ),
     "parquet": Kind(
         "a Parquet table",
@@ -72,7 +72,7 @@ KINDS = {
         "a file of PyTorch",
         "import numpy, torch; "
         "numpy.save({to}, torch.load({path}, weights_only=True, map_location='cpu').numpy())",
-        note="where it holds a dict or a tuple of tensors, put ['NAME'] or [0] before .numpy()",
+        note='where it holds a dict or a tuple of tensors, put ["NAME"] or [0] before .numpy()',
     ),
     "safetensors": Kind(
         "a safetensors file",
@@ -88,13 +88,13 @@ KINDS = {
     "zarr": Kind(
         "a Zarr store",
         "import numpy, zarr; numpy.save({to}, zarr.open({path}, mode='r')[:])",
-        note="where it holds a group of arrays, put ['NAME'] before [:]",
+        note='where it holds a group of arrays, put ["NAME"] before [:]',
     ),
     "zarr zip": Kind(
         "a Zarr store in a zip archive",
         "import numpy, zarr; "
         "numpy.save({to}, zarr.open(zarr.storage.ZipStore({path}, mode='r'), mode='r')[:])",
-        note="where it holds a group of arrays, put ['NAME'] before [:]",
+        note='where it holds a group of arrays, put ["NAME"] before [:]',
     ),
     "gzip": Kind(
         "packed with gzip",

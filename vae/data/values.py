@@ -13,7 +13,7 @@ from vae.data.headers import BLOCK, load_array, stored_bytes
 from vae.data.source import Examples
 from vae.data.spec import DataSpec
 
-GLANCE = 1 << 22  # values that are looked at where a part of all will do
+GLANCE = 1 << 20  # values that are looked at where a part of all will do
 WIDE = 100  # values, or ratios of widths, from which nets train badly
 
 
