@@ -75,6 +75,11 @@ WRONG = {
     "a target": (["model._target_=os.system"], "_target_ os.system is not a part"),
     "a split": (["data.val_size=1000"], "Of 80 examples, 1000 for validation"),
     "no file named": (["data.path="], "data=array needs data.path="),
+    "a folder's name of a file": (
+        ["data.root=x"],
+        "data.root is not a setting; did you mean data.path?",
+    ),
+    "a table in text": (["data.path=x.csv"], "x.csv is a table in text, not a NumPy"),
     "an absent file": (["data.path=none.npy"], "none.npy is no file: set data.path to"),
     "an absent run": (["resume=none"], "no checkpoint at none"),
     "a run folder that is a file": (["hydra.run.dir=vectors.npy/x"], "vectors.npy/x"),
@@ -233,7 +238,8 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_input_is_told_in_a_sentence(monkeypatch, capsys, tmp_path, name):
-    (tmp_path / "text.ckpt").write_text("hello")
+    for file in ("text.ckpt", "x.csv"):
+        (tmp_path / file).write_text("hello")
     wrong, told = WRONG[name]
     arguments = [*TINY, array(tmp_path), *wrong]
     status, out, message = call(monkeypatch, capsys, tmp_path, *arguments)

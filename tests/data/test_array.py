@@ -1,5 +1,6 @@
 """The user's arrays: shapes, types, labels and mistakes."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from vae.data import Array, DataModule
+from vae.data import Array, DataModule, headers, values
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -59,8 +60,9 @@ def test_shapes(saved, shape, channels, expected):
 @pytest.mark.parametrize(
     ("dtype", "support", "spec", "stored"),
     [
-        (np.uint8, None, ("unit_interval", 256), torch.uint8),
-        (np.uint8, "boolean", ("boolean", 2), torch.float32),
+        (np.uint8, None, ("boolean", 2), torch.uint8),
+        (np.uint8, "boolean", ("boolean", 2), torch.uint8),
+        (np.uint8, "unit_interval", ("unit_interval", 256), torch.uint8),
         (np.bool_, None, ("boolean", 2), torch.uint8),
         (np.float64, None, ("real", None), torch.float32),
         (np.float16, "unit_interval", ("unit_interval", None), torch.float32),
@@ -88,6 +90,80 @@ def test_standardised_by_the_training_part(saved):
     data = DataModule(Array(saved(RNG.normal(5, 3, (400, 6)))), standardize=True)
     assert data.examples("train").x.mean(0).abs().max() < 1e-5
     assert 0 < data.examples("test").x.mean(0).abs().max() < 1
+
+
+def test_bytes_of_0_and_1_are_bits(saved, monkeypatch):
+    """Also where the first 1 stands far in the file, and the first larger value further still."""
+    monkeypatch.setattr("vae.data.headers.BLOCK", 64)
+    x = np.zeros((40, 6), np.uint8)
+    x[30:, 2] = 1
+    for mmap in (False, True):
+        data = DataModule(Array(saved(x), mmap=mmap), batch_size=4)
+        assert (data.spec.support, data.spec.levels) == ("boolean", 2)
+        assert data.examples("train").x.unique().tolist() == [0, 1]
+        assert data.describe()["values"] == "uint8, 0 and 1"
+    scaled = DataModule(Array(saved(x), support="unit_interval"), batch_size=4)
+    assert scaled.examples("train").x.max() == np.float32(1 / 255)
+    x[39, 5] = 2
+    assert Array(saved(x)).spec.support == "unit_interval"
+
+
+def test_bits_among_bytes_are_looked_for_up_to_the_first_other_value(saved, monkeypatch):
+    monkeypatch.setattr("vae.data.headers.BLOCK", 64)
+    looked = []
+    blocks = headers.stored_bytes
+    monkeypatch.setattr(
+        values, "stored_bytes", lambda *a: (looked.append(len(b)) or b for b in blocks(*a))
+    )
+    assert Array(saved(bytes_of(100, 6))).spec.support == "unit_interval"
+    assert looked == [64]
+
+
+def test_the_summary_says_range_and_scale(saved):
+    told = DataModule(Array(saved(np.array([[0, 255], [3, 4]] * 20, np.uint8)))).describe()
+    assert told["values"] == "uint8 from 0 to 255, divided by 255"
+    assert "advice" not in told
+    told = DataModule(Array(saved(np.linspace(-1, 1, 80).reshape(40, 2)))).describe()
+    assert told["values"] == "float64 from -1 to 1"
+
+
+WIDTHS = np.array([1.0, 1000.0])
+
+
+@pytest.mark.parametrize(
+    ("array", "settings", "told"),
+    [
+        (RNG.uniform(0, 255, (40, 1, 5, 5)), {}, "look like bytes: store them as uint8, or divide"),
+        (RNG.integers(0, 256, (40, 9)).astype(np.float32), {}, "look like bytes"),
+        (
+            RNG.uniform(0, 255, (40, 9)),
+            {},
+            r"from .* to 25\d train badly: use data.standardize=true",
+        ),
+        (1e8 * RNG.normal(size=(40, 9)), {}, r"train badly: use data\.standardize=true"),
+        (RNG.uniform(0, 0.1, (40, 2)) * WIDTHS, {}, "deviations from .* to .* per dimension train"),
+        (1e8 * RNG.normal(size=(40, 1, 5, 5)), {}, "train badly: divide them"),
+        (1e8 * RNG.normal(size=(40, 9)), {"standardize": True}, None),
+        (RNG.normal(size=(40, 9)), {}, None),
+    ],
+)
+def test_values_on_which_nets_train_badly_are_named(saved, array, settings, told):
+    found = DataModule(Array(saved(array)), **settings).describe().get("advice")
+    assert re.search(told, found) if told else found is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0, 1, "from 0 to 1: set data.support=boolean to read"),
+        (0, 255, r"from 0 to 255: store uint8 if these .*astype\('uint8'\)"),
+        (-3, 7, "from -3 to 7: set data.support=real to read"),
+    ],
+)
+def test_integers_of_other_types_get_advice_by_their_values(saved, low, high, told):
+    array = np.array([[low, high]] * 4, np.int16)
+    with pytest.raises(ValueError, match=f"holds int16 {told}"):
+        Array(saved(array)).spec  # noqa: B018
 
 
 def test_labels_by_key_by_name_and_from_a_file(saved, tmp_path):
@@ -157,7 +233,7 @@ def test_a_declared_support_is_checked(saved, array, support, message):
         (bytes_of(5), {}, r"shape \(5,\): it must be \(N, D\)"),
         (bytes_of(2, 2, 2, 2, 2), {}, "it must be"),
         (bytes_of(0, 3), {}, "no dimension of 0"),
-        (np.zeros((4, 3), dtype=np.int64), {}, "holds int64: store uint8"),
+        (np.zeros((4, 3), dtype=np.int64), {}, "holds int64 from 0 to 0: store uint8"),
         (np.zeros((4, 3), dtype=complex), {"support": "real"}, "only real numbers"),
         (np.array([["a", "b"]]), {"support": "real"}, "only real numbers"),
         (np.array([[None, {}]]), {"support": "real"}, "only real numbers"),
@@ -171,7 +247,7 @@ def test_arrays_that_cannot_be_used(saved, array, settings, message):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (np.arange(3), "must be 4 integers"),
+        (np.arange(3), r"must be 4 integers or texts, .* got int64 of shape \(3,\)"),
         (np.array([0.5, 1, 2, 3]), "got float64"),
         (np.array([0, -1, 2, 3]), "from 0 up"),
         (np.array([0, 1, 2, 9]), r"reach 9, but data\.num_classes=4"),

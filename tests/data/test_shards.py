@@ -161,6 +161,12 @@ WRONG = {
     "a negative label": ({"a.npy": VECTOR, "a.cls": b"-1"}, "no whole number from 0 up"),
     "no picture": ({"a.txt": b"hello"}, r"a\.tar: a has txt: set data\.member to its picture"),
     "two": ({"a.left.png": PICTURE, "a.right.png": PICTURE}, "a has left.png, right.png: set data"),
+    "one has two": (
+        {"a.png": PICTURE, "b.left.png": PICTURE, "b.right.png": PICTURE},
+        r"a\.tar: b has left\.png, right\.png: set data\.member to one",
+    ),
+    "one lacks a picture": ({"a.png": PICTURE, "b.txt": b""}, "b has no picture, but txt"),
+    "only what a Mac adds": ({"._a.png": PICTURE}, "holds no files: write it again"),
     "one lacks": ({"a.npy": VECTOR, "b.txt": b""}, r"a\.tar: b has no \.npy, but txt"),
     "nothing": ({}, "holds no files: write it again"),
     "another shape": (

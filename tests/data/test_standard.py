@@ -50,7 +50,7 @@ def any_checksum(monkeypatch):
     def exists(path, md5=None):
         return os.path.isfile(path)
 
-    for module in ("cifar", "svhn", "stl10", "omniglot", "celeba"):
+    for module in ("cifar", "svhn", "stl10"):
         monkeypatch.setattr(f"torchvision.datasets.{module}.check_integrity", exists)
 
 
@@ -165,52 +165,66 @@ def test_stl10(tmp_path):
     assert both.load().train.labels is None
 
 
-@pytest.mark.usefixtures("any_checksum")
-@pytest.mark.parametrize("unpacked", [True, False])
-def test_omniglot(tmp_path, unpacked):
-    folder = tmp_path / "omniglot-py"
-    stroke = Image.new("1", (105, 105), 1)
-    stroke.paste(0, (0, 0, 105, 50))
+@pytest.mark.parametrize("layout", ["zips", "omniglot-py", "own", "nested"])
+def test_omniglot(tmp_path, layout):
+    """Also where the disk lists the folders in another order than that of their names."""
+    folder = tmp_path / ("own" if layout == "own" else "omniglot-py")
+    light, dark = (Image.new("1", (105, 105), value) for value in (1, 0))
     for part in ("images_background", "images_evaluation"):
-        for character in ("character01", "character02"):
-            where = folder / part / "Greek" / character
+        place = folder / part / (part if layout == "nested" else "")
+        for character, half in (("character02", light), ("character01", dark)):
+            where = place / "Greek" / character
             where.mkdir(parents=True)
+            stroke = half.copy()
+            stroke.paste(0, (0, 0, 105, 50))
             stroke.save(where / "0001_01.png")
-        with ZipFile(folder / f"{part}.zip", "w") as archive:
-            for file in (folder / part).rglob("*.png"):
-                archive.write(file, file.relative_to(folder))
-        if not unpacked:
+            (where / "._0001_01.png").write_bytes(b"Mac OS X")
+        if layout == "zips":
+            with ZipFile(folder / f"{part}.zip", "w") as archive:
+                for file in (folder / part).rglob("[!.]*.png"):
+                    archive.write(file, file.relative_to(folder))
             shutil.rmtree(folder / part)
-    splits = Omniglot(str(tmp_path), cache=str(tmp_path / "cache")).load()
+    root = folder if layout == "own" else tmp_path
+    splits = Omniglot(str(root), cache=str(tmp_path / "cache")).load()
     x = splits.train.take(torch.arange(2))
     assert x.shape == (2, 1, 28, 28)
     assert (x[..., :13, :] == 255).all()
-    assert (x[..., 14:, :] == 0).all()
+    assert x[..., 14:, :].amax((1, 2, 3)).tolist() == [255, 0]
     assert splits.train.labels.tolist() == [0, 1]
     assert splits.test.labels.tolist() == [2, 3]
 
 
-@pytest.mark.usefixtures("any_checksum")
-def test_celeba(tmp_path):
-    folder = tmp_path / "celeba"
-    (folder / "img_align_celeba").mkdir(parents=True)
-    names = [f"{i:06d}.jpg" for i in range(1, 7)]
-    for name in names:
-        Image.fromarray(bytes_of(218, 178, 3)).save(folder / "img_align_celeba" / name)
-    rows = {"list_attr_celeba.txt": "-1 1", "list_bbox_celeba.txt": "1 2 3 4",
-            "list_landmarks_align_celeba.txt": "1 2"}  # fmt: skip
-    for file, row in rows.items():
-        lines = "".join(f"{name} {row}\n" for name in names)
-        (folder / file).write_text(f"{len(names)}\nSmiling Young\n{lines}")
-    (folder / "identity_CelebA.txt").write_text("".join(f"{n} 7\n" for n in names))
-    parts = "".join(f"{n} {i // 2}\n" for i, n in enumerate(names))
-    (folder / "list_eval_partition.txt").write_text(parts)
-    source = CelebA(str(tmp_path), image_size=16, cache=str(tmp_path / "cache"))
+@pytest.mark.parametrize("layout", ["authors'", "Kaggle's", "by itself"])
+def test_celeba(tmp_path, layout):
+    kaggle = layout != "authors'"
+    root = tmp_path / ("archive" if layout == "by itself" else "celeba")
+    pictures = root / "img_align_celeba" / ("img_align_celeba" if kaggle else "")
+    pictures.mkdir(parents=True)
+    names = [f"{i:06d}.jpg" for i in range(1, 10)]
+    for i, name in enumerate(names):
+        Image.new("RGB", (178, 218), (10 * i,) * 3).save(pictures / name)
+    rows = [f"{name}{',' if kaggle else ' '}{i // 3}" for i, name in enumerate(names)]
+    listed = root / f"list_eval_partition.{'csv' if kaggle else 'txt'}"
+    listed.write_text("\n".join([*(["image_id,partition"] if kaggle else []), *rows]) + "\n")
+    given = root if layout == "by itself" else tmp_path
+    source = CelebA(str(given), image_size=16, cache=str(tmp_path / "cache"))
     splits = source.load()
-    assert [len(s) for s in (splits.train, splits.val, splits.test)] == [2, 2, 2]
-    assert splits.val.take(torch.arange(2)).shape == (2, 3, 16, 16)
+    for i, part in enumerate((splits.train, splits.val, splits.test)):
+        x = part.take(torch.arange(len(part)))
+        assert x.shape == (3, 3, 16, 16)
+        assert (
+            x.float().mean((1, 2, 3)).sub(torch.tensor([30.0, 40, 50]) + 30 * (i - 1)).abs().max()
+            < 2
+        )
     with pytest.raises(ValueError, match=r"data\.val_size=null"):
         DataModule(source, val_size=5)
+    listed.write_text("000001.jpg,7\n")
+    with pytest.raises(ValueError, match=r"list_eval_partition\.\w+ holds '000001.jpg,7', no pict"):
+        source.load()
+    (pictures / "000003.jpg").unlink()
+    listed.write_text("\n".join(rows))
+    with pytest.raises(ValueError, match=r"cannot be read .*000003\.jpg"):
+        source.load()
 
 
 @pytest.mark.parametrize("cls", SETS)

@@ -140,5 +140,5 @@ def test_no_pickle_is_run_from_an_array(tmp_path, marker, suffix, place):
     assert marker.exists()
     marker.unlink()
     source = Array(str(bad)) if place == "data" else Array(str(good), labels=str(bad))
-    with pytest.raises(ValueError, match=r"holds object|Object arrays cannot be loaded"):
+    with pytest.raises(ValueError, match=r"holds object|holds Python objects"):
         source.load()

@@ -17,6 +17,7 @@ from vae.cli.checkpoints import find_checkpoints, named, run_folder
 from vae.cli.checks import check_data_shape, check_evaluation
 from vae.cli.environment import prepare_process
 from vae.cli.evaluations import build_evaluations
+from vae.cli.messages import SWAPPED
 from vae.cli.reporting import headline, make_report, write_report
 from vae.cli.summary import show_comparison, show_report
 from vae.data import DataModule
@@ -70,11 +71,19 @@ def saved_data(saved: Saved, changes: Mapping[str, Any]) -> DataModule:
     """Build the data that a saved model was trained on, with some settings replaced.
 
     Raises:
+        FileNotFoundError: If they are not where they were.
         ValueError: If the file does not say what they are, or they have another shape.
     """
     if "data" not in saved.config:
         raise ValueError(f"{saved.path} does not say which data to use: evaluate the checkpoint")
-    data = build_data({"data": replaced(saved.config["data"], changes)})
+    settings = replaced(saved.config["data"], changes)
+    try:
+        data = build_data({"data": settings})
+    except FileNotFoundError as error:
+        name = "path" if "path" in settings else "root"
+        raise FileNotFoundError(
+            f"{error} If the data of {saved.path} lie elsewhere here: +data.{name}=<where>"
+        ) from error
     check_data_shape(saved.spec.shape, data.spec.shape)
     return data
 
@@ -90,7 +99,9 @@ def replaced(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
         if value is None:
             continue
         if key not in data:
-            raise ValueError(f"data.{key} is not a setting of this run; it has {', '.join(data)}")
+            other = SWAPPED.get(f"data.{key}", "").removeprefix("data.")
+            hint = f"did you mean +data.{other}?" if other in data else f"it has {', '.join(data)}"
+            raise ValueError(f"data.{key} is not a setting of this run; {hint}")
         result[key] = value
         if key in result["source"]:  # the source's copy was resolved when the run began
             result["source"][key] = value

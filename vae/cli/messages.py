@@ -30,6 +30,7 @@ WRONG_PATH = (
     FileExistsError,
     PermissionError,
 )
+SWAPPED = {"data.root": "data.path", "data.path": "data.root"}  # folders have a root, files a path
 NO_CHOICE = "Config group override must be"  # of Hydra, when the choice is null or a number
 OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory", re.IGNORECASE)
 OUT_OF_MEMORY_ADVICE = "out of memory: lower data.batch_size, samples, or the sizes of the nets"
@@ -163,6 +164,8 @@ def composition(error: Exception, arguments: list[str], command: str) -> str:
 def misfit(key: str, argument: str, known: list[str]) -> str:
     """Say why a setting cannot be overridden, added or removed."""
     if key not in known:
+        if SWAPPED.get(key) in known:
+            return f"{key} is not a setting; did you mean {SWAPPED[key]}?"
         return f"{key} is not a setting{hint(key, known)}"
     if argument.startswith("+"):
         return f"{key} is a setting already: leave the + out"

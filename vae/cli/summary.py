@@ -22,7 +22,7 @@ def show_run(
     """Say what is about to be trained, on what, at which scale, and where."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, value in {**data.describe(), **scale}.items():
-        table.add_row(str(name), str(value))
+        table.add_row(Text(name), Text(str(value)))  # names of classes may hold brackets
     for name, part in model.named_children():
         count = sum(p.numel() for p in part.parameters())
         table.add_row(name, f"{count:,} parameters")

@@ -5,6 +5,7 @@ __all__ = ["run"]
 import json
 import os
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from textwrap import shorten
@@ -21,6 +22,7 @@ from vae.cli.checks import check_batches, check_monitor, check_resume, check_set
 from vae.cli.environment import describe_environment, prepare_process
 from vae.cli.evaluations import build_evaluations
 from vae.cli.hparams import log_hparams, writer_of
+from vae.cli.places import fix_places, with_places
 from vae.cli.reporting import make_report, write_report
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
@@ -46,6 +48,7 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # of Lightning, tor
 
 def run(config: DictConfig) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
+    places = fix_places(config)
     settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     check_settings(settings)
     prepare_process(settings["threads"])
@@ -53,15 +56,16 @@ def run(config: DictConfig) -> float:
     if any(int(os.environ.get(name, 0)) > 0 for name in RANKS):  # the first process has the lock
         return train(settings, folder)
     with locked(folder / ".hydra" / "lock", folder):
-        record(config, folder / ".hydra")
+        record(config, places, folder / ".hydra")
         return train(settings, folder)
 
 
-def record(config: DictConfig, folder: Path) -> None:
+def record(config: DictConfig, places: Mapping[str, str], folder: Path) -> None:
     """Write the config as Hydra does, but not into the folder of a run that is going on."""
     folder.mkdir(exist_ok=True)
+    overrides = with_places(HydraConfig.get().overrides.task, places)
     OmegaConf.save(config, folder / "config.yaml")
-    OmegaConf.save(HydraConfig.get().overrides.task, folder / "overrides.yaml")
+    OmegaConf.save(OmegaConf.create(overrides), folder / "overrides.yaml")
 
 
 def train(settings: dict[str, Any], folder: Path) -> float:

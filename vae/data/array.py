@@ -2,43 +2,55 @@
 
 __all__ = ["Array"]
 
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import final
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from vae.data.array_keys import PartKeys, counterparts, keys_of_parts, load_columns
+from vae.data.array_shapes import CHANNELS, event_shape
 from vae.data.checks import check_bool, check_choice, check_int
-from vae.data.headers import ArrayHeader, data_key, load_array, read_headers
+from vae.data.factor_columns import Factors, as_factors
+from vae.data.headers import ArrayHeader, load_array, read_headers
+from vae.data.labels import Classes, as_classes
 from vae.data.source import Source, Splits, TensorExamples
 from vae.data.spec import DataSpec
+from vae.data.values import as_bits, natural_support, told_range
 
 SUPPORTS = (None, "boolean", "unit_interval", "real")
-CHANNELS = (None, "first", "last", "none")
-LABEL_KEYS = ("labels", "y")
 LARGE = 1 << 30  # bytes from which an array is left in its file, if it can be
-BLOCK = 1 << 24  # bytes that are looked at at once
 
 
 @final
 class Array(Source):
     """N vectors ``(N, D)``, signals ``(N, C, L)`` or pictures ``(N, C, H, W)`` in a NumPy file.
 
-    uint8 is taken as 0…255 for [0, 1], bool as {0, 1}, floats as real numbers, unless ``support``
-    says otherwise. Other integers need ``support``, and become floats.
+    uint8 is taken as 0…255 for [0, 1], or as {0, 1} if it holds nothing else; bool as {0, 1},
+    floats as real numbers, unless ``support`` says otherwise. Other integers need ``support``, and
+    become floats.
 
     Args:
         path: An ``.npy`` or ``.npz`` file; ``~`` is the home folder.
-        data_key: Which array of an ``.npz``; ``None`` takes the only one, or data, x, images.
-        label_key: Which array of the ``.npz`` holds the labels ``(N,)``, integers from 0; ``None``
-            takes labels or y if there.
+        data_key: Which array of an ``.npz``; ``None`` takes the only one, or data, x, images, or
+            the training array of a file with parts of its own.
+        own_parts: Whether arrays called like the data, with val or test for train, are the
+            validation and test parts (x_train beside x_test); ``None`` does it if ``data_key`` is
+            ``None``.
+        label_key: Which array of the ``.npz`` holds the labels ``(N,)`` or ``(N, 1)``, integers or
+            texts; ``None`` takes labels or y if there and if they are classes, ``none`` leaves
+            labels out.
         labels: An ``.npy`` file of labels, instead.
+        factors_key: Which array of the ``.npz`` holds ground-truth factors ``(N, F)``.
+        factors: An ``.npy`` file of factors, instead.
+        factor_names: Of the factors, in the order of their columns.
         channels: Where the channels stand: ``first``, ``last``, or ``none`` if the array has none.
             ``None`` takes 2 dimensions as vectors and 4 as channels first, and refuses 3, which
             may be either.
-        support: ``boolean``, ``unit_interval``, ``real``, or ``None`` to go by the type.
-        num_classes: How many classes the labels name; ``None`` counts them.
+        support: ``boolean``, ``unit_interval``, ``real``, or ``None`` to go by type and values.
+        num_classes: How many classes the labels name, from 0; ``None`` counts them.
         mmap: Whether the array stays in its file, of which a batch is read as it is needed. That
             asks for uint8 (0…255), bool or float32, in C order with channels first, in an ``.npy``
             file; ``None`` does it with such arrays of 1 GiB and more.
@@ -52,8 +64,12 @@ class Array(Source):
         path: str,
         *,
         data_key: str | None = None,
+        own_parts: bool | None = None,
         label_key: str | None = None,
         labels: str | None = None,
+        factors_key: str | None = None,
+        factors: str | None = None,
+        factor_names: Sequence[str] | None = None,
         channels: str | None = None,
         support: str | None = None,
         num_classes: int | None = None,
@@ -65,38 +81,59 @@ class Array(Source):
         check_choice("data.support", support, SUPPORTS)
         if num_classes is not None:
             check_int("data.num_classes", num_classes)
-        if mmap is not None:
-            check_bool("data.mmap", mmap)
+        if factor_names is not None and factors_key is None and factors is None:
+            raise ValueError("data.factor_names needs data.factors_key or data.factors.")
+        for name, switch in (("own_parts", own_parts), ("mmap", mmap)):
+            if switch is not None:
+                check_bool(f"data.{name}", switch)
         self.path = Path(path).expanduser().absolute()
-        self.labels_path = None if labels is None else Path(labels).expanduser().absolute()
         self.data_key = data_key
+        self.own_parts = own_parts
         self.label_key = label_key
+        self.labels = None if labels is None else Path(labels).expanduser().absolute()
+        self.factors_key = factors_key
+        self.factors = None if factors is None else Path(factors).expanduser().absolute()
+        self.factor_names = factor_names
         self.channels = channels
         self.support = support
         self.num_classes = num_classes
         self.mmap = mmap
 
-    @property
+    @cached_property
+    def has_val(self) -> bool:  # type: ignore[override]  # of a file that is read when asked
+        """Whether the file has a validation part of its own."""
+        return "val" in self._keys
+
+    @cached_property
+    def has_test(self) -> bool:  # type: ignore[override]
+        """Whether the file has a test part of its own."""
+        return "test" in self._keys
+
+    @cached_property
     def spec(self) -> DataSpec:
-        """Shape and range from the file's header; labels are read if there are any.
+        """Shape and range; labels, factors and some bytes are read.
+
+        Of bytes, those up to the first that is neither 0 nor 1.
 
         Raises:
             FileNotFoundError: If a file does not exist.
-            ValueError: If shape or type cannot be used.
+            ValueError: If shape or type cannot be used, or labels or factors are none.
         """
-        headers = read_headers(self.path)
-        header = headers[data_key(self.path, headers, self.data_key)]
-        shape = self._shape(header)
-        support = self.support or self._natural_support(header.dtype)
+        keys = [part.data for part in self._keys.values()]
+        header = self._headers[keys[0]]
+        shape = event_shape(self.path, header, self.channels)
+        support = self.support or natural_support(self.path, keys, header.dtype)
         byte_levels = header.dtype == np.uint8 and support == "unit_interval"
-        labels = self._labels(headers)
-        counted = None if labels is None else max(int(labels.max()) + 1, self.num_classes or 1)
+        classes, factors = self._classes[0], self._factors
         return DataSpec(
             name=self.path.stem,
             shape=shape,
             support=support,
             levels=2 if support == "boolean" else 256 if byte_levels else None,
-            num_classes=counted,
+            num_classes=None if classes is None else classes.num_classes,
+            class_names=() if classes is None else classes.names,
+            factor_names=() if factors is None else factors.names,
+            factor_sizes=() if factors is None else factors.sizes,
         )
 
     def prepare(self) -> None:
@@ -108,25 +145,45 @@ class Array(Source):
         Raises:
             ValueError: If it is damaged, or labels do not fit, or it cannot be mapped and should.
         """
-        headers = read_headers(self.path)
-        key = data_key(self.path, headers, self.data_key)
-        spec, mapped = self.spec, self._is_mapped(headers[key])
+        spec, key = self.spec, self._keys["train"].data
+        parts = {name: self._examples(name) for name in self._keys}
+        facts = {"values": told_range(parts["train"], self._headers[key].dtype, spec)}
+        if self._classes[1]:
+            facts["labels"] = self._classes[1]
+        if self._factors is not None:
+            facts["factors"] = self._factors.told
+        taken = ", ".join(part.data for part in self._keys.values())
+        if len(parts) > 1:
+            facts["parts"] = taken
+        elif others := counterparts(key, self._headers):
+            facts["parts"] = f"{taken}; data.own_parts=true takes {', '.join(others)} too"
+        return Splits(**parts, facts=facts)
+
+    def _examples(self, part: str) -> TensorExamples:
+        key = self._keys[part].data
+        dtype, mapped = self._headers[key].dtype, self._is_mapped(key)
         x = load_array(self.path, key, mapped=mapped)
         if self.channels == "last":
             x = np.moveaxis(x, -1, 1)
-        x = np.ascontiguousarray(x.reshape(len(x), *spec.shape))
-        if mapped and x.dtype == np.bool_:
-            x = self._bits(x)
-        keep_bytes = headers[key].dtype == np.bool_ or spec.levels == 256
+        x = np.ascontiguousarray(x.reshape(len(x), *self.spec.shape))
+        keep_bytes = dtype == np.bool_ or (dtype == np.uint8 and self.spec.levels is not None)
+        if keep_bytes and (mapped if dtype == np.bool_ else self.spec.levels == 2):
+            x = as_bits(x, self.path)
         # A float64 beyond float32 becomes infinite, which the check of all values then refuses.
         with np.errstate(over="ignore"):
             x = x.astype(np.uint8 if keep_bytes else np.float32, copy=False)
-        return Splits(TensorExamples(torch.from_numpy(x), self._labels(headers)))
+        classes, factors = self._classes[0], self._factors
+        return TensorExamples(
+            torch.from_numpy(x),
+            None if classes is None else classes.labels[part],
+            None if factors is None else factors.columns[part],
+        )
 
-    def _is_mapped(self, header: ArrayHeader) -> bool:
+    def _is_mapped(self, key: str) -> bool:
+        header = self._headers[key]
         as_stored = header.dtype in (np.uint8, np.bool_, np.float32) and not header.fortran
-        converted = header.dtype == np.uint8 and self.support in ("boolean", "real")
-        can = self.path.suffix == ".npy" and self.channels != "last" and as_stored and not converted
+        converted = header.dtype == np.uint8 and self.support == "real"
+        can = not key and self.channels != "last" and as_stored and not converted
         if self.mmap and not can:
             raise ValueError(
                 f"data.mmap=true needs uint8 (0…255), bool or float32, in C order with channels "
@@ -135,84 +192,52 @@ class Array(Source):
             )
         return can and (self.path.stat().st_size >= LARGE if self.mmap is None else self.mmap)
 
-    def _bits(self, x: np.ndarray) -> np.ndarray:
-        # Of a file, any byte may claim to be a bool.
-        x = x.view(np.uint8)
-        rows = max(1, BLOCK // x[0].size)
-        for start in range(0, len(x), rows):
-            if x[start : start + rows].max() > 1:
-                raise ValueError(f"{self.path} is damaged: a bool is neither 0 nor 1.")
-        return x
+    @cached_property
+    def _headers(self) -> dict[str, ArrayHeader]:
+        return read_headers(self.path)
 
-    def _natural_support(self, dtype: np.dtype) -> str:
-        if dtype == np.uint8:
-            return "unit_interval"
-        if dtype == np.bool_:
-            return "boolean"
-        if dtype.kind == "f":
-            return "real"
-        raise ValueError(
-            f"{self.path} holds {dtype}: store uint8 (0…255), bool or float32, or set data.support "
-            "to boolean, unit_interval or real to read integers as floats."
+    @cached_property
+    def _keys(self) -> dict[str, PartKeys]:
+        found = keys_of_parts(
+            self.path,
+            self._headers,
+            data=self.data_key,
+            labels=self.label_key if self.labels is None else "none",
+            factors=self.factors_key if self.factors is None else None,
+            own_parts=self.own_parts,
         )
+        if len(found) > 1 and (self.labels or self.factors):
+            raise ValueError(
+                f"{self.path} has parts of its own, and data.labels and data.factors are files for "
+                "one array: use data.label_key and data.factors_key, or data.own_parts=false."
+            )
+        return found
 
-    def _shape(self, header: ArrayHeader) -> tuple[int, ...]:
-        shape = header.shape
-        if header.dtype.kind not in "fiub":
-            raise ValueError(f"{self.path} holds {header.dtype}: only real numbers can be used.")
-        if not 2 <= len(shape) <= 4 or 0 in shape:
-            raise ValueError(
-                f"{self.path} has shape {shape}: it must be (N, D), (N, C, L) or (N, C, H, W), "
-                "with no dimension of 0."
-            )
-        self._check_channels(shape)
-        if self.channels == "none":
-            return (1, *shape[1:])
-        return (shape[-1], *shape[1:-1]) if self.channels == "last" else shape[1:]
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        return {name: self._headers[part.data].shape[0] for name, part in self._keys.items()}
 
-    def _check_channels(self, shape: tuple[int, ...]) -> None:
-        if self.channels is None and len(shape) == 3:
-            raise ValueError(
-                f"{self.path} has shape {shape}: set data.channels=none for pictures (N, H, W), or "
-                "first for signals (N, C, L), or last for signals (N, L, C)."
-            )
-        if self.channels is None and len(shape) == 4 and shape[-1] in (1, 3, 4) and shape[1] > 4:
-            raise ValueError(
-                f"{self.path} has shape {shape}, with channels last it seems: set "
-                "data.channels=last, or data.channels=first if the second dimension is channels."
-            )
-        if self.channels == "none" and len(shape) == 4:
-            raise ValueError(
-                f"data.channels=none needs 2 or 3 dimensions; {self.path} has {shape}."
-            )
-        if self.channels == "last" and len(shape) == 2:
-            raise ValueError(
-                f"data.channels=last needs 3 or 4 dimensions; {self.path} has {shape}."
-            )
+    @cached_property
+    def _classes(self) -> tuple[Classes | None, str | None]:
+        keys = {name: part.labels for name, part in self._keys.items()}
+        asked = bool(self.label_key or self.labels or self.num_classes)
+        try:
+            found = load_columns(self.path, keys, self.labels, self.label_key, "data.labels")
+            if found is None:
+                return None, None
+            subject = f"Labels for {self.path}" if asked else str(keys["train"])
+            classes = as_classes(found, self._sizes, self.num_classes, subject=subject)
+        except ValueError as error:
+            if asked:
+                raise
+            return None, f"none: {error}"
+        return classes, classes.told
 
-    def _labels(self, headers: dict[str, ArrayHeader]) -> Tensor | None:
-        found = self._load_labels(headers)
+    @cached_property
+    def _factors(self) -> Factors | None:
+        keys = {name: part.factors for name, part in self._keys.items()}
+        found = load_columns(self.path, keys, self.factors, self.factors_key, "data.factors")
+        subject = f"Factors for {self.path}"
         if found is None:
             return None
-        count = headers[data_key(self.path, headers, self.data_key)].shape[0]
-        if found.dtype.kind not in "iu" or found.shape != (count,) or found.min() < 0:
-            raise ValueError(
-                f"Labels for {self.path} must be {count} integers from 0 up; got {found.dtype} of "
-                f"shape {found.shape}."
-            )
-        if self.num_classes is not None and found.max() >= self.num_classes:
-            raise ValueError(
-                f"Labels for {self.path} reach {found.max()}, but data.num_classes="
-                f"{self.num_classes}: raise it, or leave it null."
-            )
-        return torch.from_numpy(found.astype(np.int64))
-
-    def _load_labels(self, headers: dict[str, ArrayHeader]) -> np.ndarray | None:
-        if self.labels_path is not None:
-            labels_headers = read_headers(self.labels_path, "data.labels")
-            key = data_key(self.labels_path, labels_headers, self.label_key)
-            return load_array(self.labels_path, key)
-        if self.label_key is not None:
-            return load_array(self.path, data_key(self.path, headers, self.label_key))
-        found = next((key for key in LABEL_KEYS if key in headers), None)
-        return None if found is None else load_array(self.path, found)
+        return as_factors(found, self._sizes, self.factor_names, subject=subject)

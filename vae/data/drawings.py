@@ -19,24 +19,21 @@ from vae.data.spec import DataSpec
 from vae.data.standard import Recipe, StandardSet
 
 OMNIGLOT_PARTS = ("images_background", "images_evaluation")
-CELEBA_LISTS = (
-    "list_attr_celeba.txt",
-    "identity_CelebA.txt",
-    "list_bbox_celeba.txt",
-    "list_landmarks_align_celeba.txt",
-    "list_eval_partition.txt",
-)
+CELEBA_PICTURES = "img_align_celeba"
+CELEBA_PARTS = "list_eval_partition"  # .txt of the authors, .csv of Kaggle
 
 
 @final
 class Omniglot(StandardSet):
-    """Handwritten characters, light on dark, in ``root/omniglot-py``.
+    """Handwritten characters, light on dark, in ``root/omniglot-py`` or the root itself.
 
     The authors' parts: 964 characters, 19,280 pictures, to train, and 659 others, 13,180 pictures,
-    to test; labels count through both. (Burda et al. 2015 split differently.)
+    to test; labels count through both, in the order of the names. (Burda et al. 2015 split
+    differently.) Unpacked folders are enough, as are the authors' archives.
 
     Args:
-        root: The folder that holds ``omniglot-py``.
+        root: The folder that holds ``omniglot-py``, or ``images_background`` and
+            ``images_evaluation``.
         image_size: Side in pixels, 105 in the files; strokes become grey when pictures shrink.
         cache: Folder for the decoded pictures.
         download: Whether missing files may be downloaded.
@@ -61,30 +58,36 @@ class Omniglot(StandardSet):
     def make_recipe(self) -> Recipe:
         """Say how this set is found and read."""
         shape = (1, self.side, self.side)
+        home = "" if (self.root / OMNIGLOT_PARTS[0]).is_dir() else "omniglot-py/"
         return Recipe(
             spec=DataSpec("omniglot", shape, "unit_interval", levels=256, num_classes=1623),
-            files=tuple(f"omniglot-py/{p}{end}" for p in OMNIGLOT_PARTS for end in (".zip", "")),
-            read=partial(_read_omniglot, side=self.side, cache=self.cache),
+            files=tuple(f"{home}{part}" for part in OMNIGLOT_PARTS),
+            read=partial(_read_omniglot, home=home, side=self.side, cache=self.cache),
             fetch=_fetch_omniglot,
         )
 
 
-def _read_omniglot(root: Path, *, side: int, cache: str) -> Splits:
-    from torchvision import datasets
-
+def _read_omniglot(root: Path, *, home: str, side: int, cache: str) -> Splits:
     parts, first_label = [], 0
-    for background in (True, False):
-        part = datasets.Omniglot(root, background=background)
-        folder = Path(part.target_folder)
-        files = [folder / part._characters[c] / name for name, c in part._flat_character_images]
-        labels = torch.tensor([c for _, c in part._flat_character_images]) + first_label
-        first_label += len(part._characters)
+    for part in OMNIGLOT_PARTS:
+        # Sorted, since torchvision numbers characters in the order in which the disk lists them.
+        files = sorted(_inner(root / f"{home}{part}").glob("[!.]*/[!.]*/[!.]*.png"))
+        characters = sorted({file.parent for file in files})
+        if not characters:
+            raise ValueError(f"{home}{part} holds no <alphabet>/<character>/*.png")
+        number = {character: first_label + i for i, character in enumerate(characters)}
+        first_label += len(characters)
         key = cache_key(files, "omniglot", side)
         decode = partial(_light_on_dark, side=side)
-        parts.append(
-            TensorExamples(cached_bytes(cache, key, files, (1, side, side), decode), labels)
-        )
+        x = cached_bytes(cache, key, files, (1, side, side), decode)
+        parts.append(TensorExamples(x, torch.tensor([number[file.parent] for file in files])))
     return Splits(train=parts[0], test=parts[1])
+
+
+def _inner(folder: Path) -> Path:
+    """Return the folder of its own name that some unpackers make within a folder."""
+    inner = folder / folder.name
+    return inner if inner.is_dir() else folder
 
 
 def _light_on_dark(path: Path, *, side: int) -> np.ndarray:
@@ -95,13 +98,16 @@ def _light_on_dark(path: Path, *, side: int) -> np.ndarray:
 def _fetch_omniglot(root: Path) -> None:
     from torchvision import datasets
 
+    folder = root / "omniglot-py"
     for background, part in zip((True, False), OMNIGLOT_PARTS, strict=True):
-        folder = root / "omniglot-py"
-        if (folder / f"{part}.zip").exists() and not (folder / part).exists():
+        if (folder / part).exists():
+            continue
+        if (folder / f"{part}.zip").exists():
             # torchvision does not unpack an archive that was placed by hand.
             with ZipFile(folder / f"{part}.zip") as archive:
                 archive.extractall(folder)
-        datasets.Omniglot(root, background=background, download=True)
+        else:
+            datasets.Omniglot(root, background=background, download=True)
 
 
 @final
@@ -112,7 +118,8 @@ class CelebA(StandardSet):
     their server refuses programs more often than not.
 
     Args:
-        root: The folder that holds ``celeba/img_align_celeba`` and five ``.txt`` files beside it.
+        root: The folder that holds ``img_align_celeba`` and ``list_eval_partition.txt`` of the
+            authors or ``.csv`` of Kaggle, in a folder ``celeba`` or by themselves.
         image_size: Side in pixels.
         cache: Folder for the decoded pictures.
 
@@ -128,26 +135,31 @@ class CelebA(StandardSet):
 
     def make_recipe(self) -> Recipe:
         """Say how this set is found and read."""
+        home = "" if any(self.root.glob(f"{CELEBA_PARTS}.*")) else "celeba/"
         return Recipe(
             spec=DataSpec("celeba", (3, self.side, self.side), "unit_interval", levels=256),
-            files=tuple(f"celeba/{name}" for name in ("img_align_celeba", *CELEBA_LISTS)),
-            read=partial(_read_celeba, side=self.side, cache=self.cache),
+            files=(f"{home}{CELEBA_PICTURES}", f"{home}{CELEBA_PARTS}.*"),
+            read=partial(_read_celeba, home=home, side=self.side, cache=self.cache),
             fetch=None,
             has_val=True,
         )
 
 
-def _read_celeba(root: Path, *, side: int, cache: str) -> Splits:
-    from torchvision import datasets
-
-    parts = []
-    for split in ("train", "valid", "test"):
-        names = datasets.CelebA(str(root), split=split).filename
-        files = [root / "celeba" / "img_align_celeba" / name for name in names]
-        key = cache_key(files, "celeba", side)
-        decode = partial(_middle, side=side)
-        parts.append(TensorExamples(cached_bytes(cache, key, files, (3, side, side), decode)))
-    train, val, test = parts
+def _read_celeba(root: Path, *, home: str, side: int, cache: str) -> Splits:
+    folder = _inner(root / f"{home}{CELEBA_PICTURES}")
+    parts: dict[str, list[Path]] = {"0": [], "1": [], "2": []}  # to train, validate and test
+    for listed in sorted(root.glob(f"{home}{CELEBA_PARTS}.*"))[:1]:
+        for line in listed.read_text(encoding="utf-8").splitlines():
+            name, _, part = line.replace(",", " ").strip().rpartition(" ")
+            if part in parts:
+                parts[part].append(folder / Path(name.strip()).name)
+            elif line.strip() and part != "partition":
+                raise ValueError(f"{listed.name} holds {line[:80]!r}, no picture and 0, 1 or 2")
+    decode, shape = partial(_middle, side=side), (3, side, side)
+    train, val, test = (
+        TensorExamples(cached_bytes(cache, cache_key(files, "celeba", side), files, shape, decode))
+        for files in parts.values()
+    )
     return Splits(train, val, test)
 
 

@@ -1,17 +1,21 @@
 """Shape, type and names of NumPy files, read without their data."""
 
 __all__ = [
+    "BLOCK",
     "DAMAGE",
+    "DATA_KEYS",
     "ArrayHeader",
     "array_blocks",
     "data_key",
     "load_array",
     "read_header",
     "read_headers",
+    "stored_bytes",
 ]
 
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from math import prod
 from pathlib import Path
 from tokenize import TokenError
@@ -21,9 +25,12 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from vae.data import damage
+from vae.data.foreign import foreign_file, foreign_folder
 
 ROWS = 1024  # of an array that are read at once
-DATA_KEYS = ("data", "x", "images", "arr_0")
+BLOCK = 1 << 24  # bytes that are looked at at once
+ZIP = b"PK"  # what an .npz file begins with, whatever it is called
+DATA_KEYS = ("data", "x", "images", "arr_0", "imgs", "X")
 # Of numpy and zipfile, at what is no header, no archive or no data of that shape.
 DAMAGE = (*damage.DAMAGE, BadZipFile, TokenError, zlib.error)
 
@@ -39,26 +46,33 @@ class ArrayHeader(NamedTuple):
 def read_headers(path: Path, setting: str = "data.path") -> dict[str, ArrayHeader]:
     """Return the header of every array of an ``.npz`` file, or of the one ``""`` of an ``.npy``.
 
+    Which of the two it is, its first bytes say and not its name.
+
     Args:
         path: The file.
         setting: What names it, for messages.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a NumPy file.
+        ValueError: If it is not a NumPy file; where it is known what it is, with the line that
+            makes one of it.
     """
     if not path.is_file():
-        kind = "is a folder" if path.is_dir() else "is no file"
-        raise FileNotFoundError(f"{path} {kind}: set {setting} to an .npy or .npz file.")
+        if path.is_dir():
+            raise FileNotFoundError(foreign_folder(path, setting))
+        raise FileNotFoundError(f"{path} is no file: set {setting} to an .npy or .npz file.")
     try:
-        if path.suffix == ".npz":
-            with ZipFile(path) as archive:
-                names = [name for name in archive.namelist() if name.endswith(".npy")]
-                return {n.removesuffix(".npy"): read_header(archive.open(n)) for n in names}
         with path.open("rb") as file:
-            return {"": read_header(file)}
+            if file.read(len(ZIP)) != ZIP:
+                file.seek(0)
+                return {"": read_header(file)}
+        with ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".npy")]
+            if not names:
+                raise ValueError("it holds no arrays")
+            return {n.removesuffix(".npy"): read_header(archive.open(n)) for n in names}
     except DAMAGE as error:
-        raise ValueError(_unreadable(path, error)) from error
+        raise ValueError(foreign_file(path) or _unreadable(path, error)) from error
 
 
 def read_header(file: IO[bytes]) -> ArrayHeader:
@@ -112,6 +126,31 @@ def load_array(path: Path, key: str, *, mapped: bool = False) -> np.ndarray:
             return loaded
         with loaded:
             return loaded[key]
+    except DAMAGE as error:
+        if "Object arrays" in str(error):
+            raise ValueError(
+                f"{path} holds Python objects{f' as {key}' if key else ''}, which are not read: "
+                "store numbers or texts, x.astype('U')."
+            ) from error
+        raise ValueError(_unreadable(path, error)) from error
+
+
+def stored_bytes(path: Path, key: str) -> Iterator[np.ndarray]:
+    """Yield the values of an array of bytes, flat and some megabytes at once, never held whole.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    try:
+        with ExitStack() as stack:
+            if key:
+                archive = stack.enter_context(ZipFile(path))
+                file = stack.enter_context(archive.open(f"{key}.npy"))
+            else:
+                file = stack.enter_context(path.open("rb"))
+            read_header(file)
+            while block := file.read(BLOCK):
+                yield np.frombuffer(block, np.uint8)
     except DAMAGE as error:
         raise ValueError(_unreadable(path, error)) from error
 

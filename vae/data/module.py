@@ -18,6 +18,7 @@ from vae.data.randomness import Noise
 from vae.data.source import Examples, Source
 from vae.data.spec import DataSpec
 from vae.data.splitting import Splitter
+from vae.data.values import advice
 
 # Besides the data the device must hold the net, its gradients and activations.
 DEVICE_SHARE = 0.5
@@ -137,7 +138,8 @@ class DataModule(LightningDataModule):
             if examples is not None:
                 check_values(examples, self.source.spec)
         self._splits = self._frozen(self.splitter.split(loaded))
-        self._facts = loaded.facts
+        told = advice(self._splits["train"], self.source.spec, standardized=self.standardize)
+        self._facts = {**loaded.facts, "advice": told} if told else loaded.facts
         if self.standardize:
             self.preprocess.fit(self._splits["train"])
 

@@ -17,13 +17,21 @@ from vae.data.cache import CACHE
 from vae.data.checks import check_choice, check_int
 from vae.data.decoded import range_told
 from vae.data.members import ArrayMembers, PictureMembers
-from vae.data.opening import SUFFIXES
 from vae.data.picture import picture_reader
 from vae.data.source import Examples, Source, Splits
 from vae.data.spec import DataSpec
-from vae.data.tars import Index, index_of, member_at, read_member, samples
+from vae.data.tars import (
+    ARRAYS,
+    PICTURES,
+    Index,
+    index_of,
+    matching,
+    member_at,
+    read_member,
+    samples,
+    told,
+)
 
-ARRAYS = "npy"
 LOOKED_AT = 64  # examples, evenly over all, that tell the range of the values
 MOST = 255  # of a byte
 
@@ -135,7 +143,7 @@ class Shards(Source):
     Args:
         root: The folder; ``~`` is the home folder.
         member: What names the picture or array, after the first dot (png, npy); ``None`` goes by
-            the first example.
+            the first example: its array, or its picture of whatever suffix. Others are not read.
         window: How many tars are shuffled together, ≥ 1: an epoch takes them in a new order, so
             many at a time.
         image_size: Side, or ``(H, W)``, in pixels; ``None`` keeps the pictures as they are, and
@@ -202,16 +210,16 @@ class Shards(Source):
 
     @cached_property
     def chosen(self) -> str:
-        """What the names of pictures or arrays end in.
+        """What the names of arrays or pictures end in, or `PICTURES`.
 
         Raises:
             ValueError: If the first example has none, or several.
         """
         first = self.parts["train"][0]
         key, members = next(samples(first))
-        known = [m for m in members if m == ARRAYS or f".{m.rpartition('.')[2]}" in SUFFIXES]
+        known = [*matching(members, ARRAYS), *matching(members, PICTURES)]
         if self.member in members or (self.member is None and len(known) == 1):
-            return self.member or known[0]
+            return self.member or (ARRAYS if known == [ARRAYS] else PICTURES)
         raise ValueError(
             f"{first}: {key} has {', '.join(members)}: set data.member to its picture or .npy."
         )
@@ -221,10 +229,10 @@ class Shards(Source):
         """What reads a member; the first one says how large all are."""
         first = self.parts["train"][0]
         key, members = next(samples(first))
-        found = members[self.chosen]
-        place = first / f"{Path(key).name}.{self.chosen}"
-        content = read_member(first, found.offset_data, found.size)
-        if self.chosen.endswith(ARRAYS):
+        (name,) = matching(members, self.chosen)
+        place = first / f"{Path(key).name}.{name}"
+        content = read_member(first, members[name].offset_data, members[name].size)
+        if name.endswith(ARRAYS):
             return ArrayMembers.like(place, content)
         return PictureMembers.like(place, content, self.pictures)
 
@@ -277,7 +285,7 @@ class Shards(Source):
         """
         pool = ThreadPoolExecutor(os.cpu_count())
         parts = {name: self._examples(name, pool) for name in self.parts}
-        facts = {}
+        facts = told(self.indices.values())
         if self.reader.dtype.kind == "u":
             facts["values"] = f"{range_told(self.highest)} ({LOOKED_AT} looked at)"
         return Splits(**parts, facts=facts)

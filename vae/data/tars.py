@@ -1,10 +1,21 @@
 """Where the members of tar files lie, so that each can be read without those before it."""
 
-__all__ = ["Index", "index_of", "member_at", "read_member"]
+__all__ = [
+    "ARRAYS",
+    "PICTURES",
+    "Index",
+    "index_of",
+    "matching",
+    "member_at",
+    "read_member",
+    "samples",
+    "told",
+]
 
 import os
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -13,10 +24,14 @@ import numpy as np
 
 from vae.data.cache import cache_key
 from vae.data.damage import DAMAGE
+from vae.data.opening import SUFFIXES
 from vae.files import replace_durably
 
-VERSION = 1  # of what is kept
+VERSION = 2  # of what is kept
 LABEL = "cls"
+ARRAYS = "npy"  # the members that are wanted, or
+PICTURES = "picture"  # any of a picture's suffixes
+HIDDEN = "hidden files"
 BLOCK = 512  # bytes of a tar's unit
 MOST_DIGITS = 18  # of a label
 
@@ -29,10 +44,19 @@ class Index:
         places: ``(N, 3)`` int64: which file an example is in, where in that file it begins, and its
             length, in bytes.
         labels: ``(N,)`` int64, or of length 0 if there are none.
+        names: ``(M,)`` texts, the kinds of members that are not read.
+        counts: ``(M,)`` int64, how many there are of each.
     """
 
     places: np.ndarray
     labels: np.ndarray
+    names: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """How many members of each kind are not read."""
+        return Counter(dict(zip(self.names.tolist(), self.counts.tolist(), strict=True)))
 
 
 def index_of(files: Sequence[Path], member: str, cache: str | Path) -> Index:
@@ -40,7 +64,7 @@ def index_of(files: Sequence[Path], member: str, cache: str | Path) -> Index:
 
     Args:
         files: The tar files.
-        member: What the names of the members end in, after the dot.
+        member: What the names of the members end in, after the dot, or `PICTURES`.
         cache: The folder of that file; made if it is missing.
 
     Raises:
@@ -68,7 +92,20 @@ def joined(parts: Sequence[Index]) -> Index:
     labels = np.concatenate([part.labels for part in parts])
     if len(labels) not in (0, len(places)):
         raise ValueError("some shards have labels (.cls) and others have none: give all or none.")
-    return Index(places, labels)
+    return index(places, labels, sum((part.left_out for part in parts), Counter()))
+
+
+def told(indices: Iterable[Index]) -> dict[str, str]:
+    """Return what is said of the members that are not read, if there are any."""
+    left_out = sum((index.left_out for index in indices), Counter[str]())
+    kinds = ", ".join(f"{count:,} {name}" for name, count in sorted(left_out.items()))
+    return {"left out": kinds} if kinds else {}
+
+
+def index(places: np.ndarray, labels: np.ndarray, left_out: Counter[str]) -> Index:
+    """Return an index, with what is not read as arrays."""
+    counts = np.array(list(left_out.values()), np.int64)
+    return Index(places, labels, np.array(list(left_out), np.str_), counts)
 
 
 def scanned(file: Path, member: str, number: int) -> Index:
@@ -76,27 +113,65 @@ def scanned(file: Path, member: str, number: int) -> Index:
 
     Args:
         file: The tar file.
-        member: What the names of the members end in.
+        member: What the names of the members end in, or `PICTURES`.
         number: Of the file, among others.
 
     Raises:
         ValueError: Naming the file.
     """
     places, labels = [], []
-    for key, members in samples(file):
-        if member not in members:
-            raise ValueError(f"{file}: {key} has no .{member}, but {', '.join(members)}.")
-        places.append((number, members[member].offset_data, members[member].size))
+    everything, hidden = members_of(file)
+    left_out = Counter({HIDDEN: hidden} if hidden else {})
+    for key, members in grouped(everything):
+        name = only(matching(members, member), members, member, f"{file}: {key}")
+        places.append((number, members[name].offset_data, members[name].size))
         if LABEL in members:
             found = members[LABEL]
             labels.append(label(read_member(file, found.offset_data, found.size), file, key))
+        left_out.update(f".{other}" for other in members if other not in (name, LABEL))
     if labels and len(labels) != len(places):
         raise ValueError(f"{file}: some examples have a .{LABEL}, others none: give all or none.")
-    return Index(np.array(places, np.int64), np.array(labels, np.int64))
+    return index(np.array(places, np.int64), np.array(labels, np.int64), left_out)
+
+
+def matching(names: Iterable[str], member: str) -> list[str]:
+    """Return the members that are so called, or all that are pictures."""
+    if member == PICTURES:
+        return [name for name in names if f".{name.rpartition('.')[2]}" in SUFFIXES]
+    return [name for name in names if name == member]
+
+
+def only(found: Sequence[str], names: Iterable[str], member: str, place: str) -> str:
+    """Return the one member of an example that is wanted.
+
+    Raises:
+        ValueError: If there is none, or there are several.
+    """
+    if not found:
+        wanted = member if member == PICTURES else f".{member}"
+        raise ValueError(f"{place} has no {wanted}, but {', '.join(names)}.")
+    if len(found) > 1:
+        raise ValueError(f"{place} has {', '.join(found)}: set data.member to one of them.")
+    return found[0]
 
 
 def samples(file: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
     """Yield key and members of each example: successive files of one name, by what follows its dot.
+
+    Raises:
+        ValueError: Naming the file, if it is damaged or no tar file.
+    """
+    return grouped(members_of(file)[0])
+
+
+def grouped(members: Iterable[tarfile.TarInfo]) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
+    """Yield key and members of each example."""
+    for key, group in groupby(members, lambda m: split(m.name)[0]):
+        yield key, {split(m.name)[1]: m for m in group}
+
+
+def members_of(file: Path) -> tuple[list[tarfile.TarInfo], int]:
+    """Return the files in a tar, and how many others there are that only look like examples.
 
     Raises:
         ValueError: Naming the file, if it is damaged or no tar file.
@@ -106,7 +181,8 @@ def samples(file: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
             everything = archive.getmembers()
     except (tarfile.TarError, *DAMAGE) as error:
         raise ValueError(f"{file} is damaged or no tar file ({error}): write it again.") from error
-    members = [m for m in everything if m.isfile() and not m.issparse()]
+    files = [m for m in everything if m.isfile() and not m.issparse()]
+    members = [m for m in files if not is_hidden(m.name)]
     if not members:
         raise ValueError(f"{file} holds no files: write it again, or remove it.")
     # Python takes the end of the file for the end of the tar, which is a block of zeros.
@@ -114,8 +190,18 @@ def samples(file: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
     end = last.offset_data + -(-last.size // BLOCK) * BLOCK if last.isfile() else last.offset_data
     if any(read_member(file, end, BLOCK)):
         raise ValueError(f"{file} is cut short: write it again, or remove it.")
-    for key, group in groupby(members, lambda m: split(m.name)[0]):
-        yield key, {split(m.name)[1]: m for m in group}
+    return members, len(files) - len(members)
+
+
+def is_hidden(name: str) -> bool:
+    """Say whether a file is an attribute or a note that a system or a packer added.
+
+    Example:
+        >>> [is_hidden(n) for n in ("./a.png", "b/._a.png", "__MACOSX/a.png", "PaxHeaders.7/a.png")]
+        [False, True, True, True]
+    """
+    *folders, base = name.split("/")
+    return base.startswith(".") or any(f.startswith(("__MACOSX", "PaxHeader")) for f in folders)
 
 
 def split(name: str) -> tuple[str, str]:

@@ -1,0 +1,42 @@
+"""Which members of a tar file are examples, and which are left out aloud."""
+
+import numpy as np
+import torch
+
+from tests.data.test_shards import npy, png, source, write
+
+
+def test_files_that_a_mac_or_a_packer_adds_are_no_examples(tmp_path):
+    members = {}
+    for i in range(4):
+        members |= {
+            f"._{i}.npy": b"Mac OS X",
+            f"PaxHeader/{i}.npy": b"20 path",
+            f"./{i}.cls": b"1",
+            f"./{i}.npy": npy(np.full(2, i, np.float32)),
+            f"__MACOSX/{i}.npy": b"Mac OS X",
+        }
+    write(tmp_path / "v" / "a.tar", {".DS_Store": b"Bud1", **members})
+    splits = source(tmp_path / "v").load()
+    assert splits.train.take(torch.arange(4))[:, 0].tolist() == [0, 1, 2, 3]
+    assert splits.train.labels.tolist() == [1] * 4
+    assert splits.facts["left out"] == "13 hidden files"
+
+
+def test_pictures_of_mixed_suffixes_beside_other_members(tmp_path):
+    pictures = {f"{i}.{end}": png(i) for i, end in enumerate(("jpg", "png", "JPEG", "left.webp"))}
+    notes = {f"{i}.{end}": b"{}" for i in range(4) for end in ("json", "txt")}
+    write(tmp_path / "v" / "a.tar", dict(sorted({**pictures, **notes}.items())))
+    for _ in range(2):  # also from what is kept of the first time
+        splits = source(tmp_path / "v", resize="none").load()
+        x = splits.train.take(torch.arange(4))
+        assert [v.unique().tolist() for v in x] == [[0], [1], [2], [3]]
+        assert splits.facts["left out"] == "4 .json, 4 .txt"
+
+
+def test_the_setting_says_which_of_several_pictures(tmp_path):
+    members = {f"{i}.{end}": png(v) for i in range(3) for v, end in ((7, "jpg"), (9, "seg.png"))}
+    write(tmp_path / "v" / "a.tar", members)
+    splits = source(tmp_path / "v", resize="none", member="jpg").load()
+    assert splits.train.take(torch.arange(3)).unique().tolist() == [7]
+    assert splits.facts["left out"] == "3 .seg.png"

@@ -1,0 +1,34 @@
+"""Where a run's files are: kept so that they are found again from another folder."""
+
+__all__ = ["PLACES", "fix_places", "with_places"]
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from vae.cli.summary import hydra_quoted
+
+PLACES = ("path", "labels", "factors", "root", "cache")  # settings of the data that name files
+
+
+def fix_places(config: DictConfig) -> dict[str, str]:
+    """Make relative paths among the settings of the data absolute; return these settings.
+
+    A path from the home folder stays as it is, so that it holds on another machine.
+    """
+    data = config.get("data")
+    given: Any = OmegaConf.to_container(data) if isinstance(data, DictConfig) else {}
+    fixed = {}
+    for name in PLACES:
+        value = given.get(name)
+        if isinstance(value, str) and value and value[0] not in "~/$":
+            fixed[f"data.{name}"] = data[name] = str(Path.cwd() / value)
+    return fixed
+
+
+def with_places(overrides: Iterable[str], places: Mapping[str, str]) -> list[str]:
+    """Return overrides with the absolute paths in place of those that were given."""
+    kept = [o for o in overrides if o.lstrip("+").partition("=")[0] not in places]
+    return [*kept, *(f"{name}={hydra_quoted(Path(path))}" for name, path in places.items())]
