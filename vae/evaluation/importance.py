@@ -69,9 +69,9 @@ def pareto_k(log_w: Tensor) -> Tensor:
     most = ceil(min(num_samples / 5, 3 * num_samples**0.5))
     largest = log_w.topk(most + 1, dim=0).values.double()
     above = largest[:-1] - largest[-1]
-    rounding = 4 * torch.finfo(log_w.dtype).eps * log_w.abs().amax(0).double().clamp_min(1)
+    rounding = torch.finfo(log_w.dtype).eps * log_w.abs().amax(0).double().clamp_min(1)
     count = (above > rounding).sum(0)
-    even = (above[0] <= 16 * rounding) | (count < FEWEST_ABOVE) & (above[0] <= log(2))
+    even = (above[0] <= 64 * rounding) | (count < FEWEST_ABOVE) & (above[0] <= log(2))
     size = torch.where(count < FEWEST_ABOVE, most, count)
     tail = (largest - largest[0]).exp()
     excess = (tail[:-1] - tail[-1]).where(above > rounding, 0).flip(0)
