@@ -8,6 +8,7 @@ from typing import Any
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.figures import evaluate
 from vae.evaluation.importance import FEWEST, UNTRUSTED
+from vae.evaluation.prior_gap import caveats
 from vae.evaluation.section import Figure, Section
 from vae.evaluation.subject import Subject
 
@@ -67,7 +68,10 @@ class Bound(Evaluation):
             {"num_samples": self.num_samples},
             tables=table if len(self.counts) > 1 else {},
             series={"kl_per_dim": measured["kl_per_dim"]},
-            notes=notes(measured, self.counts[-1]),
+            notes=[
+                *notes(measured, self.counts[-1]),
+                *caveats(figures, measured["num_examples"]),
+            ],
         )
 
 
