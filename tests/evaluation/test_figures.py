@@ -10,6 +10,7 @@ from tests.linear_gaussian import LinearGaussian
 from vae.data import Batch, DataSpec
 from vae.distributions import Bernoulli, Conditional
 from vae.evaluation import Bound, evaluate, measure
+from vae.evaluation.bound import notes
 from vae.evaluation.figures import bits_per_dim
 from vae.models import VAE
 
@@ -136,6 +137,7 @@ def test_weights_that_are_all_the_same_have_no_tail():
     figures = evaluate(gold.exact(), batches, SPEC, num_samples=50)
     assert figures["pareto_k"] is None
     assert figures["pareto_k_share"] == 0
+    assert "the best case" in notes(figures, 50)[0]
     assert "pareto_k" not in evaluate(gold.exact(), batches, SPEC, num_samples=24)
 
 

@@ -80,11 +80,16 @@ def notes(measured: Mapping[str, Any], num_samples: int) -> list[str]:
     if num_samples < FEWEST:
         few = "their tail, and so the trust in −log p(x), is judged from"
         return [f"Of {num_samples} importance samples an example, {few} {FEWEST} on."]
-    share = measured["pareto_k_share"]
+    share, said = measured["pareto_k_share"], []
+    if measured["pareto_k"] is None:
+        said.append(
+            "The importance weights of most examples are all alike, the best case: no median k̂."
+        )
     if share == 0:
-        return []
+        return said
     return [
+        *said,
         f"For {share:.1%} of the examples Pareto k̂ is above {UNTRUSTED}: a few of their "
         f"{num_samples} weights decide the estimate, −log p(x) is likely too high there, and its "
-        "standard error does not tell. More samples help slowly; a posterior closer to p(z|x) does."
+        "standard error does not tell. More samples help slowly; a posterior closer to p(z|x) does.",
     ]
