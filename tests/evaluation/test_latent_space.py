@@ -171,6 +171,16 @@ def test_a_mixture_that_is_the_aggregate_posterior_has_no_holes(gold, dtype):
     assert "left out: the prior does not factorise" in caveats(figures, 100)[-1]
 
 
+def test_the_bound_is_never_above_the_mean_divergence(gold):
+    """Of which it is a part, but both are estimates."""
+    model = gold.factorised()
+    model.encoder.net.bias.data[0] += 3
+    seen = latent_space.look(subject_of(model.float(), gold.marginal.sample((500,))), None, 10)
+    assert against_prior(seen)["aggregate_kl_bound"].value > 3
+    small = seen._replace(kl=torch.ones(500))
+    assert against_prior(small)["aggregate_kl_bound"].value == 1
+
+
 def test_codes_without_noise_are_those_of_an_autoencoder(gold):
     """The mutual information is cut off at log N, which must not look like holes."""
     section = section_of(noiseless(gold), gold.marginal.sample((2000,)))

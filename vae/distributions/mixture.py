@@ -55,6 +55,8 @@ class UniformMixture(Distribution):
             lead = value.shape[: value.dim() - event_dims]
             blocks = value.reshape(-1, *self.event_shape).split(at_once(self, HELD))
             log_p = torch.cat([self.joint_log_prob(block) for block in blocks]).view(lead)
+        if not self.batch_shape:
+            return log_p
         return log_p.expand(torch.broadcast_shapes(log_p.shape, self.batch_shape))
 
     def joint_log_prob(self, value: Tensor) -> Tensor:
