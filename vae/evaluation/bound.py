@@ -91,5 +91,6 @@ def notes(measured: Mapping[str, Any], num_samples: int) -> list[str]:
         *said,
         f"For {share:.1%} of the examples Pareto k̂ is above {UNTRUSTED}: a few of their "
         f"{num_samples} weights decide the estimate, −log p(x) is likely too high there, and its "
-        "standard error does not tell. More samples help slowly; a posterior closer to p(z|x) does.",
+        "standard error does not tell. More samples help slowly; a posterior closer to p(z|x) "
+        "does.",
     ]
