@@ -13,6 +13,7 @@ from vae.distributions import (
     NormalPosterior,
     center,
     draw,
+    fixed_log_prob,
 )
 
 D = 3
@@ -46,6 +47,17 @@ def test_shapes(head, training):
     assert center(q).shape == (5, *head.event_shape)
     if log_q is not None:
         assert torch.allclose(log_q, q.log_prob(z), atol=1e-8)
+
+
+def test_expansion_repeats_the_same_distribution(head):
+    q = head.eval()(torch.randn(5, *head.param_shape))
+    wide = q.expand((2, 5))
+    z, log_q = draw(wide, 7)
+    assert (wide.batch_shape, wide.event_shape) == ((2, 5), head.event_shape)
+    assert z.shape == (7, 2, 5, *head.event_shape)
+    assert torch.allclose(wide.log_prob(z), q.log_prob(z))
+    assert not q.has_rsample or torch.allclose(fixed_log_prob(wide, z), q.log_prob(z))
+    assert log_q is None or torch.allclose(log_q, q.log_prob(z), atol=1e-8)
 
 
 def test_draws_carry_gradients_to_every_parameter(head):

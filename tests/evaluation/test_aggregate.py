@@ -14,8 +14,8 @@ pytestmark = pytest.mark.usefixtures("double_precision")
 SIGMA = 0.1
 
 
-def trace(loc):
-    q = Independent(Normal(loc, SIGMA), 1)
+def trace(loc, width=SIGMA):
+    q = Independent(Normal(loc, width), 1)
     p = Independent(Normal(torch.zeros(loc.shape[1]), 1.0), 1)
     z = q.rsample((1,))
     return Trace(loc, q, (Latent(q, p, z),))
@@ -92,4 +92,38 @@ def test_there_are_no_marginals_of_a_prior_that_does_not_factorise():
     aggregate = AggregatePosterior()
     aggregate.update(Trace(loc, q, (Latent(q, p, q.sample((1,))),)))
     assert aggregate.marginal_kl() is None
-    assert aggregate.parts().keys() >= {"mutual_information"}
+    assert "dimension_wise_kl" not in aggregate.parts()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_prior_that_is_the_aggregate_posterior_has_no_gap(dtype):
+    """Though its marginals, multiplied, are another density than it is."""
+    loc = torch.tensor([[-5.0, -5.0], [5.0, 5.0]], dtype=dtype)
+    q = Independent(Normal(loc, torch.tensor(SIGMA, dtype=dtype)), 1)
+    aggregate = AggregatePosterior()
+    aggregate.update(Trace(loc, q, (Latent(q, UniformMixture(q), q.sample((1,))),)))
+    parts = aggregate.parts()
+    assert parts["aggregate_kl"] == pytest.approx(0, abs=1e-5)
+    assert parts["mutual_information"] == pytest.approx(math.log(2), abs=1e-5)
+    assert parts["total_correlation"] == pytest.approx(math.log(2), abs=1e-5)
+
+
+@pytest.mark.parametrize("points", [200, 50])
+def test_standard_errors_are_the_spread_over_repetitions(points):
+    """Of examples of a correlated Gaussian, drawn again and again."""
+    root = torch.linalg.cholesky(torch.tensor([[1.0, 0.8], [0.8, 1.0]]))
+    found, errors = [], []
+    for _ in range(100):
+        aggregate = AggregatePosterior(points)
+        aggregate.update(trace(torch.randn(200, 2) @ root.T + 0.5, 0.7))
+        found.append(list(aggregate.parts().values()))
+        errors.append(list(aggregate.standard_errors().values()))
+    spread = torch.tensor(found).std(0)
+    assert torch.allclose(torch.tensor(errors).mean(0), spread, rtol=0.25)
+
+
+def test_what_is_always_the_same_has_no_error():
+    """Of distant examples the mutual information is log N whichever they are."""
+    aggregate = AggregatePosterior(40)
+    aggregate.update(trace(10.0 * torch.arange(100.0)[:, None]))
+    assert aggregate.standard_errors()["mutual_information"] == pytest.approx(0, abs=1e-12)

@@ -5,10 +5,12 @@ from math import log, log2
 import pytest
 import torch
 
+from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
 from vae.data import Batch, DataSpec
 from vae.distributions import Bernoulli, Conditional
-from vae.evaluation import evaluate
+from vae.evaluation import Bound, evaluate, measure
+from vae.evaluation.bound import notes
 from vae.evaluation.figures import bits_per_dim
 from vae.models import VAE
 
@@ -45,6 +47,37 @@ def test_importance_sampling_finds_the_likelihood_from_a_wide_posterior(k, max_r
     noise = ((1 / ess - 1 / k) / len(x)) ** 0.5  # of the mean of log p over examples
     assert abs(figures["nll"] + gold.log_p(x).mean().item()) < 5 * noise
     assert figures["elbo"] < -figures["nll"]
+
+
+def test_errors_are_those_of_means_over_examples():
+    gold = LinearGaussian()
+    x, batches = data_of(gold)
+    figures = evaluate(gold.exact(), batches, SPEC, num_samples=30)
+    assert figures["elbo_standard_error"] == pytest.approx(gold.log_p(x).std().item() / 60**0.5)
+    model = gold.factorised()
+    figures = evaluate(model, batches, SPEC, num_samples=30)
+    kl = model(x).kl[0]
+    assert figures["kl_standard_error"] == pytest.approx(kl.std().item() / 60**0.5)
+    share = figures["pareto_k_share"]
+    expected = (share * (1 - share) / 59) ** 0.5
+    assert figures["pareto_k_share_standard_error"] == pytest.approx(expected)
+    for key in ("log_likelihood", "effective_sample_size", "mutual_information"):
+        assert 0 < figures[f"{key}_standard_error"] < 1
+
+
+def test_the_section_says_where_the_number_of_examples_is_too_small():
+    """Of posteriors without width the mutual information is log N, which is no property of them."""
+    gold = LinearGaussian(orthogonal=True)
+    x = gold.marginal.sample((50,)).float()
+    wide, narrow = (
+        measure(subject_of(gold.factorised(width=w).float(), x), {"it": Bound(2)}).sections["it"]
+        for w in (4.0, 1e-2)
+    )
+    assert not any("near log N" in note for note in wide.notes)
+    assert any("near log N = 3.9 nats" in note for note in narrow.notes)
+    assert all("diagnosis" not in note for note in narrow.notes)
+    for key in ("elbo", "kl", "log_likelihood", "nll", "mutual_information", "total_correlation"):
+        assert wide.figures[key].error > 0
 
 
 def test_the_divergence_of_each_dimension_adds_up():
@@ -104,6 +137,7 @@ def test_weights_that_are_all_the_same_have_no_tail():
     figures = evaluate(gold.exact(), batches, SPEC, num_samples=50)
     assert figures["pareto_k"] is None
     assert figures["pareto_k_share"] == 0
+    assert "the best case" in notes(figures, 50)[0]
     assert "pareto_k" not in evaluate(gold.exact(), batches, SPEC, num_samples=24)
 
 
@@ -126,24 +160,27 @@ def test_figures_depend_neither_on_the_batch_size_nor_on_max_rows(dtype, error):
 @pytest.mark.parametrize(
     ("spec", "mass", "expected"),
     [
-        (DataSpec("binary", (4,), "boolean", 2), True, {"bits_per_dim": 3 / (4 * log(2))}),
+        (DataSpec("binary", (4,), "boolean", 2), True, 3 / (4 * log(2))),
         (
             DataSpec("dequantized", (4,), "unit_interval", 256, dequantized=True),
             False,
-            {"bits_per_dim": 3 / (4 * log(2)) + log2(256)},
+            3 / (4 * log(2)) + log2(256),
         ),
-        (DataSpec("on a grid", (4,), "unit_interval", 256), False, {}),
-        (DataSpec("real", (4,), "real"), False, {}),
+        (DataSpec("on a grid", (4,), "unit_interval", 256), False, None),
+        (DataSpec("real", (4,), "real"), False, None),
     ],
 )
 def test_bits_per_dimension_exist_where_the_data_are_discrete(spec, mass, expected):
-    assert bits_per_dim(3.0, spec, mass=mass) == pytest.approx(expected)
+    found = bits_per_dim(3.0, 0.5, spec, mass=mass)
+    error = None if expected is None else 0.5 / (4 * log(2))
+    assert found.get("bits_per_dim") == pytest.approx(expected)
+    assert found.get("bits_per_dim_standard_error") == pytest.approx(error)
 
 
 def test_a_uniform_density_of_dequantized_data_takes_all_bits():
     """log p = 0 on the unit cube: each of 256 levels has probability 1/256, eight bits."""
     spec = DataSpec("bytes", (3, 2, 2), "unit_interval", 256, dequantized=True)
-    assert bits_per_dim(0.0, spec, mass=False) == {"bits_per_dim": 8.0}
+    assert bits_per_dim(0.0, 0.0, spec, mass=False)["bits_per_dim"] == 8.0
 
 
 def test_a_fair_coin_takes_one_bit_per_dimension():

@@ -1,7 +1,8 @@
 """Importance weights whose mean, spread and tail are known."""
 
-from math import log
+from math import ceil, log, sqrt
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import genpareto
@@ -42,7 +43,7 @@ def test_effective_samples_are_those_with_weight():
 def test_the_fit_finds_the_shape_of_pareto_draws(shape):
     size, repeats = 1000, 50
     draws = genpareto.rvs(shape, scale=3.0, size=(size, repeats), random_state=0)
-    found = fit_pareto(torch.tensor(draws).sort(0).values)
+    found = fit_pareto(torch.tensor(draws).sort(0).values, torch.full((repeats,), size))
     error = (1 + shape) / size**0.5  # of the maximum likelihood, for shapes above -1/2
     assert found.std().item() == pytest.approx(error, rel=0.3)
     assert found.mean().item() == pytest.approx(shape, abs=4 * error / repeats**0.5 + 0.004)
@@ -53,6 +54,49 @@ def test_the_shape_of_weights_is_that_of_their_tail_whatever_their_scale(shape):
     weights = torch.tensor(genpareto.rvs(shape, size=(10_000, 100), random_state=1))
     drawn = (300 * shape + 5) / 310  # towards a half, of 300 weights in the tail
     assert pareto_k(weights.log() - 700).mean().item() == pytest.approx(drawn, abs=0.04)
+
+
+def smoothed_shape(log_w):
+    """Pareto smoothed importance sampling of weights ``(S,)``, number by number."""
+    size = len(log_w)
+    ordered = np.exp(np.sort(log_w) - log_w.max())
+    cutoff = ordered[-ceil(min(size / 5, 3 * sqrt(size))) - 1]
+    y = ordered[ordered > cutoff] - cutoff
+    n, m = len(y), 30 + int(sqrt(len(y)))
+    b = [
+        1 / y[-1] + (1 - sqrt(m / (j - 0.5))) / (3 * y[int(n / 4 + 0.5) - 1])
+        for j in range(1, m + 1)
+    ]
+    k = [np.log1p(-each * y).mean() for each in b]
+    profile = np.array(
+        [n * (log(-one / other) - other - 1) for one, other in zip(b, k, strict=True)]
+    )
+    weights = np.exp(profile - profile.max())
+    b = weights @ b / weights.sum()
+    return (n * np.log1p(-b * y).mean() + 5) / (n + 10)
+
+
+@pytest.mark.parametrize("num_samples", [25, 101, 128, 500, 999, 10_000])
+def test_the_shape_is_that_of_pareto_smoothing(num_samples):
+    """Also where the tail is no whole number: its length is rounded up."""
+    log_w = 1.5 * np.random.default_rng(0).standard_t(5, size=(num_samples, 10))
+    expected = [smoothed_shape(column) for column in log_w.T]
+    assert pareto_k(torch.tensor(log_w)).tolist() == pytest.approx(expected, abs=1e-10)
+
+
+def test_equal_weights_are_the_best_case_and_not_the_worst():
+    """Of latents of few values most weights are the same: what stands above them is the tail."""
+    rng = np.random.default_rng(0)
+    many = np.log(np.r_[np.ones(475), rng.uniform(1, 2, 25)])
+    two = np.log(np.r_[np.ones(450), np.full(25, 2.0), np.full(25, 2.5)])
+    found = pareto_k(torch.tensor(np.stack([many, two], 1)))
+    expected = [smoothed_shape(many), smoothed_shape(two)]
+    assert found.tolist() == pytest.approx(expected, abs=1e-10)
+    assert (found < 0).all()
+    few = torch.zeros(500, 2)
+    few[:3, 0], few[:3, 1] = 0.5, 8.0
+    assert pareto_k(few)[0] == -torch.inf
+    assert 1 < pareto_k(few)[1] < torch.inf
 
 
 def test_weights_without_a_tail():

@@ -13,8 +13,18 @@ from tests.test_build import POSTERIORS
 from vae.build import build_model
 from vae.distributions import Conditional, ConstantNormalPosterior
 from vae.distributions.bounds import LOG_SCALE_BOUNDS, inverse_soft_bound
-from vae.evaluation import LatentSpace, NotApplicable, latent_space, measure
+from vae.evaluation import (
+    AggregatePosterior,
+    LatentSpace,
+    LatentStatistics,
+    NotApplicable,
+    latent_space,
+    measure,
+)
+from vae.evaluation.prior_gap import against_prior, caveats, gap
+from vae.evaluation.seen import Seen
 from vae.models import VAE
+from vae.priors import VampPrior
 
 TABLE = "latent dimensions"
 
@@ -131,6 +141,44 @@ def test_an_aggregate_posterior_beside_the_prior_leaves_holes(gold):
     row = section.tables[TABLE][0]
     assert row["mean of q(z)"] == pytest.approx(3, abs=0.1)
     assert row["marginal KL (nats)"] == pytest.approx(4.5, abs=0.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_mixture_that_is_the_aggregate_posterior_has_no_holes(gold, dtype):
+    """Though mean and covariance of its draws are not those of a few examples."""
+    model, x = gold.factorised().to(dtype), gold.marginal.sample((2,)).to(dtype).repeat(50, 1)
+    model.encoder.net.weight.data *= 8
+    model.prior = VampPrior(model.encoder, (6,), "real", num_components=2)
+    model.prior.free_inputs.data = x[:2].clone()
+    trace = model.eval()(x)
+    seen = Seen(
+        LatentStatistics(),
+        AggregatePosterior(),
+        trace.latents[0].p,
+        trace.latents[0].z[0],
+        trace.kl[0],
+        trace.log_px[0],
+        trace.latents[0].log_p[0],
+    )
+    seen.aggregate.update(trace)
+    figures = against_prior(seen)
+    assert figures["mutual_information"].value == pytest.approx(log(2), abs=1e-4)
+    assert figures["aggregate_kl"].value == pytest.approx(0, abs=1e-4)
+    assert figures["aggregate_kl_bound"].value == 0
+    assert "dimension_wise_kl" not in figures
+    assert gap(figures, seen) == pytest.approx(0, abs=1e-4)
+    assert gap({"aggregate_kl_bound": figures["aggregate_kl_bound"]}, seen) is None
+    assert "left out: the prior does not factorise" in caveats(figures, 100)[-1]
+
+
+def test_the_bound_is_never_above_the_mean_divergence(gold):
+    """Of which it is a part, but both are estimates."""
+    model = gold.factorised()
+    model.encoder.net.bias.data[0] += 3
+    seen = latent_space.look(subject_of(model.float(), gold.marginal.sample((500,))), None, 10)
+    assert against_prior(seen)["aggregate_kl_bound"].value > 3
+    small = seen._replace(kl=torch.ones(500))
+    assert against_prior(small)["aggregate_kl_bound"].value == 1
 
 
 def test_codes_without_noise_are_those_of_an_autoencoder(gold):

@@ -91,6 +91,22 @@ def test_the_model_never_beats_the_curve_and_the_exact_posterior_lies_on_it():
     assert 0.2 < excess_rate(curve, *wide).each.mean() <= gap.mean() + 1e-9
 
 
+def test_neither_point_nor_curve_depends_on_how_many_are_decoded_at_once():
+    gold = LinearGaussian()
+    x = gold.marginal.sample((7,))
+    evaluation = RateDistortion(num_temperatures=10, num_steps=1, num_samples=40)
+    found = []
+    for max_rows in (1, 100, 4096):
+        torch.manual_seed(0)
+        found.append(rate_and_distortion(gold.exact(), x, num_samples=40, max_rows=max_rows))
+        subject = subject_of(gold.factorised(width=2.0).float(), x.float(), max_rows=max_rows)
+        section = measure(subject, {"it": evaluation}).sections["it"]
+        found[-1] += (torch.tensor([figure.value for figure in section.figures.values()]),)
+    for others in found[1:]:
+        for one, other in zip(found[0], others, strict=True):
+            assert torch.allclose(one, other, rtol=1e-4)
+
+
 def test_the_section_compares_the_model_with_its_decoder():
     gold = LinearGaussian()
     x = gold.marginal.sample((20,)).float()

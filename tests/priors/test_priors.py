@@ -37,6 +37,16 @@ def test_draws_have_a_density(prior, temperature):
     assert prior().log_prob(z).isfinite().all()
 
 
+def test_expansion_repeats_the_same_distribution(prior):
+    p = prior.eval()()
+    wide = p.expand((2, 5))
+    z = wide.sample((7,))
+    assert (wide.batch_shape, wide.event_shape) == ((2, 5), p.event_shape)
+    assert z.shape == (7, 2, 5, *p.event_shape)
+    assert torch.allclose(wide.log_prob(z), p.log_prob(z))
+    assert wide.expand((3, 2, 5)).sample().shape == (3, *z.shape[1:])
+
+
 def test_every_parameter_gets_a_gradient(prior):
     z = prior().sample((50,)).requires_grad_()
     prior().log_prob(z).sum().backward()

@@ -2,8 +2,11 @@
 
 __all__ = ["Joint"]
 
+from typing import Any
+
 from torch import Tensor
 from torch.distributions import Distribution, Independent, kl_divergence, register_kl
+from torch.types import _size
 
 
 class Joint(Independent):
@@ -20,6 +23,11 @@ class Joint(Independent):
         shape, split = base._batch_shape, len(base._batch_shape) - event_dims
         event_shape = shape[split:] + base._event_shape
         Distribution.__init__(self, shape[:split], event_shape, validate_args=False)
+
+    def expand(self, batch_shape: _size, _instance: Any = None) -> "Joint":
+        """Return the same distribution with another, broadcast batch shape."""
+        dims = self.reinterpreted_batch_ndims
+        return Joint(self.base_dist.expand((*batch_shape, *self._event_shape[:dims])), dims)
 
 
 @register_kl(Joint, Joint)

@@ -13,8 +13,9 @@ from math import log
 
 import torch
 import zuko
-from torch import Tensor, nn
+from torch import Size, Tensor, nn
 from torch.distributions import Distribution, OneHotCategorical, constraints
+from torch.types import _size
 from zuko.distributions import NormalizingFlow
 
 from vae.distributions.bounds import LOG_SCALE_BOUNDS, soft_bound
@@ -135,6 +136,12 @@ class ConditionalFlow(NormalizingFlow):
         super().__init__(flow.transform(context), base)
         self.flow = flow
         self.context = context
+
+    def expand(self, batch_shape: _size, new: Distribution | None = None) -> Distribution:
+        """Return the same distribution with another, broadcast batch shape."""
+        made: ConditionalFlow = self._get_checked_instance(ConditionalFlow, new)
+        made.flow, made.context = self.flow, self.context.expand(*batch_shape, -1)
+        return super().expand(Size(batch_shape), made)
 
 
 class CategoricalPosterior(Head):

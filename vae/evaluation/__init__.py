@@ -46,7 +46,6 @@ __all__ = [
     "interpolations",
     "log_mean_weights",
     "measure",
-    "most_used",
     "nearest",
     "pareto_k",
     "quantiles",

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from vae.distributions import aggregate_log_probs
+from vae.evaluation.section import standard_error
 from vae.trace import Trace
 
 CHUNK = 1 << 22  # pairs of a point and a posterior's dimension that are held at once
@@ -53,18 +54,29 @@ class AggregatePosterior:
         """Return the parts of the KL in nats, or nothing where q does not factorise."""
         return {name: term.mean().item() for name, term in self.terms().items()}
 
+    def standard_errors(self) -> dict[str, float]:
+        r"""Return the standard error of each part over other examples: that of the points.
+
+        An example counts at the other points too, as a part of q(z), but to first order that does
+        not matter: :math:`E_{q(z)}[q(z|x) / q(z)] = 1` whatever x is.
+        """
+        return {name: standard_error(term) for name, term in self.terms().items()}
+
     @torch.no_grad()
     def terms(self) -> dict[str, Tensor]:
-        """Return for each part, in nats, the terms ``(P,)`` of which it is the mean."""
+        """Return for each part, in nats, the terms ``(P,)`` of which it is the mean.
+
+        ``aggregate_kl`` is KL(q(z) ‖ p(z)), what of the KL is no mutual information; of a prior
+        that factorises it is the sum of the total correlation and the marginals' KL.
+        """
         if self.densities is None:
             return {}
         (_, log_q, log_p), (log_qz, by_dim) = self.drawn, self.densities
         log_product = by_dim.sum(-1)
-        return {
-            "mutual_information": log_q - log_qz,
-            "total_correlation": log_qz - log_product,
-            "dimension_wise_kl": log_product - log_p,
-        }
+        terms = {"mutual_information": log_q - log_qz, "total_correlation": log_qz - log_product}
+        if isinstance(self.prior, Independent):
+            terms["dimension_wise_kl"] = log_product - log_p
+        return {**terms, "aggregate_kl": log_qz - log_p}
 
     @torch.no_grad()
     def marginal_kl(self) -> Tensor | None:

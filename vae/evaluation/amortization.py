@@ -10,6 +10,7 @@ from torch.distributions import Distribution
 
 from vae.data.randomness import stream_seed
 from vae.distributions import Conditional, draw, fixed_log_prob, frozen
+from vae.distributions.mixture import at_once
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.importance import log_mean_weights
 from vae.evaluation.section import NotApplicable, Section, averaged
@@ -162,8 +163,8 @@ def path_gradient(
 ) -> Tensor:
     """Return ∇_z [log p(x|z) + log p(z) − log q(z)] at latents ``(K, B, *latent)``, like z."""
     z.requires_grad_()
-    for k, b in slices(len(z), len(x), max_rows):
-        model.decode(z[k, b]).log_prob(x[b]).sum().backward()
-    (p.log_prob(z) - fixed_log_prob(q, z)).sum().backward()
+    for k, b in slices(len(z), len(x), at_once(p, max_rows)):
+        (model.decode(z[k, b]).log_prob(x[b]) + p.log_prob(z[k, b])).sum().backward()
+    (-fixed_log_prob(q, z)).sum().backward()
     assert z.grad is not None
     return z.grad

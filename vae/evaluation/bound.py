@@ -8,6 +8,7 @@ from typing import Any
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.figures import evaluate
 from vae.evaluation.importance import FEWEST, UNTRUSTED
+from vae.evaluation.prior_gap import caveats
 from vae.evaluation.section import Figure, Section
 from vae.evaluation.subject import Subject
 
@@ -67,7 +68,10 @@ class Bound(Evaluation):
             {"num_samples": self.num_samples},
             tables=table if len(self.counts) > 1 else {},
             series={"kl_per_dim": measured["kl_per_dim"]},
-            notes=notes(measured, self.counts[-1]),
+            notes=[
+                *notes(measured, self.counts[-1]),
+                *caveats(figures, measured["num_examples"]),
+            ],
         )
 
 
@@ -76,11 +80,17 @@ def notes(measured: Mapping[str, Any], num_samples: int) -> list[str]:
     if num_samples < FEWEST:
         few = "their tail, and so the trust in −log p(x), is judged from"
         return [f"Of {num_samples} importance samples an example, {few} {FEWEST} on."]
-    share = measured["pareto_k_share"]
+    share, said = measured["pareto_k_share"], []
+    if measured["pareto_k"] is None:
+        said.append(
+            "The importance weights of most examples are all alike, the best case: no median k̂."
+        )
     if share == 0:
-        return []
+        return said
     return [
+        *said,
         f"For {share:.1%} of the examples Pareto k̂ is above {UNTRUSTED}: a few of their "
         f"{num_samples} weights decide the estimate, −log p(x) is likely too high there, and its "
-        "standard error does not tell. More samples help slowly; a posterior closer to p(z|x) does."
+        "standard error does not tell. More samples help slowly; a posterior closer to p(z|x) "
+        "does.",
     ]

@@ -51,12 +51,12 @@ def evaluate(
 
     Returns:
         Nats per example: ``elbo``, ``log_likelihood`` (of the reconstruction), ``kl`` and ``nll``,
-        the importance-weighted −log p(x) with its ``nll_standard_error`` over examples; further
-        ``nll_by_num_samples`` (a row for each K), ``effective_sample_size`` (mean over examples,
-        with ``_decile`` and ``_minimum``), from 25 samples on ``pareto_k`` (median) and
-        ``pareto_k_share`` (of examples above 0.7), ``bits_per_dim`` where it is defined,
-        ``active_units``, ``kl_per_dim``, the parts of the KL by the aggregate posterior of these
-        examples (see `AggregatePosterior`) and the protocol.
+        the importance-weighted −log p(x); further ``nll_by_num_samples`` (a row for each K),
+        ``effective_sample_size`` (mean over examples, with ``_decile`` and ``_minimum``), from 25
+        samples on ``pareto_k`` (median) and ``pareto_k_share`` (of examples above 0.7),
+        ``bits_per_dim`` where it is defined, ``active_units``, ``kl_per_dim``, the parts of the KL
+        by the aggregate posterior of these examples (see `AggregatePosterior`) and the protocol.
+        Means and shares have a ``_standard_error`` over examples beside them.
     """
     counts = sorted({num_samples} if isinstance(num_samples, int) else {*num_samples})
     statistics, aggregate, columns = LatentStatistics(), AggregatePosterior(), []
@@ -70,11 +70,13 @@ def evaluate(
             statistics.update(trace)
             aggregate.update(trace)
     figures = summarise({key: torch.cat([c[key] for c in columns]) for key in columns[0]}, counts)
-    per_dim = statistics.kl_per_dim
+    per_dim, mass = statistics.kl_per_dim, model.likelihood.levels is not None
+    errors = aggregate.standard_errors()
     return {
         **figures,
-        **bits_per_dim(figures["nll"], spec, mass=model.likelihood.levels is not None),
+        **bits_per_dim(figures["nll"], figures["nll_standard_error"], spec, mass=mass),
         **aggregate.parts(),
+        **{f"{name}_standard_error": error for name, error in errors.items()},
         "active_units": statistics.active_units,
         "kl_per_dim": None if per_dim is None else per_dim.tolist(),
         "num_samples": num_samples,
@@ -100,25 +102,28 @@ def weighed(log_w: Tensor, counts: Sequence[int]) -> dict[str, Tensor]:
 
 def summarise(columns: Mapping[str, Tensor], counts: Sequence[int]) -> dict[str, Any]:
     """Average what is known of each example, ``(N,)`` by name."""
-    log_px, kl = columns["log_px"].mean().item(), columns["kl"].mean().item()
-    ess, shapes = columns["ess"], columns["pareto_k"]
-    rows = [by_num_samples(columns[f"log_p of {k}"], k) for k in counts]
-    median = shapes.median().item()  # −∞ where most examples' weights are all the same
-    trust = {
-        "pareto_k": median if median > -torch.inf else None,
-        "pareto_k_share": (shapes > UNTRUSTED).double().mean().item(),
-    }
-    return {
+    log_px, kl, ess = columns["log_px"], columns["kl"], columns["ess"]
+    shapes, nll = columns["pareto_k"], -columns[f"log_p of {counts[-1]}"]
+    means = {
         "elbo": log_px - kl,
         "log_likelihood": log_px,
         "kl": kl,
-        "nll": rows[-1]["nll"],
-        "nll_standard_error": rows[-1]["standard_error"],
-        "nll_by_num_samples": rows,
-        "effective_sample_size": ess.mean().item(),
+        "nll": nll,
+        "effective_sample_size": ess,
+    }
+    quantiles: dict[str, float | None] = {
         "effective_sample_size_decile": ess.quantile(0.1).item(),
         "effective_sample_size_minimum": ess.min().item(),
-        **(trust if counts[-1] >= FEWEST else {}),
+    }
+    if counts[-1] >= FEWEST:
+        means["pareto_k_share"] = (shapes > UNTRUSTED).double()
+        median = shapes.median().item()  # −∞ where most examples' weights are all the same
+        quantiles["pareto_k"] = median if median > -torch.inf else None
+    return {
+        **{name: values.mean().item() for name, values in means.items()},
+        **{f"{name}_standard_error": standard_error(values) for name, values in means.items()},
+        **quantiles,
+        "nll_by_num_samples": [by_num_samples(columns[f"log_p of {k}"], k) for k in counts],
         "num_examples": len(ess),
     }
 
@@ -129,15 +134,18 @@ def by_num_samples(log_p: Tensor, num_samples: int) -> dict[str, Any]:
     return {"num_samples": num_samples, "nll": nll, "standard_error": error}
 
 
-def bits_per_dim(nll: float, spec: DataSpec, *, mass: bool) -> dict[str, float]:
-    """Return −log₂ p(x) per dimension where x is discrete, nothing where it is not.
+def bits_per_dim(nll: float, error: float, spec: DataSpec, *, mass: bool) -> dict[str, float]:
+    """Return −log₂ p(x) per dimension and its error where x is discrete, nothing where it is not.
 
     Of dequantized data the density bounds the mass from below, log p(k) ≥ log p(x) − D log L for
     L levels; a density of values on a grid bounds nothing.
     """
-    bits = nll / (spec.num_dims * log(2))
+    nats = spec.num_dims * log(2)  # of a bit in every dimension
     if mass:
-        return {"bits_per_dim": bits}
-    if spec.dequantized and spec.levels is not None:
-        return {"bits_per_dim": bits + log2(spec.levels)}
-    return {}
+        levels = 1
+    elif spec.dequantized and spec.levels is not None:
+        levels = spec.levels
+    else:
+        return {}
+    bits = nll / nats + log2(levels)
+    return {"bits_per_dim": bits, "bits_per_dim_standard_error": error / nats}

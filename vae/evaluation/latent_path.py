@@ -11,6 +11,7 @@ from torch.distributions.constraints import Constraint
 from zuko.distributions import NormalizingFlow
 
 from vae.distributions.fixed import frozen
+from vae.distributions.mixture import at_once
 from vae.evaluation.annealing import ACCEPTANCE, SCHEDULES, Stage, anneal
 from vae.evaluation.hamiltonian import Point, differentiate
 from vae.evaluation.section import NotApplicable
@@ -54,7 +55,7 @@ class LatentPath:
             latents = model(x[:1]).latents
             check_real(latents)
             self.p = latents[0].p
-            parts = x.split(max(1, max_rows // num_chains))
+            parts = x.split(max(1, at_once(self.p, max_rows) // num_chains))
             self.blocks = [(part, model.encode(part)) for part in parts]
             self.start_scale, self.end_scale = self.draw(DRAWS).std(0), self.draw_q(DRAWS).std(0)
 
@@ -84,7 +85,7 @@ class LatentPath:
 
     def rows(self, x: Tensor, q: Distribution, z: Tensor) -> Iterator[Point]:
         """Yield the points of one block of examples, so many chains at a time as are allowed."""
-        for part in z.split(max(1, self.max_rows // len(x))):
+        for part in z.split(max(1, at_once(self.p, self.max_rows) // len(x))):
             yield differentiate(lambda z: self.terms(x, q, z), part)
 
     def terms(self, x: Tensor, q: Distribution, z: Tensor) -> tuple[Tensor, Tensor]:

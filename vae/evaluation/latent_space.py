@@ -66,14 +66,14 @@ class LatentSpace(Evaluation):
         swap = swap_costs(subject, seen)
         draws = prior_draws(seen.prior, PRIOR_DRAWS)
         table = dimensions(seen, draws)
-        parts = against_prior(seen, draws)
+        parts = against_prior(seen)
         use = LatentUse(
             seen.kl.mean().item(),
             swap.mean().item(),
             len(table),
             sorted(row["dimension"] for row in table if not row["active"]),
             noise(seen),
-            gap(parts, count),
+            gap(parts, seen),
             standard_error(swap),
         )
         verdicts = diagnose(use)
@@ -134,11 +134,11 @@ def dimensions(seen: Seen, draws: Tensor) -> list[dict[str, Any]]:
         "active": (between > ACTIVE_VARIANCE).any(1),
     }
     if not seen.discrete:
-        mean, cov = prior_moments(seen.prior, draws)
+        mean, deviation = prior_moments(seen.prior, draws)
         columns["mean of q(z)"] = seen.z.mean(0)
         columns["deviation of q(z)"] = seen.z.std(0)
         columns["mean of p(z)"] = mean
-        columns["deviation of p(z)"] = cov.diagonal().sqrt()
+        columns["deviation of p(z)"] = deviation
     known: dict[str, list[Any]] = {
         name: column.tolist() for name, column in columns.items() if column is not None
     }

@@ -1,10 +1,14 @@
 """The aggregate posterior against the prior by draws of both, whatever their kind."""
 
-__all__ = ["moment_kl", "prior_draws", "prior_moments"]
+__all__ = ["divergence_bound", "prior_draws", "prior_moments"]
+
+from math import e, log, pi
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, kl_divergence
+from torch.distributions import Distribution, Independent
+
+from vae.evaluation.section import standard_error
 
 BLOCK = 100  # draws at once: a mixture draws from each of its components every time
 
@@ -17,13 +21,13 @@ def prior_draws(p: Distribution, num_draws: int) -> Tensor:
 
 
 def prior_moments(p: Distribution, draws: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean ``(D,)`` and covariance ``(D, D)`` of a prior over vectors, in double precision.
+    """Return mean and deviation, ``(D,)`` each, of a prior over vectors, in double precision.
 
     They are exact where it factorises, and else those of its draws ``(N, D)``.
     """
     if isinstance(p, Independent):
-        return p.mean.double(), p.variance.double().diag()
-    return draws.double().mean(0), covariance(draws)
+        return p.mean.double(), p.variance.double().sqrt()
+    return draws.double().mean(0), draws.double().std(0)
 
 
 def covariance(z: Tensor) -> Tensor:
@@ -32,38 +36,40 @@ def covariance(z: Tensor) -> Tensor:
     return centred.T @ centred / (len(z) - 1)
 
 
-def moment_kl(z: Tensor, mean: Tensor, cov: Tensor) -> float | None:
-    r"""Return KL in nats between the Gaussians that have the moments of q and of p.
+def divergence_bound(z: Tensor, log_p: Tensor) -> tuple[float, float] | None:
+    r"""Return a lower bound of KL(q ‖ p) and its standard error, in nats.
 
-    Where p is Gaussian this is at most :math:`\mathrm{KL}(q‖p)`, since of all densities with the
-    same moments the Gaussian has the largest entropy; it needs no density of q, and unlike an
-    estimate with one, draws of finite number do not make it too large: the log-determinant of
-    their covariance is corrected by its bias under a Gaussian q.
+    .. math:: \mathrm{KL}(q‖p) \ge -E_q[\log p(z)] - \tfrac12 \log|2πe\,Σ_q|
+
+    since of all densities with the covariance :math:`Σ_q` the Gaussian has the largest entropy. It
+    holds for any p; where p is Gaussian it is the divergence of the Gaussians that have the moments
+    of q and of p, and where q is Gaussian it is exact. It needs no density of q, and unlike an
+    estimate with one, draws of finite number do not make it too large: the log-determinant of their
+    covariance is corrected by its bias under a Gaussian q.
 
     Args:
         z: Draws from q, ``(N, D)``.
-        mean: Of p, ``(D,)``.
-        cov: Covariance of p, ``(D, D)``.
+        log_p: Their log p(z), ``(N,)``.
 
     Returns:
-        Nats; ``None`` if there are not more draws than dimensions or a covariance is singular.
+        ``None`` if there are not more draws than dimensions, their covariance is singular or a
+        log-density is not finite.
 
     References:
         Elements of Information Theory (Cover, Thomas, 2006), theorem 8.6.5.
     """
     dof, dim = len(z) - 1, z.shape[1]
-    if dof < dim:
+    triangle = factor(covariance(z)) if dof >= dim else None
+    if triangle is None or not log_p.isfinite().all():
         return None
-    factors = [factor(c) for c in (covariance(z), cov)]
-    if any(triangle is None for triangle in factors):
-        return None
-    q, p = (
-        MultivariateNormal(loc, scale_tril=triangle)
-        for loc, triangle in zip((z.double().mean(0), mean), factors, strict=True)
-    )
     halves = (dof - torch.arange(dim, dtype=torch.float64)) / 2
     bias = (halves.digamma() - torch.tensor(dof / 2).double().log()).sum().item()
-    return max(0.0, kl_divergence(q, p).item() + bias / 2)
+    entropy = triangle.diagonal().log().sum().item() + dim / 2 * log(2 * pi * e) - bias / 2
+    # What each draw adds to the covariance, and so to its log-determinant.
+    centred = z.double() - z.double().mean(0)
+    distances = torch.linalg.solve_triangular(triangle, centred.T, upper=False).square().sum(0)
+    cost = -log_p.double()
+    return cost.mean().item() - entropy, standard_error(cost - distances / 2)
 
 
 def factor(cov: Tensor) -> Tensor | None:

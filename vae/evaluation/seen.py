@@ -22,6 +22,7 @@ class Seen(NamedTuple):
     z: Tensor  # one draw per example, (N, *event)
     kl: Tensor  # (N,)
     log_px: Tensor  # (N,)
+    log_p: Tensor  # log p(z) of the draws, (N,)
 
     @property
     def discrete(self) -> bool:
@@ -42,10 +43,11 @@ def look(subject: Subject, num_examples: int | None, num_points: int) -> Seen:
         statistics.update(trace)
         aggregate.update(trace)
         prior = trace.latents[0].p
-        columns.append((trace.latents[0].z[0], trace.kl[0], trace.log_px[0]))
+        latent = trace.latents[0]
+        columns.append((latent.z[0], trace.kl[0], trace.log_px[0], latent.log_p[0]))
     assert prior is not None
-    z, kl, log_px = (torch.cat(column) for column in zip(*columns, strict=True))
-    return Seen(statistics, aggregate, prior, z, kl.double(), log_px.double())
+    z, kl, log_px, log_p = (torch.cat(column) for column in zip(*columns, strict=True))
+    return Seen(statistics, aggregate, prior, z, kl.double(), log_px.double(), log_p.double())
 
 
 def swap_costs(subject: Subject, seen: Seen) -> Tensor:

@@ -8,9 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vae.distributions import draw
 from vae.evaluation.annealing import Stage
 from vae.evaluation.importance import effective_sample_size, log_mean_weights
 from vae.models import Model
+from vae.models.vae import DRAWN, slices
+from vae.trace import Latent
 
 
 class Curve(NamedTuple):
@@ -100,17 +103,22 @@ def rate_and_distortion(
     """Return KL(q ‖ p) and −E_q log p(x|z) of each example, ``(B,)`` each, nats.
 
     Args:
-        model: In evaluation mode.
+        model: In evaluation mode, of one latent variable.
         x: ``(B, *event)``.
         num_samples: Draws of z per example, at least 1.
-        max_rows: How many latents are decoded at once, which bounds the memory.
+        max_rows: How many latents are decoded at once, which bounds the memory; the draws do not
+            depend on it.
 
     References:
         Fixing a Broken ELBO (Alemi et al., 2018), 1711.00464.
     """
-    rates, distortions = [], []
-    for part in x.split(max(1, max_rows // num_samples)):
-        trace = model(part, num_samples=num_samples)
-        rates.append(trace.kl.double().mean(0))
-        distortions.append(-trace.log_px.double().mean(0))
+    p, rates, distortions = model(x[:1]).latents[0].p, [], []
+    for part in x.split(max(1, DRAWN // num_samples)):
+        q = model.encode(part)
+        z, log_q = draw(q, num_samples)
+        rates.append(Latent(q, p, z, log_q).kl.double().mean(0))
+        log_px = part.new_empty(z.shape[:2])
+        for k, b in slices(num_samples, len(part), max_rows):
+            log_px[k, b] = model.decode(z[k, b]).log_prob(part[b])
+        distortions.append(-log_px.double().mean(0))
     return torch.cat(rates), torch.cat(distortions)

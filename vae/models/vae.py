@@ -94,7 +94,7 @@ class VAE(Model):
         for done in range(0, num_samples, step):
             z, known_log_q = draw(q, min(step, num_samples - done))
             log_q = q.log_prob(z) if known_log_q is None else known_log_q
-            parts = z.split(max(1, max_rows // len(x)))  # mixtures hold many times as much as z
+            parts = z.split(max(1, max_rows // len(x)))
             log_p = torch.cat([p.log_prob(part) for part in parts])
             result[done : done + step] = self.log_px(x, z, context, max_rows) + log_p - log_q
         return result

@@ -87,6 +87,19 @@ def test_density_integrates_and_mass_sums_to_one_with_the_mean_it_states(name):
 
 
 @members
+@pytest.mark.parametrize("training", [False, True])
+def test_expansion_repeats_the_same_distribution(name, training):
+    likelihood = make(name, (3, 8, 6)).train(training)
+    px = likelihood(random_params(likelihood, 4))
+    wide = px.expand((2, 4))
+    x = random_x(likelihood, 2, 4)
+    assert (wide.batch_shape, wide.event_shape) == ((2, 4), (3, 8, 6))
+    torch.testing.assert_close(wide.log_prob(x), px.log_prob(x))
+    torch.testing.assert_close(wide.mean, px.mean.expand(2, -1, -1, -1, -1))
+    assert wide.sample((3,)).shape == (3, 2, 4, 3, 8, 6)
+
+
+@members
 def test_draws_lie_in_the_support_and_have_the_moments_of_the_density(name):
     likelihood = make(name, (5,))
     with torch.no_grad():

@@ -2,8 +2,10 @@
 
 from math import log10
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from vae.evaluation.quality import ms_ssim, psnr, ssim
 from vae.evaluation.quality.similarity import SCALE_WEIGHTS, num_scales
@@ -55,13 +57,64 @@ def test_more_noise_is_less_alike():
         assert found[0] > found[1] > found[2]
 
 
-@pytest.mark.parametrize("side", [22, 28, 32, 44, 45, 64, 98, 99, 175, 176, 200])
-def test_as_many_scales_as_the_library_takes(side):
-    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 48), (3, 11, 11), (1, 45, 23)])
+def test_windows_lie_inside_the_picture(shape, dtype):
+    """By scipy's filter, of which the pixels are kept whose window meets no margin."""
+    x = torch.rand(4, *shape, dtype=torch.float64)
+    y = (x + 0.2 * torch.randn_like(x)).clamp(0, 1)
+    expected = [similarity(a, b)[0].mean() for a, b in zip(x.numpy(), y.numpy(), strict=True)]
+    found = ssim(x.to(dtype), y.to(dtype))
+    assert found.tolist() == pytest.approx(expected, abs=1e-12 if dtype.itemsize == 8 else 1e-5)
 
-    x = torch.rand(1, 1, side, side + 3)
-    assert ms_ssim(x, x).isfinite().all()
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 48), (1, 176, 180)])
+def test_each_scale_is_half_the_one_before(shape):
+    """Contrast and structure of every scale, times the luminance of the last."""
+    x = torch.rand(2, *shape, dtype=torch.float64)
+    y = (x + 0.2 * torch.randn_like(x)).clamp(0, 1)
+    scales = num_scales(*shape[1:])
+    weights = np.array(SCALE_WEIGHTS[:scales]) / sum(SCALE_WEIGHTS[:scales])
+    expected = []
+    for a, b in zip(x.numpy(), y.numpy(), strict=True):
+        product = np.ones(shape[0])
+        for scale, weight in enumerate(weights):
+            whole, contrast = similarity(a, b)
+            product *= (whole if scale == scales - 1 else contrast) ** weight
+            a, b = halved(a), halved(b)
+        expected.append(product.mean())
+    assert ms_ssim(x, y).tolist() == pytest.approx(expected, abs=1e-12)
+
+
+def similarity(x, y):
+    """Return SSIM and its part without luminance, of each channel ``(C,)``."""
+
+    def local(values):
+        return gaussian_filter(values, (0, 1.5, 1.5), truncate=3.5)[:, 5:-5, 5:-5]
+
+    mx, my = local(x), local(y)
+    vx, vy, cov = local(x * x) - mx**2, local(y * y) - my**2, local(x * y) - mx * my
+    contrast = (2 * cov + 9e-4) / (vx + vy + 9e-4)
+    luminance = (2 * mx * my + 1e-4) / (mx**2 + my**2 + 1e-4)
+    return (luminance * contrast).mean((1, 2)), contrast.mean((1, 2))
+
+
+def halved(x):
+    """Return the means of 2×2 pixels; an odd row or column at the end is left out."""
+    return (
+        sum(
+            x[:, i : x.shape[1] // 2 * 2 : 2, j : x.shape[2] // 2 * 2 : 2]
+            for i in (0, 1)
+            for j in (0, 1)
+        )
+        / 4
+    )
+
+
+@pytest.mark.parametrize("side", [11, 21, 22, 43, 44, 87, 88, 175, 176, 400])
+def test_as_many_scales_as_have_room_for_a_window(side):
     scales = num_scales(side, side + 3)
-    if scales < len(SCALE_WEIGHTS):
-        with pytest.raises(ValueError, match="height"):
-            multiscale_structural_similarity_index_measure(x, x, betas=(0.1,) * (scales + 1))
+    assert side // 2 ** (scales - 1) >= 11
+    assert scales == len(SCALE_WEIGHTS) or side // 2**scales < 11
+    x = torch.rand(1, 1, side, side + 3)
+    assert ms_ssim(x, x).item() == pytest.approx(1, abs=1e-5)

@@ -3,11 +3,13 @@
 __all__ = ["Bernoulli", "LogitBernoulli"]
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.types import _size
 
 from vae.distributions.head import Likelihood
 from vae.distributions.joint import Joint
@@ -57,6 +59,11 @@ class LogitBernoulli(Joint):
 
     def __init__(self, logits: Tensor, event_dims: int) -> None:
         super().__init__(_OfLogits(logits), event_dims)
+
+    def expand(self, batch_shape: _size, _instance: Any = None) -> "LogitBernoulli":
+        """Return the same distribution with another, broadcast batch shape."""
+        logits = self.base_dist.logits.expand(*batch_shape, *self.event_shape)
+        return LogitBernoulli(logits, len(self.event_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return ``Σ log σ(l) - (1 - x) l``, of the broadcast batch shape of `value` and l."""

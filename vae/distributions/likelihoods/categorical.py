@@ -3,6 +3,7 @@
 __all__ = ["Categorical", "GridCategorical"]
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +35,10 @@ class GridCategorical(Distribution):
         self.logits = logits
         self.levels = logits.shape[-1]
         super().__init__(logits.shape[:-1], validate_args=False)
+
+    def expand(self, batch_shape: _size, _instance: Any = None) -> "GridCategorical":
+        """Return the same distribution with another, broadcast batch shape."""
+        return GridCategorical(self.logits.expand(*batch_shape, -1))
 
     @property
     def mean(self) -> Tensor:

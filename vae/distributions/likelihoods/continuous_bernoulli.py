@@ -3,6 +3,7 @@
 __all__ = ["ContinuousBernoulli", "LogitContinuousBernoulli"]
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,6 +41,10 @@ class LogitContinuousBernoulli(Distribution):
     def __init__(self, logits: Tensor) -> None:
         self.logits = logits
         super().__init__(logits.shape, validate_args=False)
+
+    def expand(self, batch_shape: _size, _instance: Any = None) -> "LogitContinuousBernoulli":
+        """Return the same distribution with another, broadcast batch shape."""
+        return LogitContinuousBernoulli(self.logits.expand(batch_shape))
 
     @property
     def mean(self) -> Tensor:

@@ -4,9 +4,10 @@ __all__ = ["DiscretizedLogistic", "LogisticBins", "bounded_log_scale"]
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 from torch.distributions import Distribution, constraints
 from torch.nn.functional import logsigmoid
 from torch.types import _size
@@ -50,6 +51,15 @@ class LogisticBins(Distribution):
         self.centre = loc * (levels - 1)
         self.bin_width = torch.exp(-log_scale) / (levels - 1)  # over s: a - b
         super().__init__(loc.shape, validate_args=False)
+
+    def expand(self, batch_shape: _size, _instance: Any = None) -> "LogisticBins":
+        """Return the same distribution with another, broadcast batch shape."""
+        new: LogisticBins = self._get_checked_instance(LogisticBins, _instance)
+        new.levels = self.levels
+        new.centre = self.centre.expand(batch_shape)
+        new.bin_width = self.bin_width.expand(batch_shape)
+        Distribution.__init__(new, Size(batch_shape), validate_args=False)
+        return new
 
     @property
     def mean(self) -> Tensor:

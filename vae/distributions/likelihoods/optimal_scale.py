@@ -2,6 +2,8 @@
 
 __all__ = ["OptimalScale", "OptimallyScaled"]
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
@@ -80,6 +82,10 @@ class OptimallyScaled(Distribution):
         self.base = base
         self.scale = scale
         super().__init__(base.batch_shape, validate_args=False)
+
+    def expand(self, batch_shape: _size, _instance: Any = None) -> "OptimallyScaled":
+        """Return the same distribution with another, broadcast batch shape."""
+        return OptimallyScaled(self.base.expand(batch_shape), self.scale)
 
     @property
     def mean(self) -> Tensor:

@@ -61,7 +61,8 @@ class TotalCorrelation(Objective):
     .. math:: α\,I(x; z) + β\,KL(q(z) ‖ \prod_j q(z_j)) + γ \sum_j KL(q(z_j) ‖ p(z_j))
 
     with q(z) estimated from the batch. The three make up the KL: with ``objective.beta=0`` the
-    weights 1, β, 1 are β-TCVAE; beside the whole KL the weights 0, β − 1, 0 add to it.
+    weights 1, β, 1 are β-TCVAE; beside the whole KL the weights 0, β − 1, 0 add to it. Under a
+    prior that does not factorise the last is what remains of the KL, and may be negative.
 
     Args:
         mutual_information: Weight α, at least 0, or a schedule.
