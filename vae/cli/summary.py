@@ -25,7 +25,8 @@ def show_run(
         table.add_row(str(name), str(value))
     for name, part in model.named_children():
         count = sum(p.numel() for p in part.parameters())
-        table.add_row(name, f"{count:,} parameters")
+        if part is not model.standardize:
+            table.add_row(name, f"{count:,} parameters")
     table.add_row("run folder", str(folder))
     console.print(table, highlight=False)
 

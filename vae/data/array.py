@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vae.data.checks import check_bool, check_choice, check_int
 from vae.data.headers import ArrayHeader, data_key, load_array, read_headers
+from vae.data.precision import narrowed
 from vae.data.source import Source, Splits, TensorExamples
 from vae.data.spec import DataSpec
 
@@ -118,9 +119,7 @@ class Array(Source):
         if mapped and x.dtype == np.bool_:
             x = self._bits(x)
         keep_bytes = headers[key].dtype == np.bool_ or spec.levels == 256
-        # A float64 beyond float32 becomes infinite, which the check of all values then refuses.
-        with np.errstate(over="ignore"):
-            x = x.astype(np.uint8 if keep_bytes else np.float32, copy=False)
+        x = x.astype(np.uint8, copy=False) if keep_bytes else narrowed(x)
         return Splits(TensorExamples(torch.from_numpy(x), self._labels(headers)))
 
     def _is_mapped(self, header: ArrayHeader) -> bool:
