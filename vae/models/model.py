@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vae.distributions import Likelihood
+from vae.models.border import check_examples
 from vae.models.standardize import Standardize
 from vae.trace import Trace
 
@@ -38,6 +39,17 @@ class Model(nn.Module, ABC):
     def restored(self, px: Distribution) -> Distribution:
         """Return the distribution of x, where `px` is that of what `standardized` returns."""
         return px if self.standardize is None else self.standardize.restored(px)
+
+    def check(self, x: Tensor, *, scored: bool = False) -> None:
+        """Refuse what is no batch of examples; see `check_examples`.
+
+        Raises:
+            TypeError: If x is no tensor of floating point, or a wider one than the model.
+            ValueError: If its shape or its values are not those of the data.
+        """
+        first = next(self.parameters(), None)
+        dtype = None if first is None or self.standardize is not None else first.dtype
+        check_examples(x, self.likelihood, dtype=dtype, scored=scored)
 
     @property
     @abstractmethod

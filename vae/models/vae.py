@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vae.distributions import Conditional, Likelihood, center, draw, tempered
+from vae.models.border import check_latents
 from vae.models.model import Model
 from vae.models.standardize import Standardize
 from vae.trace import Latent, Trace
@@ -58,10 +59,13 @@ class VAE(Model):
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         """Return q(z|x), batch shape ``(B,)``; see `Model`."""
+        self.check(x)
         return self.encoder(self.standardized(x), *given(context))
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
         """Return p(x|z) for latents ``(*lead, *latent)``, batch shape ``lead``; see `Model`."""
+        if isinstance(self.encoder, Conditional):
+            check_latents(z, self.encoder.head.event_shape)
         return self.restored(self.decoder(z, *given(context)))
 
     def embed(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -95,6 +99,7 @@ class VAE(Model):
         """
         if num_samples < 1 or max_rows < 1:
             raise ValueError(f"num_samples and max_rows start at 1; got {num_samples}, {max_rows}")
+        self.check(x, scored=True)
         u = self.standardized(x)
         q = self.encoder(u, *given(context)) if q is None else q
         p = self.prior(*given(context))
