@@ -1,6 +1,6 @@
 """What a user hands to a model, looked at once, before the nets see it."""
 
-__all__ = ["check_examples", "check_latents"]
+__all__ = ["check_examples", "check_latent_shape"]
 
 from collections.abc import Sequence
 
@@ -73,7 +73,7 @@ def refusal(x: Tensor, likelihood: Likelihood, support: Constraint) -> str:
     return f"x holds values from {low:g} to {high:g}; likelihood {name} takes {allowed}{hint}"
 
 
-def check_latents(z: Tensor, event_shape: Sequence[int]) -> None:
+def check_latent_shape(z: Tensor, event_shape: Sequence[int]) -> None:
     """Refuse latents of another shape than ``(*lead, *event_shape)``.
 
     Raises:

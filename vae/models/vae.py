@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vae.distributions import Conditional, Likelihood, center, draw, tempered
-from vae.models.border import check_latents
+from vae.models.border import check_latent_shape
 from vae.models.model import Model
 from vae.models.standardize import Standardize
 from vae.trace import Latent, Trace
@@ -65,7 +65,7 @@ class VAE(Model):
     def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
         """Return p(x|z) for latents ``(*lead, *latent)``, batch shape ``lead``; see `Model`."""
         if isinstance(self.encoder, Conditional):
-            check_latents(z, self.encoder.head.event_shape)
+            check_latent_shape(z, self.encoder.head.event_shape)
         return self.restored(self.decoder(z, *given(context)))
 
     def embed(self, x: Tensor, context: Tensor | None = None) -> Tensor:
