@@ -11,6 +11,7 @@ __all__ = [
 ]
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -25,8 +26,9 @@ from vae.data import DataModule, DataSpec, make_data
 from vae.distributions import Conditional, Head, Likelihood
 from vae.instantiate import instantiate, resolve
 from vae.limits import Budget
-from vae.models import Model
+from vae.models import Model, Standardize
 from vae.objectives import Objective, Pathwise, Penalized
+from vae.older import lacks_statistics
 from vae.priors import Prior
 from vae.saved import Saved, read_checkpoint, read_saved
 
@@ -68,7 +70,15 @@ def build_model(config: Mapping[str, Any], spec: DataSpec) -> Model:
     facts |= {"encoder": encoder, "latent_shape": shape}
     prior = instantiate(config["prior"], "prior", **facts)
     check_latents(posterior, prior)
-    return instantiate(node, "model", encoder=encoder, decoder=decoder, prior=prior)
+    parts = {"encoder": encoder, "decoder": decoder, "prior": prior}
+    if spec.standardized:
+        parts["standardize"] = Standardize(spec.shape)
+    model: Model = instantiate(node, "model", **parts)
+    if spec.standardized and model.standardize is None:
+        raise ValueError(
+            f"{type(model).__name__} does not take standardize: use data.standardize=false"
+        )
+    return model
 
 
 def conditional(
@@ -178,6 +188,10 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
 
     Where the run kept an exponential moving average of its weights, these are the averages.
 
+    x is in the units of the data. Only a run with ``data.standardize=true`` from before models held
+    mean and width gives a model of z-scores, with a warning; ``eval.py`` and ``resume`` take them
+    from the data.
+
     Args:
         path: A checkpoint written by ``train.py``, or the folder of its run, of which the best one
             is taken; or what `vae.export` wrote.
@@ -196,6 +210,11 @@ def rebuild(saved: Saved) -> Model:
     Raises:
         ValueError: If its config describes no model, a far larger one, or one of other weights.
     """
+    if lacks_statistics(saved.config, saved.spec):
+        warnings.warn(
+            f"{saved.path} holds neither mean nor width of its standardised data: x is in z-scores",
+            stacklevel=3,
+        )
     try:
         with Budget(saved.path.stat().st_size):
             model = build_model(saved.config, saved.spec)

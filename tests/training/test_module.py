@@ -208,3 +208,11 @@ def test_a_schedule_needs_an_end(tmp_path):
 def test_numbers_out_of_range_are_refused(setting, message):
     with pytest.raises(ValueError, match=message):
         VAEModule(LinearGaussian().factorised(), ELBO(), **setting)
+
+
+def test_a_trainer_alone_sets_the_statistics_of_the_data(tmp_path):
+    module, data = make_run(tmp_path, "data.standardize=true")
+    assert module.model.standardize.unset
+    make_trainer(tmp_path, epochs=1).fit(module, data)
+    assert torch.equal(module.model.standardize.shift, data.statistics()[0])
+    assert torch.equal(module.model.standardize.scale, data.statistics()[1])

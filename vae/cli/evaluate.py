@@ -22,6 +22,7 @@ from vae.cli.reporting import headline, make_report, write_report
 from vae.cli.summary import show_comparison, show_report
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Run, Subject, compare
+from vae.older import completed
 from vae.saved import Saved, read_saved
 
 NUM_CODES = 2000  # examples on whose codes several runs may agree
@@ -58,6 +59,7 @@ def evaluate_saved(
 ) -> Run:
     """Evaluate one checkpoint on the data it was trained on and write its report."""
     data = saved_data(saved, settings["data"])
+    saved = completed(saved, data)
     model = rebuild(saved).to(pick_device(settings["device"])).eval()
     chosen = {name: settings[name] for name in ("split", "max_examples", "max_rows", "seed")}
     subject = Subject(model, data, **chosen)

@@ -25,7 +25,8 @@ def show_run(
         table.add_row(Text(name), Text(str(value)))  # names of classes may hold brackets
     for name, part in model.named_children():
         count = sum(p.numel() for p in part.parameters())
-        table.add_row(name, f"{count:,} parameters")
+        if part is not model.standardize:
+            table.add_row(name, f"{count:,} parameters")
     table.add_row("run folder", str(folder))
     console.print(table, highlight=False)
 

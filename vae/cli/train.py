@@ -34,6 +34,7 @@ from vae.models import Model
 from vae.nested import lookup
 from vae.networks import MLP
 from vae.networks.products import use_products
+from vae.older import completed
 from vae.priors import VampPrior
 from vae.saved import read_checkpoint, read_saved
 from vae.training import VAEModule
@@ -79,7 +80,7 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     console = Console(quiet=not trainer.is_global_zero)
     resumed = find_resumed(settings, folder, console)
     if resumed is None and settings["init"] is not None:
-        start_from(module.model, settings["init"])
+        start_from(module.model, settings["init"], data)
     data.setup("fit")
     check_batches(settings, data, trainer.world_size)
     scale = fit_rate(module, settings, trainer.world_size)
@@ -97,14 +98,22 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     return finish(settings, trainer, data, evaluations, folder, console, seconds)
 
 
-def start_from(model: Model, path: str) -> None:
+def start_from(model: Model, path: str, data: DataModule) -> None:
     """Give a model the weights of another run, or the averages of them that it kept.
+
+    With the weights come the mean and width of the data that they were learned on, so that it is
+    the same model at first.
 
     Raises:
         FileNotFoundError: If there is no such run, checkpoint or export.
         ValueError: If it is damaged, or its weights do not fit.
     """
-    saved = read_saved(path)
+    saved = completed(read_saved(path), data)
+    if saved.spec.standardized != data.spec.standardized:
+        raise ValueError(
+            f"init: {saved.path} was trained with data.standardize="
+            f"{str(saved.spec.standardized).lower()}: use the same here"
+        )
     try:
         model.load_state_dict(saved.state)
     except RuntimeError as error:
@@ -179,12 +188,8 @@ def build_trainer(settings: dict[str, Any]) -> pl.Trainer:
 
 def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any]) -> None:
     """Start data-dependent parameters at examples and set how the nets are executed."""
-    for part in module.model.modules() if settings["init"] is None else ():
-        if isinstance(part, VampPrior):
-            part.initialize(data.examples("train", len(part.free_inputs)).x)
-        if isinstance(part, Conditional) and isinstance(part.net, MLP) and part.net.start_at_mean:
-            mean = data.examples("train", MEAN_OF).x.mean(0)
-            part.net.start_at(part.head.params_of_mean(mean))  # type: ignore[operator]
+    if settings["init"] is None:
+        start_at_data(module.model, data)
     if settings["channels_last"]:
         module.model.to(memory_format=torch.channels_last)
         use_products(module.model)
@@ -193,6 +198,19 @@ def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any])
     if settings["compile"]:
         module.compile_step()
     module.cuda_graph = settings["cuda_graph"]
+
+
+def start_at_data(model: Model, data: DataModule) -> None:
+    """Take from the training data what parts of a model start at."""
+    if model.standardize is not None:
+        model.standardize.set(*data.statistics())
+    for part in model.modules():
+        if isinstance(part, VampPrior):
+            x = data.examples("train", len(part.free_inputs)).x
+            part.initialize(model.standardized(x))
+        if isinstance(part, Conditional) and isinstance(part.net, MLP) and part.net.start_at_mean:
+            mean = model.standardized(data.examples("train", MEAN_OF).x).mean(0)
+            part.net.start_at(part.head.params_of_mean(mean))  # type: ignore[operator]
 
 
 def finish(

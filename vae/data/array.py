@@ -16,6 +16,7 @@ from vae.data.checks import check_bool, check_choice, check_int
 from vae.data.factor_columns import Factors, as_factors
 from vae.data.headers import ArrayHeader, load_array, read_headers
 from vae.data.labels import Classes, as_classes
+from vae.data.precision import narrowed
 from vae.data.source import Source, Splits, TensorExamples
 from vae.data.spec import DataSpec
 from vae.data.values import as_bits, natural_support, told_range
@@ -169,9 +170,7 @@ class Array(Source):
         keep_bytes = dtype == np.bool_ or (dtype == np.uint8 and self.spec.levels is not None)
         if keep_bytes and (mapped if dtype == np.bool_ else self.spec.levels == 2):
             x = as_bits(x, self.path)
-        # A float64 beyond float32 becomes infinite, which the check of all values then refuses.
-        with np.errstate(over="ignore"):
-            x = x.astype(np.uint8 if keep_bytes else np.float32, copy=False)
+        x = x.astype(np.uint8, copy=False) if keep_bytes else narrowed(x)
         classes, factors = self._classes[0], self._factors
         return TensorExamples(
             torch.from_numpy(x),

@@ -17,7 +17,10 @@ from vae.data.source import Examples
 
 
 class Batch(NamedTuple):
-    """One batch: ``x`` ``(B, *shape)`` float32 and labels ``y`` ``(B,)`` int64, or ``None``."""
+    """One batch: ``x`` ``(B, *shape)`` and labels ``y`` ``(B,)`` int64, or ``None``.
+
+    x is float32; float64 where a model is to standardise what float32 cannot tell apart.
+    """
 
     x: Tensor
     y: Tensor | None

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from vae.data.batches import EvalBatches, TrainBatches
 from vae.data.checks import check_bool, check_choice, check_int, check_values
-from vae.data.preprocess import Preprocess
+from vae.data.moments import moments
+from vae.data.preprocess import Preprocess, check_at_hand
 from vae.data.randomness import Noise
 from vae.data.source import Examples, Source
 from vae.data.spec import DataSpec
@@ -23,6 +24,7 @@ from vae.data.values import advice
 # Besides the data the device must hold the net, its gradients and activations.
 DEVICE_SHARE = 0.5
 SPLITS = ("train", "val", "test")
+UNITS = "densities and x are in the units of the data; the nets see x standardised"
 
 
 class Sample(NamedTuple):
@@ -48,8 +50,8 @@ class DataModule(LightningDataModule):
         binarization: ``none``, ``dynamic``, ``static`` or ``threshold``; see `Preprocess`.
         dequantize: Whether to add uniform noise to bytes.
         flip: Whether to mirror pictures at random in training.
-        standardize: Whether to subtract mean and divide by standard deviation of the training
-            part; real vectors only.
+        standardize: Whether the model subtracts mean and divides by standard deviation of the
+            training part (`statistics`), and gives x in its own units; real vectors only.
         drop_last: Whether training leaves out a last, smaller batch.
         seed: Seed of the order of batches and of the noise in them, ≥ 0.
         split_seed: Seed of the splits and of static binarisation, ≥ 0.
@@ -88,7 +90,6 @@ class DataModule(LightningDataModule):
         check_int("data.batch_size", batch_size)
         check_int("data.seed", seed, low=0)
         check_int("data.group_size", group_size)
-        check_bool("data.standardize", standardize)
         check_bool("data.drop_last", drop_last)
         if eval_batch_size is not None:
             check_int("data.eval_batch_size", eval_batch_size)
@@ -97,14 +98,17 @@ class DataModule(LightningDataModule):
         self.source = source
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size or batch_size
-        self.standardize = standardize
         self.drop_last = drop_last
         self.seed = seed
         self.group_size = group_size
         self.on_device = on_device
         self.splitter = Splitter(source, val_size, test_size, train_size, seed=split_seed)
         self.preprocess = Preprocess(
-            source.spec, binarization=binarization, dequantize=dequantize, flip=flip
+            source.spec,
+            binarization=binarization,
+            dequantize=dequantize,
+            flip=flip,
+            standardize=standardize,
         )
         self._splits: dict[str, Examples] = {}
         self._facts: Mapping[str, str] = {}
@@ -119,6 +123,14 @@ class DataModule(LightningDataModule):
         """How many training examples there are; loads the data if need be."""
         self.setup()
         return len(self._splits["train"])
+
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """Return mean and width of each dimension of the training part; loads the data.
+
+        See `moments`; the same in every process.
+        """
+        self.setup()
+        return moments(self._splits["train"])
 
     def prepare_data(self) -> None:
         """Download or decode what is missing; Lightning calls this in one process only."""
@@ -138,10 +150,10 @@ class DataModule(LightningDataModule):
             if examples is not None:
                 check_values(examples, self.source.spec)
         self._splits = self._frozen(self.splitter.split(loaded))
-        told = advice(self._splits["train"], self.source.spec, standardized=self.standardize)
+        told = advice(self._splits["train"], self.source.spec, standardized=self.spec.standardized)
         self._facts = {**loaded.facts, "advice": told} if told else loaded.facts
-        if self.standardize:
-            self.preprocess.fit(self._splits["train"])
+        if self.spec.standardized:
+            check_at_hand(self._splits["train"], "data.standardize=true", "false")
 
     def _frozen(self, splits: dict[str, Examples]) -> dict[str, Examples]:
         noise = Noise(torch.device("cpu"))
@@ -281,6 +293,7 @@ class DataModule(LightningDataModule):
             "shape": "×".join(map(str, self.spec.shape)),
             "binarization": self.preprocess.binarization,
             "dequantize": str(self.preprocess.dequantize),
+            **({"units": UNITS} if self.spec.standardized else {}),
             **{f"{name}_examples": len(examples) for name, examples in self._splits.items()},
             **self._facts,
             "batch_size": self.batch_size,

@@ -30,6 +30,8 @@ class Preprocess:
         binarization: ``none``, ``dynamic``, ``static`` or ``threshold``.
         dequantize: Whether to add uniform noise of one level's width.
         flip: Whether to mirror pictures left to right with probability ½, in training only.
+        standardize: Whether the model is to standardise; the values stay as they are here, and
+            float64 keeps its precision.
 
     Attributes:
         spec: What reaches the model.
@@ -45,17 +47,18 @@ class Preprocess:
         binarization: str = "none",
         dequantize: bool = False,
         flip: bool = False,
+        standardize: bool = False,
     ) -> None:
         check_choice("data.binarization", binarization, BINARIZATIONS)
         check_bool("data.dequantize", dequantize)
         check_bool("data.flip", flip)
+        check_bool("data.standardize", standardize)
         self.raw = raw
         # Bits stay bits: drawing Bernoulli(0) or Bernoulli(1) would only cost time.
         self.binarization = "none" if raw.support == "boolean" else binarization
         self.dequantize = dequantize
         self.flip = flip
-        self.shift: Tensor | None = None
-        self.scale: Tensor | None = None
+        self.standardize = standardize
         self._check()
         self.spec = self._output_spec()
 
@@ -78,11 +81,16 @@ class Preprocess:
                 f"data.flip=true needs pictures (C, H, W); {raw.name} has shape {raw.shape}. "
                 "Use data.flip=false."
             )
+        if self.standardize and (raw.support != "real" or len(raw.shape) != 1):
+            raise ValueError(
+                f"data.standardize=true needs real vectors; {raw.name} has shape {raw.shape} and "
+                f"support {raw.support}. Use data.standardize=false."
+            )
 
     def _output_spec(self) -> DataSpec:
         if self.binarization != "none":
             return replace(self.raw, support="boolean", levels=2)
-        return replace(self.raw, dequantized=self.dequantize)
+        return replace(self.raw, dequantized=self.dequantize, standardized=self.standardize)
 
     def freeze(self, examples: Examples, generator: Generator) -> Examples:
         """Draw a static binarisation of all of ``examples``; leave them alone otherwise."""
@@ -94,31 +102,13 @@ class Preprocess:
             bits[rows[0] : rows[-1] + 1] = bernoulli(examples.take(rows), generator)
         return TensorExamples(bits, examples.labels, examples.factors)
 
-    def fit(self, examples: Examples) -> None:
-        """Take mean and standard deviation per dimension from ``examples``; both then apply.
-
-        A dimension that never varies keeps its width, so that it does not become NaN.
-
-        Raises:
-            ValueError: If the data are not real vectors.
-        """
-        raw = self.raw
-        if raw.support != "real" or len(raw.shape) != 1:
-            raise ValueError(
-                f"data.standardize=true needs real vectors; {raw.name} has shape {raw.shape} and "
-                f"support {raw.support}. Use data.standardize=false."
-            )
-        check_at_hand(examples, "data.standardize=true", "false")
-        x = examples.take(torch.arange(len(examples), device=examples.device)).double()
-        std, mean = torch.std_mean(x, dim=0, correction=0)
-        self.shift = mean.float()
-        self.scale = torch.where(std > 0, std, 1.0).float()
-
     def __call__(self, raw: Tensor, generator: Generator, *, training: bool = False) -> Tensor:
         """Turn raw values ``(B, *shape)`` into float32 ``(B, *shape)`` on the same device.
 
+        Float64 stays float64 where the model standardises.
+
         Args:
-            raw: ``(B, *shape)`` uint8 or float32, as stored or as frozen.
+            raw: ``(B, *shape)`` uint8, float32 or float64, as stored or as frozen.
             generator: Source of randomness, on the device of ``raw``.
             training: Whether to augment.
         """
@@ -134,11 +124,9 @@ class Preprocess:
         if self.dequantize:
             noise = torch.rand(raw.shape, generator=generator, device=raw.device)
             return noise.add_(raw).div_(256)
-        x = raw.float()
+        x = raw if self.standardize and raw.dtype == torch.float64 else raw.float()
         if raw.dtype == torch.uint8 and self.spec.levels == 256:
             return x.div_(255)
-        if self.shift is not None and self.scale is not None:
-            return (x - self.shift.to(x.device)).div_(self.scale.to(x.device))
         return x
 
 

@@ -47,7 +47,10 @@ class Examples(ABC):
 
     @abstractmethod
     def take(self, indices: Tensor) -> Tensor:
-        """Return the raw values, ``(B, *shape)`` uint8 or float32, at ``indices`` ``(B,)``."""
+        """Return the raw values, ``(B, *shape)``, at ``indices`` ``(B,)``.
+
+        They are uint8 or float32, or float64 where float32 would lose their differences.
+        """
 
     @abstractmethod
     def subset(self, indices: Tensor) -> Self:
@@ -63,7 +66,7 @@ class TensorExamples(Examples):
     """Examples in one tensor, which may be memory-mapped.
 
     Args:
-        x: ``(M, *shape)`` uint8 or float32.
+        x: ``(M, *shape)`` uint8, float32 or float64.
         labels: ``(N,)`` int64, or ``None``.
         factors: ``(N, F)`` int64, or ``None``.
         index: ``(N,)`` int64, which rows of ``x`` are meant; ``None`` means all, in order.

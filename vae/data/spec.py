@@ -18,6 +18,8 @@ class DataSpec:
             ``None`` if the values are continuous.
         dequantized: Whether noise of one level's width was added, so that a density of ``levels``
             bins per dimension bounds a mass.
+        standardized: Whether the model holds mean and width of each dimension, and its nets see
+            values that are standardised by them; the examples are in their own units.
         num_classes: How many classes the labels name; ``None`` without labels.
         class_names: What the classes are called, in the order of the labels; empty if unknown.
         factor_names: Names of the ground-truth factors, in the order of their columns.
@@ -29,6 +31,7 @@ class DataSpec:
     support: str
     levels: int | None = None
     dequantized: bool = False
+    standardized: bool = False
     num_classes: int | None = None
     class_names: tuple[str, ...] = ()
     factor_names: tuple[str, ...] = ()

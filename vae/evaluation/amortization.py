@@ -143,7 +143,7 @@ def fit_posterior(
     """
     head = model.encoder.head
     with torch.no_grad():
-        params, p = model.encoder.net(x), model.prior()
+        params, p = model.encoder.net(model.standardized(x)), model.prior()
     params.requires_grad_()
     optimizer = torch.optim.Adam([params])
     with torch.enable_grad(), frozen(model):

@@ -57,10 +57,13 @@ class Neighbours(Evaluation):
         """
         if subject.split == "train":
             raise NotApplicable("the distance to training examples needs others; use split=test")
-        held_out = subject.examples(self.num_samples).x
-        drawn = samples(subject.model, 1, self.num_samples, seed=subject.seed)[0]
-        queries = [drawn, subject.model.reconstruct(held_out), held_out]
-        batches = subject.track_batches("nearest neighbours", self.max_train, "train")
+        model, held_out = subject.model, subject.examples(self.num_samples).x
+        drawn = samples(model, 1, self.num_samples, seed=subject.seed)[0]
+        queries = [drawn, *map(model.standardized, (model.reconstruct(held_out), held_out))]
+        batches = (
+            Batch(model.standardized(x), y)
+            for x, y in subject.track_batches("nearest neighbours", self.max_train, "train")
+        )
         distances, found = nearest(torch.cat(queries), batches)
         parts = zip(NAMES.items(), distances.split([len(x) for x in queries]), strict=True)
         closest = distances[: len(drawn)].argsort()[: self.columns]
@@ -76,7 +79,7 @@ class Neighbours(Evaluation):
                 "num_samples": len(drawn),
                 "held_out_examples": len(held_out),
                 "train_examples": subject.count(self.max_train, "train"),
-                "distance": "root mean square over the values of an example",
+                "distance": "root mean square over the values of an example, as the nets see them",
             },
             pictures={TITLE: picture},
         )

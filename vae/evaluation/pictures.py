@@ -1,4 +1,7 @@
-"""Rows of examples that show what a model has learned, to be drawn by `render`."""
+"""Rows of examples that show what a model has learned, to be drawn by `render`.
+
+They are as the nets see them, standardised where the model does that: on one scale.
+"""
 
 __all__ = ["decoded", "reconstructions", "samples"]
 
@@ -11,7 +14,7 @@ from vae.models import Model
 @torch.no_grad()
 def reconstructions(model: Model, x: Tensor) -> Tensor:
     """Return originals, the first row, above their reconstructions, ``(2, B, *event)``."""
-    return torch.stack([x, model.reconstruct(x)])
+    return model.standardized(torch.stack([x, model.reconstruct(x)]))
 
 
 @torch.no_grad()
@@ -22,7 +25,7 @@ def samples(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         x = model.sample(rows * columns, temperature=temperature)
-    return x.unflatten(0, (rows, columns))
+    return model.standardized(x).unflatten(0, (rows, columns))
 
 
 @torch.no_grad()
@@ -36,4 +39,5 @@ def decoded(model: Model, paths: Tensor, lead: int, *, max_rows: int = 4096) -> 
         max_rows: How many latents are decoded at once.
     """
     parts = paths.flatten(0, lead - 1).split(max_rows)
-    return torch.cat([model.decode(z).mean for z in parts]).unflatten(0, paths.shape[:lead])
+    x = torch.cat([model.standardized(model.decode(z).mean) for z in parts])
+    return x.unflatten(0, paths.shape[:lead])

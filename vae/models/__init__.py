@@ -1,6 +1,7 @@
 """Models: a batch to a trace."""
 
-__all__ = ["VAE", "Model"]
+__all__ = ["VAE", "Model", "Standardize"]
 
 from vae.models.model import Model
+from vae.models.standardize import Standardize
 from vae.models.vae import VAE

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vae.distributions import Likelihood
+from vae.models.border import check_examples
+from vae.models.standardize import Standardize
 from vae.trace import Trace
 
 DECODED = 500  # latents that are decoded at once where samples are drawn
@@ -18,8 +20,36 @@ DECODED = 500  # latents that are decoded at once where samples are drawn
 class Model(nn.Module, ABC):
     """A latent-variable model of x with an approximate posterior.
 
-    ``context`` is what the model is conditioned on, ``(B, ...)``, or ``None``.
+    x is in the units of the data wherever it is given or returned, and densities are of such x;
+    what `standardized` returns is for nets and for distances between examples. ``context`` is what
+    the model is conditioned on, ``(B, ...)``, or ``None``.
+
+    Args:
+        standardize: Mean and width of each dimension of the data, if its nets see standardised x.
     """
+
+    def __init__(self, standardize: Standardize | None = None) -> None:
+        super().__init__()
+        self.standardize = standardize
+
+    def standardized(self, x: Tensor) -> Tensor:
+        """Return x as the nets see it, ``(*lead, *event)``: the same if nothing standardises."""
+        return x if self.standardize is None else self.standardize(x)
+
+    def restored(self, px: Distribution) -> Distribution:
+        """Return the distribution of x, where `px` is that of what `standardized` returns."""
+        return px if self.standardize is None else self.standardize.restored(px)
+
+    def check(self, x: Tensor, *, scored: bool = False) -> None:
+        """Refuse what is no batch of examples; see `check_examples`.
+
+        Raises:
+            TypeError: If x is no tensor of floating point, or a wider one than the model.
+            ValueError: If its shape or its values are not those of the data.
+        """
+        first = next(self.parameters(), None)
+        dtype = None if first is None or self.standardize is not None else first.dtype
+        check_examples(x, self.likelihood, dtype=dtype, scored=scored)
 
     @property
     @abstractmethod
@@ -32,11 +62,22 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, x: Tensor, context: Tensor | None = None) -> Distribution:
-        """Return q(z|x), batch shape ``(B,)``."""
+        """Return q(z|x), batch shape ``(B,)``.
+
+        Grey values are allowed where the likelihood is one of bits.
+
+        Raises:
+            TypeError: If x is no tensor of floating point, or a wider one than the model.
+            ValueError: If its shape is another, or a value not finite or outside the support.
+        """
 
     @abstractmethod
     def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
-        """Return p(x|z) for latents ``(*lead, *latent)``, batch shape ``lead``."""
+        """Return p(x|z) for latents ``(*lead, *latent)``, batch shape ``lead``.
+
+        Raises:
+            ValueError: If the latents have another shape.
+        """
 
     @abstractmethod
     def embed(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -65,7 +106,7 @@ class Model(nn.Module, ABC):
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the mean of p(x|z) at the centre of q(z|x), ``(B, *event)``."""
+        """Return the mean of p(x|z) at the centre of q(z|x), ``(B, *event)``; see `encode`."""
         return self.decode(self.embed(x, context), context).mean
 
     @abstractmethod
@@ -87,7 +128,9 @@ class Model(nn.Module, ABC):
                 not depend on it.
 
         Raises:
-            ValueError: If ``num_samples`` or ``max_rows`` is below 1.
+            TypeError: If x is no tensor of floating point, or a wider one than the model.
+            ValueError: If ``num_samples`` or ``max_rows`` is below 1, the shape of x is another, or
+                a value not finite or outside the support of the likelihood.
         """
 
     def log_likelihood(

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vae.distributions import Conditional, Likelihood, center, draw, tempered
+from vae.models.border import check_latent_shape
 from vae.models.model import Model
+from vae.models.standardize import Standardize
 from vae.trace import Latent, Trace
 
 DRAWN = 4096  # latents drawn at once: fixed, so that no draw depends on how many are decoded
@@ -22,13 +24,21 @@ class VAE(Model):
         encoder: q(z|x).
         decoder: p(x|z).
         prior: p(z): a `Prior`, or any module that returns a distribution.
+        standardize: What stands between x and the nets, if the data are to be standardised.
 
     References:
         Auto-Encoding Variational Bayes (Kingma, Welling, 2013), 1312.6114.
     """
 
-    def __init__(self, encoder: Conditional, decoder: Conditional, prior: nn.Module) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        encoder: Conditional,
+        decoder: Conditional,
+        prior: nn.Module,
+        *,
+        standardize: Standardize | None = None,
+    ) -> None:
+        super().__init__(standardize)
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
@@ -42,18 +52,21 @@ class VAE(Model):
 
     def forward(self, x: Tensor, context: Tensor | None = None, num_samples: int = 1) -> Trace:
         """Encode ``(B, *event)`` once and decode ``num_samples`` latents per example."""
-        q = self.encode(x, context)
+        q = self.encoder(self.standardized(x), *given(context))
         z, log_q = draw(q, num_samples)
-        px = self.decode(z, context)
+        px = self.restored(self.decoder(z, *given(context)))
         return Trace(x, px, (Latent(q, self.prior(*given(context)), z, log_q),))
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Distribution:
-        """Return q(z|x), batch shape ``(B,)``."""
-        return self.encoder(x, *given(context))
+        """Return q(z|x), batch shape ``(B,)``; see `Model`."""
+        self.check(x)
+        return self.encoder(self.standardized(x), *given(context))
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
-        """Return p(x|z) for latents ``(*lead, *latent)``, batch shape ``lead``."""
-        return self.decoder(z, *given(context))
+        """Return p(x|z) for latents ``(*lead, *latent)``, batch shape ``lead``; see `Model`."""
+        if isinstance(self.encoder, Conditional):
+            check_latent_shape(z, self.encoder.head.event_shape)
+        return self.restored(self.decoder(z, *given(context)))
 
     def embed(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the centre of q(z|x), ``(B, *latent)``."""
@@ -86,11 +99,13 @@ class VAE(Model):
         """
         if num_samples < 1 or max_rows < 1:
             raise ValueError(f"num_samples and max_rows start at 1; got {num_samples}, {max_rows}")
-        q = self.encode(x, context) if q is None else q
+        self.check(x, scored=True)
+        u = self.standardized(x)
+        q = self.encoder(u, *given(context)) if q is None else q
         p = self.prior(*given(context))
         step = max(1, DRAWN // len(x))
         # Made first: pieces that are kept, between slices that are not, would scatter the heap.
-        result = x.new_empty(num_samples, len(x))
+        result = u.new_empty(num_samples, len(x))
         for done in range(0, num_samples, step):
             z, known_log_q = draw(q, min(step, num_samples - done))
             log_q = q.log_prob(z) if known_log_q is None else known_log_q
@@ -101,7 +116,7 @@ class VAE(Model):
 
     def log_px(self, x: Tensor, z: Tensor, context: Tensor | None, max_rows: int) -> Tensor:
         """Return log p(x|z) of latents ``(K, B, *latent)``, ``(K, B)``, decoded a slice at once."""
-        result = x.new_empty(z.shape[:2])
+        result = z.new_empty(z.shape[:2])
         for k, b in slices(len(z), len(x), max_rows):
             part = None if context is None else context[b]
             result[k, b] = self.decode(z[k, b], part).log_prob(x[b])

@@ -47,7 +47,7 @@ class VampPrior(Prior):
 
     @property
     def pseudo_inputs(self) -> Tensor:
-        """The pseudo-inputs u, ``(M, *data_shape)``, in the range of the data."""
+        """The pseudo-inputs u, ``(M, *data_shape)``, in the range of what the encoder sees."""
         return self.free_inputs.sigmoid() if self.bounded else self.free_inputs
 
     @torch.no_grad()
@@ -55,7 +55,7 @@ class VampPrior(Prior):
         """Start the pseudo-inputs at examples, repeated with noise where there are too few.
 
         Args:
-            x: Examples, ``(N, *data_shape)``.
+            x: Examples as the encoder sees them, ``(N, *data_shape)``.
         """
         rows = torch.arange(len(self.free_inputs), device=x.device) % len(x)
         start = x[rows].clamp(0.05, 0.95).logit() if self.bounded else x[rows]

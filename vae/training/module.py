@@ -21,6 +21,7 @@ from vae.instantiate import instantiate
 from vae.models import Model
 from vae.objectives import Objective
 from vae.objectives.penalties import Adversary
+from vae.older import complete
 from vae.trace import Trace
 from vae.training.averaging import EMA
 from vae.training.capture import Captured
@@ -189,7 +190,7 @@ class VAEModule(pl.LightningModule):
             average.after_step(self, step + 1)
 
     def on_fit_start(self) -> None:
-        """Note how many examples there are.
+        """Note how many examples there are, and their statistics if nobody did before.
 
         Raises:
             ValueError: If an epoch has too few batches for one optimizer step.
@@ -201,7 +202,10 @@ class VAEModule(pl.LightningModule):
         # With max_steps Lightning would go on with an epoch that was whole, and count it twice: the
         # noise of the next one would be another.
         self.trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
-        self.objective.num_examples = self.trainer.datamodule.num_train  # type: ignore[attr-defined]
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.objective.num_examples = data.num_train
+        if self.model.standardize is not None and self.model.standardize.unset:
+            self.model.standardize.set(*data.statistics())
 
     def on_train_start(self) -> None:
         """Take hold of the optimizers, which have their state by now."""
@@ -246,6 +250,11 @@ class VAEModule(pl.LightningModule):
         self.log_dict(figures, logger=False, sync_dist=True)
         for logger in self.loggers:
             logger.log_metrics(figures, step=self.trainer.global_step)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Give an older checkpoint what the model holds of its data by now."""
+        if self.model.standardize is not None:
+            complete(checkpoint, self.trainer.datamodule)  # type: ignore[attr-defined]
 
     def configure_optimizers(self) -> Any:
         """Return the optimizers and, if there is one, the first one's schedule over the whole run.

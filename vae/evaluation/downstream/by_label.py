@@ -69,7 +69,10 @@ class ByLabel(Evaluation):
         return Section(
             "Class by class",
             figures,
-            {"columns": self.columns, "squared error": "of the reconstruction, mean per dimension"},
+            {
+                "columns": self.columns,
+                "squared error": "as the nets see x, mean per dimension",
+            },
             {"classes": rows},
             pictures={"class draws": render(draws, span=subject.value_range)},
         )
@@ -86,7 +89,7 @@ class ByLabel(Evaluation):
         decoded = []
         for part in x.split(BATCH):
             z, _ = draw(subject.model.encode(part), 1)
-            decoded.append(subject.model.decode(z[0]).mean)
+            decoded.append(subject.model.standardized(subject.model.decode(z[0]).mean))
         return torch.cat(decoded).unflatten(0, chosen.shape)
 
 
@@ -102,8 +105,10 @@ def picked(subject: Subject, rows: Tensor) -> Tensor:
 
 def terms_of(subject: Subject, x: Tensor) -> Tensor:
     """Return ELBO, log p(x|z), KL and squared error of examples, ``(B, 4)`` on the CPU."""
-    trace = subject.model(x)
-    error = (subject.model.reconstruct(x) - x).square().flatten(1).mean(1)
+    model = subject.model
+    trace = model(x)
+    pair = model.standardized(model.reconstruct(x)), model.standardized(x)
+    error = (pair[0] - pair[1]).square().flatten(1).mean(1)
     columns = (trace.elbo[0], trace.log_px[0], trace.kl[0], error)
     return torch.stack(columns, 1).double().cpu()
 

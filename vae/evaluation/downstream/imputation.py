@@ -89,7 +89,11 @@ class Imputation(Evaluation):
                 [subject.model.reconstruct(part) for part in filled.split(BATCH)]
             ),
         }
-        figures = {f"rmse_{key}": rmse(key, guess, x, missing) for key, guess in guesses.items()}
+        seen = subject.model.standardized
+        figures = {
+            f"rmse_{key}": rmse(key, seen(guess), seen(x), missing)
+            for key, guess in guesses.items()
+        }
         weights = [len(part.mean) / len(x) for part in parts]
         rate = sum(w * part.acceptance for w, part in zip(weights, parts, strict=True))
         figures["acceptance"] = Figure("accepted proposals, share", rate)
@@ -109,9 +113,10 @@ class Imputation(Evaluation):
                 "chains": self.chains,
                 "burn_in": self.burn_in,
                 "steps": self.steps,
+                "RMSE": "of values as the nets see them",
                 "train_examples_of_the_mean": subject.count(self.num_train, "train"),
             },
-            pictures={"imputations": render(rows[:, :COLUMNS], span=subject.value_range)},
+            pictures={"imputations": render(seen(rows[:, :COLUMNS]), span=subject.value_range)},
             notes=[
                 "Imputations, from above: original; the training mean in place of what is "
                 "missing; the conditional mean; one draw."

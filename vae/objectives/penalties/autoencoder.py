@@ -5,6 +5,7 @@ __all__ = ["DecoderNorm", "GradientPenalty", "LatentNorm"]
 import torch
 from torch import Tensor, nn
 
+from vae.distributions.rescaled import standardized
 from vae.objectives.objective import Objective
 from vae.objectives.penalties.latents import latent_with_paths
 from vae.objectives.schedule import Schedule, at_step, check_weight
@@ -56,8 +57,9 @@ class DecoderNorm(Objective):
 class GradientPenalty(Objective):
     r"""The squared Frobenius norm of the decoder's Jacobian, :math:`w\,E‖∂\hat x/∂z‖_F²`.
 
-    x̂ is the mean of p(x|z). The norm is estimated without bias by :math:`‖Jᵀv‖²` with v ~ N(0, I),
-    one step backwards through the decoder whatever the number of pixels.
+    x̂ is the mean of p(x|z), of standardised x where the model standardises. The norm is estimated
+    without bias by :math:`‖Jᵀv‖²` with v ~ N(0, I), one step backwards through the decoder whatever
+    the number of pixels.
 
     Args:
         weight: At least 0, or a schedule.
@@ -76,7 +78,7 @@ class GradientPenalty(Objective):
         """Return the term ``gradient_penalty``; nothing where gradients are off."""
         if not torch.is_grad_enabled():
             return {}
-        z, mean = latent_with_paths(trace).z, trace.px.mean
+        z, mean = latent_with_paths(trace).z, standardized(trace.px).mean
         (jv,) = torch.autograd.grad((mean * torch.randn_like(mean)).sum(), z, create_graph=True)
         norm = jv.flatten(2).square().sum(-1).mean()
         return {"gradient_penalty": at_step(self.weight, self.step) * norm}
