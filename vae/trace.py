@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from torch import Tensor
-from torch.distributions import Distribution, Independent, kl_divergence
+from torch.distributions import Distribution, Independent
+
+from vae.divergence import kl_divergence
 
 T = TypeVar("T")
 

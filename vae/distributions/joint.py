@@ -2,8 +2,9 @@
 
 __all__ = ["Joint"]
 
-from torch import Tensor
-from torch.distributions import Distribution, Independent, kl_divergence, register_kl
+from torch.distributions import Distribution, Independent, register_kl
+
+from vae.divergence import joint_kl
 
 
 class Joint(Independent):
@@ -22,10 +23,4 @@ class Joint(Independent):
         Distribution.__init__(self, shape[:split], event_shape, validate_args=False)
 
 
-@register_kl(Joint, Joint)
-def _kl_joint_joint(q: Joint, p: Joint) -> Tensor:
-    dims = q.reinterpreted_batch_ndims
-    if dims != p.reinterpreted_batch_ndims:
-        raise NotImplementedError
-    kl = kl_divergence(q.base_dist, p.base_dist)
-    return kl.sum(tuple(range(-dims, 0))) if dims else kl
+register_kl(Joint, Joint)(joint_kl)

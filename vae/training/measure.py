@@ -3,9 +3,7 @@
 __all__ = ["Compiled", "measure", "measured"]
 
 from collections.abc import Callable
-from copy import deepcopy
 
-import torch
 from torch import Tensor
 
 from vae.models import Model
@@ -54,8 +52,6 @@ class Compiled:
         Raises:
             ValueError: If the parts cannot be compiled.
         """
-        if not self.works:
-            look_up_kls(model, objective, x, num_samples)
         try:
             result = self.function(model, objective, x, num_samples)
         except Exception as error:
@@ -67,11 +63,3 @@ class Compiled:
             ) from error
         self.works = True
         return result
-
-
-def look_up_kls(model: Model, objective: Objective, x: Tensor, num_samples: int) -> None:
-    """Let torch find the KL of each pair of distributions and keep it: compiled code cannot."""
-    devices = [x.device] if x.device.type == "cuda" else []
-    with torch.no_grad(), torch.random.fork_rng(devices):
-        # A copy, in training mode as the original, whose running means do not move.
-        measured(deepcopy(model), objective, x, num_samples)
