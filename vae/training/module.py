@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from vae.argument_checks import unchecked
 from vae.build import build_model, build_objective, read_checkpoint
 from vae.data import Batch, DataSpec, Draft, Group
 from vae.data.randomness import stream_seed
@@ -132,6 +133,7 @@ class VAEModule(pl.LightningModule):
         """Return the trace of a batch, ``(B, *event)``."""
         return self.model(x, num_samples=num_samples)
 
+    @unchecked()
     def training_step(self, group: Group, group_idx: int) -> None:
         """Learn from each batch of a group in turn."""
         trainer = self.trainer
@@ -179,7 +181,8 @@ class VAEModule(pl.LightningModule):
         settings: Any = torch._dynamo.config
         settings.allow_unspec_int_on_nn_module = True  # the objective's next step: no new program
         settings.trace_autograd_ops = True  # where torch knows of it
-        self.measured = Compiled(torch.compile(measured, fullgraph=True))
+        with unchecked():
+            self.measured = Compiled(torch.compile(measured, fullgraph=True))
 
     def after_step(self, step: int) -> None:
         """Move the learning rate on and take the weights into their averages."""
@@ -227,6 +230,7 @@ class VAEModule(pl.LightningModule):
         if "descent" in self.__dict__:
             self.descent.look_back()
 
+    @unchecked()
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""
         seed_noise(batch.x.device, self.seed, EVALUATION, self.global_rank, batch_idx)
