@@ -8,7 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae.distributions import Conditional, Likelihood, center, draw, tempered
+from vae.distributions import (
+    Conditional,
+    Likelihood,
+    center,
+    draw,
+    in_logarithms,
+    points,
+    tempered,
+)
 from vae.models.model import Model
 from vae.trace import Latent, Trace
 
@@ -42,10 +50,12 @@ class VAE(Model):
 
     def forward(self, x: Tensor, context: Tensor | None = None, num_samples: int = 1) -> Trace:
         """Encode ``(B, *event)`` once and decode ``num_samples`` latents per example."""
-        q = self.encode(x, context)
+        q = in_logarithms(self.encode(x, context))
         z, log_q = draw(q, num_samples)
-        px = self.decode(z, context)
-        return Trace(x, px, (Latent(q, self.prior(*given(context)), z, log_q),))
+        point = points(q, z)
+        px = self.decode(point, context)
+        p = in_logarithms(self.prior(*given(context)))
+        return Trace(x, px, (Latent(q, p, z, log_q, point),))
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         """Return q(z|x), batch shape ``(B,)``."""
@@ -86,8 +96,8 @@ class VAE(Model):
         """
         if num_samples < 1 or max_rows < 1:
             raise ValueError(f"num_samples and max_rows start at 1; got {num_samples}, {max_rows}")
-        q = self.encode(x, context) if q is None else q
-        p = self.prior(*given(context))
+        q = in_logarithms(self.encode(x, context) if q is None else q)
+        p = in_logarithms(self.prior(*given(context)))
         step = max(1, DRAWN // len(x))
         # Made first: pieces that are kept, between slices that are not, would scatter the heap.
         result = x.new_empty(num_samples, len(x))
@@ -96,7 +106,8 @@ class VAE(Model):
             log_q = q.log_prob(z) if known_log_q is None else known_log_q
             parts = z.split(max(1, max_rows // len(x)))  # mixtures hold many times as much as z
             log_p = torch.cat([p.log_prob(part) for part in parts])
-            result[done : done + step] = self.log_px(x, z, context, max_rows) + log_p - log_q
+            log_px = self.log_px(x, points(q, z), context, max_rows)
+            result[done : done + step] = log_px + log_p - log_q
         return result
 
     def log_px(self, x: Tensor, z: Tensor, context: Tensor | None, max_rows: int) -> Tensor:

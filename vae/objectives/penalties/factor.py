@@ -43,7 +43,7 @@ class Factor(Objective):
 
     def forward(self, trace: Trace) -> dict[str, Tensor]:
         """Return the terms ``factor`` and, for D alone, ``factor_discriminator``."""
-        z = latent_with_paths(trace).z[0]
+        z = latent_with_paths(trace).point[0]
         log_ratio = self.adversary.log_ratio(z.flatten(1))
         permuted = permute_dims(z.detach())
         return {
