@@ -29,7 +29,7 @@ from vae.training.descent import Descent
 from vae.training.guard import Guard
 from vae.training.held import Held, hold_schedules
 from vae.training.measure import Compiled, measure, measured
-from vae.training.meter import Meter, check_finite
+from vae.training.meter import Meter, check_figures
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
 
@@ -244,7 +244,7 @@ class VAEModule(pl.LightningModule):
         """Log the validation figures, averaged over all examples of all ranks."""
         sums = self.trainer.strategy.reduce(self.eval_meter.sums(), reduce_op="sum")
         means = with_elbo(self.eval_meter.means(sums))
-        check_finite(means, self.trainer.global_step)
+        check_figures(means, sums[-1].item(), self.trainer.global_step)
         figures = {f"val/{name}": mean for name, mean in means.items()}
         # For checkpoints and early stopping; the same on every rank already.
         self.log_dict(figures, logger=False, sync_dist=True)

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from vae.training.meter import check_finite
+from vae.training.meter import check_figures
 from vae.training.module import VAEModule, with_elbo
 from vae.training.reading import Reading
 
@@ -79,7 +79,8 @@ class Scalars(Callback):
     def read(self, trainer: pl.Trainer, module: VAEModule) -> None:
         """Fetch the figures from the device."""
         now, step = time.perf_counter(), trainer.global_step
-        speed = (module.examples_seen - self.count) / (now - self.since)
+        num_examples = module.examples_seen - self.count
+        speed = num_examples / (now - self.since)
         self.count, self.since = module.examples_seen, now
         means = module.train_meter.read()
         others = [read(trainer.optimizers[0].param_groups[0]["lr"]), read(module.gradient_norm)]
@@ -89,7 +90,7 @@ class Scalars(Callback):
             if not found:
                 return {}
             module.latest = with_elbo(found)
-            check_finite(module.latest, step)
+            check_figures(module.latest, num_examples, step)
             rate, norm = (value() for value in others)
             skipped = module.guard.in_epoch if module.guard is not None else 0
             return {
