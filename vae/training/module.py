@@ -1,6 +1,6 @@
 """The `LightningModule`: a model, an objective, an optimizer, and the figures of each step."""
 
-__all__ = ["VAEModule", "with_elbo"]
+__all__ = ["VAEModule", "with_totals"]
 
 import gc
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from vae.data.randomness import stream_seed
 from vae.instantiate import instantiate
 from vae.models import Model
 from vae.objectives import Objective
-from vae.objectives.penalties import Adversary
+from vae.objectives.penalties.adversary import DISCRIMINATOR, Adversary
 from vae.trace import Trace
 from vae.training.averaging import EMA
 from vae.training.capture import Captured
@@ -243,7 +243,7 @@ class VAEModule(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the validation figures, averaged over all examples of all ranks."""
         sums = self.trainer.strategy.reduce(self.eval_meter.sums(), reduce_op="sum")
-        means = with_elbo(self.eval_meter.means(sums))
+        means = with_totals(self.eval_meter.means(sums))
         check_figures(means, sums[-1].item(), self.trainer.global_step)
         figures = {f"val/{name}": mean for name, mean in means.items()}
         # For checkpoints and early stopping; the same on every rank already.
@@ -311,6 +311,15 @@ class VAEModule(pl.LightningModule):
 set_plainly = object.__setattr__  # for what is neither parameter, buffer nor module
 
 
-def with_elbo(means: dict[str, float]) -> dict[str, float]:
-    """Return the figures with the true ELBO, whatever the objective, before them."""
-    return {"elbo": means["log_likelihood"] - means["kl"], **means}
+def with_totals(means: dict[str, float]) -> dict[str, float]:
+    """Return the figures with the true ELBO, whatever the objective, and the loss before them.
+
+    A game's two terms are left out of the loss: they say how well the discriminator plays.
+    """
+    of_a_game = {name.removesuffix(DISCRIMINATOR) for name in means if name.endswith(DISCRIMINATOR)}
+    loss = sum(
+        mean
+        for name, mean in means.items()
+        if name.startswith("objective/") and name.removesuffix(DISCRIMINATOR) not in of_a_game
+    )
+    return {"elbo": means["log_likelihood"] - means["kl"], "loss": loss, **means}

@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from vae.training.meter import check_figures
-from vae.training.module import VAEModule, with_elbo
+from vae.training.module import VAEModule, with_totals
 from vae.training.reading import Reading
 
 LAYOUT = {
@@ -89,7 +89,7 @@ class Scalars(Callback):
             found = means()
             if not found:
                 return {}
-            module.latest = with_elbo(found)
+            module.latest = with_totals(found)
             check_figures(module.latest, num_examples, step)
             rate, norm = (value() for value in others)
             skipped = module.guard.in_epoch if module.guard is not None else 0
