@@ -1,6 +1,6 @@
 """What a training step computes of a batch, in one function that can be compiled."""
 
-__all__ = ["Compiled", "measure", "measured"]
+__all__ = ["Compiled", "measure", "measured", "with_totals"]
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vae.models import Model
 from vae.objectives import Objective
+from vae.objectives.penalties.adversary import DISCRIMINATOR
 from vae.trace import Trace
 
 Scalars = dict[str, Tensor]
@@ -31,6 +32,20 @@ def measured(
 ) -> tuple[Scalars, Scalars]:
     """Return terms and figures alone: tensors, which compiled code can hand out."""
     return measure(model, objective, x, num_samples)[1:]
+
+
+def with_totals(means: dict[str, float]) -> dict[str, float]:
+    """Return the figures with the true ELBO, whatever the objective, and the loss before them.
+
+    A game's two terms are left out of the loss: they say how well the discriminator plays.
+    """
+    of_a_game = {name.removesuffix(DISCRIMINATOR) for name in means if name.endswith(DISCRIMINATOR)}
+    loss = sum(
+        mean
+        for name, mean in means.items()
+        if name.startswith("objective/") and name.removesuffix(DISCRIMINATOR) not in of_a_game
+    )
+    return {"elbo": means["log_likelihood"] - means["kl"], "loss": loss, **means}
 
 
 class Compiled:

@@ -1,6 +1,6 @@
 """The `LightningModule`: a model, an objective, an optimizer, and the figures of each step."""
 
-__all__ = ["VAEModule", "with_totals"]
+__all__ = ["VAEModule"]
 
 import gc
 from collections.abc import Callable, Mapping
@@ -21,14 +21,14 @@ from vae.data.randomness import stream_seed
 from vae.instantiate import instantiate
 from vae.models import Model
 from vae.objectives import Objective
-from vae.objectives.penalties.adversary import DISCRIMINATOR, Adversary
+from vae.objectives.penalties import Adversary
 from vae.trace import Trace
 from vae.training.averaging import EMA
 from vae.training.capture import Captured
 from vae.training.descent import Descent
 from vae.training.guard import Guard
 from vae.training.held import Held, hold_schedules
-from vae.training.measure import Compiled, measure, measured
+from vae.training.measure import Compiled, measure, measured, with_totals
 from vae.training.meter import Meter, check_figures
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
@@ -309,17 +309,3 @@ class VAEModule(pl.LightningModule):
 
 
 set_plainly = object.__setattr__  # for what is neither parameter, buffer nor module
-
-
-def with_totals(means: dict[str, float]) -> dict[str, float]:
-    """Return the figures with the true ELBO, whatever the objective, and the loss before them.
-
-    A game's two terms are left out of the loss: they say how well the discriminator plays.
-    """
-    of_a_game = {name.removesuffix(DISCRIMINATOR) for name in means if name.endswith(DISCRIMINATOR)}
-    loss = sum(
-        mean
-        for name, mean in means.items()
-        if name.startswith("objective/") and name.removesuffix(DISCRIMINATOR) not in of_a_game
-    )
-    return {"elbo": means["log_likelihood"] - means["kl"], "loss": loss, **means}

@@ -11,8 +11,9 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
+from vae.training.measure import with_totals
 from vae.training.meter import check_figures
-from vae.training.module import VAEModule, with_totals
+from vae.training.module import VAEModule
 from vae.training.reading import Reading
 
 LAYOUT = {
