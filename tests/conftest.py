@@ -1,5 +1,8 @@
 import pytest
 import torch
+from torch.distributions import Distribution
+
+import vae.flows  # noqa: F401  (before a test imports zuko, which switches checks off)
 
 
 @pytest.fixture(autouse=True)
@@ -10,6 +13,7 @@ def settled_process():
     yield
     torch.set_default_dtype(torch.float32)
     torch.set_flush_denormal(False)  # which `prepare_process` sets
+    Distribution.set_default_validate_args(True)  # which torch.compile switches off
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ from textwrap import shorten
 from typing import Any
 
 import torch
-import zuko
 from torch.distributions import constraints
 
 from vae.data import DataModule, DataSpec, make_data
 from vae.distributions import Conditional, Head, Likelihood
+from vae.flows import zuko
 from vae.instantiate import instantiate, resolve
 from vae.limits import Budget
 from vae.models import Model, Standardize

@@ -17,6 +17,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from vae.argument_checks import unchecked
+
 
 def listed(home: str, names: str) -> frozenset[str]:
     """Return the full names of some names of a module."""
@@ -77,7 +79,8 @@ def resolve(target: Any, group: str) -> Callable[..., Any]:
     exported = home in PACKAGES.get(group, ()) and name in import_module(home).__all__
     if str(target) in NAMES[group] or exported:
         try:
-            found: Callable[..., Any] = getattr(import_module(home), name)
+            with unchecked():  # zuko's import switches them off
+                found: Callable[..., Any] = getattr(import_module(home), name)
         except ModuleNotFoundError as error:
             package = home.replace("_", "-")
             raise ValueError(f"{target} needs a package: pip install {package}") from error

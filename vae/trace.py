@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from torch import Tensor
-from torch.distributions import Distribution, Independent, kl_divergence
+from torch.distributions import Distribution, Independent
+
+from vae.divergence import kl_divergence
 
 T = TypeVar("T")
 
@@ -48,14 +50,22 @@ class Latent:
     Args:
         q: The posterior q(z|x), batch shape ``(B,)`` or ``(K, B)``.
         p: The prior p(z), batch shape ``()``, ``(B,)`` or ``(K, B)``.
-        z: A draw from ``q``, ``(K, B, *event)``.
+        z: A draw from ``q``, ``(K, B, *event)``; of relaxed categories, the logarithm of a point of
+            the simplex, since ``q`` and ``p`` are densities of logarithms then.
         known_log_q: log q(z|x), ``(K, B)``, where drawing ``z`` gave it for free (flows).
+        known_point: What the nets read, where it is not ``z``.
     """
 
     q: Distribution
     p: Distribution
     z: Tensor
     known_log_q: Tensor | None = None
+    known_point: Tensor | None = None
+
+    @property
+    def point(self) -> Tensor:
+        """The latent as the nets read it, ``(K, B, *event)``: of relaxed categories exp z."""
+        return self.z if self.known_point is None else self.known_point
 
     @computed_once
     def log_q(self) -> Tensor:

@@ -7,11 +7,12 @@ from torch import nn
 from torch.nn.utils import parameters_to_vector
 
 from tests.training.runs import make_run, make_trainer
+from vae.distributions import Joint, LogScaleNormal, NormalPosterior
 from vae.objectives import ELBO
 from vae.training import VAEModule
 from vae.training.callbacks import Checkpoints, Scalars
 from vae.training.guard import telling
-from vae.training.meter import NonFiniteError
+from vae.training.meter import NegativeKLError, NonFiniteError
 from vae.training.storage import DurableCheckpoints
 
 STEPS = 7  # per epoch
@@ -189,3 +190,27 @@ def test_a_validation_that_is_not_finite_ends_the_run_before_it_is_saved(tmp_pat
         run(tmp_path, Wrong(), callbacks=[keeper], epochs=3, limit_val_batches=1)
     for name in ("best", "last"):
         assert torch.load(tmp_path / f"{name}.ckpt", weights_only=True)["global_step"] == STEPS
+
+
+class WrongNormal(LogScaleNormal):
+    """A normal distribution with a log-density that is too low."""
+
+    def log_prob(self, value):
+        return super().log_prob(value) - 10
+
+
+class WrongHead(NormalPosterior):
+    def forward(self, params):
+        q = super().forward(params).base_dist
+        return Joint(WrongNormal(q.loc, q.log_scale), 1)
+
+
+@pytest.mark.parametrize("options", [{"limit_val_batches": 0}, {"callbacks": []}])
+def test_a_posterior_with_a_wrong_density_ends_the_run(tmp_path, options):
+    """In training, and where nothing looks at training, in validation."""
+    module, data = make_run(tmp_path, "prior=nsf", "prior.hidden_features=[8]")
+    module.model.encoder.head = WrongHead(3)
+    callbacks = options.pop("callbacks", [Scalars()])
+    trainer = make_trainer(tmp_path, *callbacks, epochs=3, log_every_n_steps=5, **options)
+    with pytest.raises(NegativeKLError, match=r"^kl is -[23]\d\.\d nats in the mean over"):
+        trainer.fit(module, data)

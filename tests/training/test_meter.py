@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae.training.meter import Meter, NonFiniteError, check_finite
+from vae.training.meter import Meter, NegativeKLError, NonFiniteError, check_figures
 
 SIZES = (1, Meter.BLOCK - 1, Meter.BLOCK, Meter.BLOCK + 1, 2 * Meter.BLOCK + 3)
 
@@ -80,5 +80,23 @@ def test_an_update_keeps_no_graph():
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_figure_that_is_not_finite_is_named_with_its_step(value):
     with pytest.raises(NonFiniteError, match=r"^kl, other became NaN or infinite by step 12\."):
-        check_finite({"elbo": 1.0, "kl": value, "other": value}, 12)
-    check_finite({"elbo": 1.0}, 12)
+        check_figures({"elbo": 1.0, "kl": value, "other": value}, 9, 12)
+    check_figures({"elbo": 1.0}, 9, 12)
+
+
+@pytest.mark.parametrize(("mean", "count"), [(-0.9, 1e6), (-50.0, 1), (3.0, 1e6)])
+def test_a_kl_that_rounding_or_chance_may_give_is_let_pass(mean, count):
+    check_figures({"kl": mean}, count, 12)
+
+
+def test_a_kl_far_below_zero_is_refused():
+    with pytest.raises(NegativeKLError, match=r"^kl is -1,234\.5 nats in the mean over 6,400 exam"):
+        check_figures({"elbo": 1.0, "kl": -1234.5}, 6400, 12)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.1, 1.0])
+def test_estimates_of_a_right_density_stay_far_from_the_limit(shift):
+    """Sums over 1, 2, … draws of q = N(0, 1) against N(shift, 1): none comes near."""
+    z = torch.randn(2000, 500, dtype=torch.float64)
+    ratio = (0.5 * (z - shift).square() - 0.5 * z.square()).cumsum(1)
+    assert ratio.min() > -20

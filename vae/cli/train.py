@@ -18,10 +18,11 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from vae.build import build_data, check_parts, rebuild
-from vae.cli.checks import check_batches, check_monitor, check_resume, check_settings
+from vae.cli.checks import check_batches, check_resume, check_settings
 from vae.cli.environment import describe_environment, prepare_process
 from vae.cli.evaluations import build_evaluations
 from vae.cli.hparams import log_hparams, writer_of
+from vae.cli.monitor import check_monitor, settle_monitor
 from vae.cli.places import fix_places, with_places
 from vae.cli.reporting import make_report, write_report
 from vae.cli.summary import show_commands, show_report, show_run
@@ -75,6 +76,7 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     torch.manual_seed(settings["seed"])
     data = build_data(settings)
     module = VAEModule.from_config(settings, data.spec)
+    settings = settle_monitor(settings, module.objective)
     check_monitor(settings, check_parts(module.model, module.objective, data.spec))
     trainer = build_trainer(settings)
     console = Console(quiet=not trainer.is_global_zero)
@@ -234,7 +236,8 @@ def finish(
     best = Path(keeper.best_model_path)
     if not trainer.is_global_zero:
         return monitored
-    title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s"
+    chosen = f"best.ckpt by {keeper.monitor} {score:.3f}"
+    title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s; {chosen}"
     if settings["test"]:
         saved = read_saved(best)
         model = rebuild(saved).to(trainer.strategy.root_device).eval()
@@ -243,6 +246,6 @@ def finish(
         log_hparams(trainer, settings, report)
         show_report(console, report, folder, title=title)
     else:
-        console.print(f"{title}; best {keeper.monitor} {score:.3f}", highlight=False)
+        console.print(title, highlight=False)
     show_commands(console, folder, best)
     return monitored

@@ -17,6 +17,7 @@ __all__ = [
     "Laplace",
     "LearnedScale",
     "Likelihood",
+    "LogGumbelSoftmax",
     "LogScaleNormal",
     "Normal",
     "NormalPosterior",
@@ -29,6 +30,8 @@ __all__ = [
     "draw",
     "fixed_log_prob",
     "frozen",
+    "in_logarithms",
+    "points",
     "soft_bound",
     "tempered",
 ]
@@ -36,7 +39,7 @@ __all__ = [
 from vae.distributions.aggregate import aggregate_log_probs
 from vae.distributions.bounds import soft_bound
 from vae.distributions.fixed import fixed_log_prob, frozen
-from vae.distributions.gumbel_softmax import GumbelSoftmax
+from vae.distributions.gumbel_softmax import GumbelSoftmax, LogGumbelSoftmax
 from vae.distributions.head import Conditional, Head, Likelihood
 from vae.distributions.joint import Joint
 from vae.distributions.likelihoods import (
@@ -52,6 +55,7 @@ from vae.distributions.likelihoods import (
     OptimalScale,
     PixelwiseScale,
 )
+from vae.distributions.logarithms import in_logarithms, points
 from vae.distributions.mixture import UniformMixture
 from vae.distributions.normal import LogScaleNormal, UnitNormal
 from vae.distributions.posteriors import (

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal
 
-from vae.distributions.gumbel_softmax import GumbelSoftmax
+from vae.distributions.gumbel_softmax import GumbelSoftmax, LogGumbelSoftmax
 from vae.distributions.joint import Joint
 from vae.distributions.normal import LogScale
 from vae.distributions.posteriors import ConditionalFlow
@@ -56,6 +56,7 @@ RULES: dict[type, Callable[[Any], Distribution]] = {
         q.loc.detach(), scale_tril=q.scale_tril.detach(), validate_args=False
     ),
     GumbelSoftmax: lambda q: GumbelSoftmax(q.temperature, q.logits.detach()),
+    LogGumbelSoftmax: lambda q: LogGumbelSoftmax(q.temperature, q.logits.detach()),
 }
 
 

@@ -4,9 +4,10 @@ __all__ = ["Joint"]
 
 from typing import Any
 
-from torch import Tensor
-from torch.distributions import Distribution, Independent, kl_divergence, register_kl
+from torch.distributions import Distribution, Independent, register_kl
 from torch.types import _size
+
+from vae.divergence import joint_kl
 
 
 class Joint(Independent):
@@ -30,10 +31,4 @@ class Joint(Independent):
         return Joint(self.base_dist.expand((*batch_shape, *self._event_shape[:dims])), dims)
 
 
-@register_kl(Joint, Joint)
-def _kl_joint_joint(q: Joint, p: Joint) -> Tensor:
-    dims = q.reinterpreted_batch_ndims
-    if dims != p.reinterpreted_batch_ndims:
-        raise NotImplementedError
-    kl = kl_divergence(q.base_dist, p.base_dist)
-    return kl.sum(tuple(range(-dims, 0))) if dims else kl
+register_kl(Joint, Joint)(joint_kl)

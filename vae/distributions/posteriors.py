@@ -12,17 +12,16 @@ __all__ = [
 from math import log
 
 import torch
-import zuko
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution, OneHotCategorical, constraints
 from torch.types import _size
-from zuko.distributions import NormalizingFlow
 
 from vae.distributions.bounds import LOG_SCALE_BOUNDS, soft_bound
 from vae.distributions.gumbel_softmax import GumbelSoftmax
 from vae.distributions.head import Head
 from vae.distributions.joint import Joint
 from vae.distributions.normal import LogScaleNormal
+from vae.flows import NormalizingFlow, zuko
 
 
 def categorical(logits: Tensor, temperature: float | None) -> Distribution:

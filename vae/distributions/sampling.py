@@ -9,12 +9,12 @@ from functools import singledispatch
 
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, OneHotCategorical
-from zuko.distributions import NormalizingFlow
 
-from vae.distributions.gumbel_softmax import GumbelSoftmax
+from vae.distributions.gumbel_softmax import GumbelSoftmax, LogGumbelSoftmax
 from vae.distributions.joint import Joint
 from vae.distributions.mixture import UniformMixture
 from vae.distributions.normal import LogScaleNormal
+from vae.flows import NormalizingFlow
 
 
 def draw(q: Distribution, num_samples: int) -> tuple[Tensor, Tensor | None]:
@@ -43,6 +43,11 @@ def _(q: Independent) -> Tensor:
 @center.register(GumbelSoftmax)
 def _(q: OneHotCategorical | GumbelSoftmax) -> Tensor:
     return q.logits.softmax(-1)
+
+
+@center.register
+def _(q: LogGumbelSoftmax) -> Tensor:
+    return q.logits.log_softmax(-1)
 
 
 @center.register

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
-from zuko.distributions import NormalizingFlow
 
 from vae.distributions.fixed import frozen
 from vae.distributions.mixture import at_once
@@ -16,6 +15,7 @@ from vae.evaluation.annealing import ACCEPTANCE, SCHEDULES, Stage, anneal
 from vae.evaluation.hamiltonian import Point, differentiate
 from vae.evaluation.section import NotApplicable
 from vae.evaluation.subject import BATCH, Subject
+from vae.flows import NormalizingFlow
 from vae.models import Model
 from vae.trace import Latent
 

@@ -8,7 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae.distributions import Conditional, Likelihood, center, draw, tempered
+from vae.distributions import (
+    Conditional,
+    Likelihood,
+    center,
+    draw,
+    in_logarithms,
+    points,
+    tempered,
+)
 from vae.models.border import check_latent_shape
 from vae.models.model import Model
 from vae.models.standardize import Standardize
@@ -52,10 +60,12 @@ class VAE(Model):
 
     def forward(self, x: Tensor, context: Tensor | None = None, num_samples: int = 1) -> Trace:
         """Encode ``(B, *event)`` once and decode ``num_samples`` latents per example."""
-        q = self.encoder(self.standardized(x), *given(context))
+        q = in_logarithms(self.encoder(self.standardized(x), *given(context)))
         z, log_q = draw(q, num_samples)
-        px = self.restored(self.decoder(z, *given(context)))
-        return Trace(x, px, (Latent(q, self.prior(*given(context)), z, log_q),))
+        point = points(q, z)
+        px = self.restored(self.decoder(point, *given(context)))
+        p = in_logarithms(self.prior(*given(context)))
+        return Trace(x, px, (Latent(q, p, z, log_q, point),))
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         """Return q(z|x), batch shape ``(B,)``; see `Model`."""
@@ -101,8 +111,8 @@ class VAE(Model):
             raise ValueError(f"num_samples and max_rows start at 1; got {num_samples}, {max_rows}")
         self.check(x, scored=True)
         u = self.standardized(x)
-        q = self.encoder(u, *given(context)) if q is None else q
-        p = self.prior(*given(context))
+        q = in_logarithms(self.encoder(u, *given(context)) if q is None else q)
+        p = in_logarithms(self.prior(*given(context)))
         step = max(1, DRAWN // len(x))
         # Made first: pieces that are kept, between slices that are not, would scatter the heap.
         result = u.new_empty(num_samples, len(x))
@@ -111,7 +121,8 @@ class VAE(Model):
             log_q = q.log_prob(z) if known_log_q is None else known_log_q
             parts = z.split(max(1, max_rows // len(x)))
             log_p = torch.cat([p.log_prob(part) for part in parts])
-            result[done : done + step] = self.log_px(x, z, context, max_rows) + log_p - log_q
+            log_px = self.log_px(x, points(q, z), context, max_rows)
+            result[done : done + step] = log_px + log_p - log_q
         return result
 
     def log_px(self, x: Tensor, z: Tensor, context: Tensor | None, max_rows: int) -> Tensor:

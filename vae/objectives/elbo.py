@@ -33,6 +33,7 @@ class ELBO(Objective):
     ) -> None:
         super().__init__(num_samples)
         self.beta = check_weight("beta", beta)
+        self.is_elbo = self.beta == 1
         self.estimator = Pathwise() if estimator is None else estimator
 
     def forward(self, trace: Trace) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from vae.objectives.schedule import Schedule, at_step
+from vae.objectives.schedule import Schedule, at_step, scheduled
 from vae.trace import Trace
 
 
@@ -23,10 +23,13 @@ class Objective(nn.Module, ABC):
             functions of the step alone: they survive a resume and see no validation step.
         num_examples: Size of the training data, which the training loop sets too; 0 if unknown,
             where a batch stands for all of them.
+        is_elbo: Whether the loss is the negative ELBO.
 
     Raises:
         ValueError: If ``num_samples`` is below 1.
     """
+
+    is_elbo = False
 
     def __init__(self, num_samples: int | Schedule = 1) -> None:
         super().__init__()
@@ -40,6 +43,16 @@ class Objective(nn.Module, ABC):
     def num_samples(self) -> int:
         """How many latents per example the trace must hold at this step."""
         return int(at_step(self.samples, self.step))
+
+    @property
+    def monitor(self) -> str:
+        """The figure of validation that tells its best weights; after a minus sign, to minimise.
+
+        It is the loss; but the ELBO where that is the loss, and where a weight follows a schedule,
+        with which the loss means something else at every step.
+        """
+        moving = any(any(scheduled(part)) for part in self.modules())
+        return "val/elbo" if self.is_elbo or moving else "-val/loss"
 
     @abstractmethod
     def forward(self, trace: Trace) -> dict[str, Tensor]:

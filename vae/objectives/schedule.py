@@ -1,11 +1,11 @@
 """Weights that change with the optimizer step."""
 
-__all__ = ["Cyclical", "Linear", "Schedule", "Stages", "at_step", "check_weight"]
+__all__ = ["Cyclical", "Linear", "Schedule", "Stages", "at_step", "check_weight", "scheduled"]
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 
 class Schedule(ABC):
@@ -109,6 +109,17 @@ Weight = TypeVar("Weight", bound=float | Schedule)
 def at_step(value: float | Schedule, step: int) -> float:
     """Return a constant as it is, and a schedule's value at the step."""
     return value(step) if isinstance(value, Schedule) else value
+
+
+def scheduled(part: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield where each scheduled weight of an objective stands: in its attributes or their dicts.
+
+    The number of samples is no weight.
+    """
+    for place in (vars(part), *(value for value in vars(part).values() if isinstance(value, dict))):
+        for name, value in place.items():
+            if isinstance(value, Schedule) and name != "samples":
+                yield place, name
 
 
 def check_weight(name: str, value: Weight) -> Weight:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vae.objectives import Objective
-from vae.objectives.schedule import Schedule
+from vae.objectives.schedule import Schedule, scheduled
 
 
 class Held(Schedule):
@@ -47,7 +47,5 @@ class Held(Schedule):
 def hold_schedules(objective: Objective, device: torch.device) -> Iterator[Held]:
     """Let every scheduled weight of an objective be a tensor, and yield them."""
     for part in objective.modules():
-        for place in (vars(part), *(v for v in vars(part).values() if isinstance(v, dict))):
-            for name, value in place.items():
-                if isinstance(value, Schedule) and name != "samples":  # a shape, no weight
-                    yield Held(place, name, device)
+        for place, name in scheduled(part):
+            yield Held(place, name, device)

@@ -1,15 +1,14 @@
 """What a training step computes of a batch, in one function that can be compiled."""
 
-__all__ = ["Compiled", "measure", "measured"]
+__all__ = ["Compiled", "measure", "measured", "with_totals"]
 
 from collections.abc import Callable
-from copy import deepcopy
 
-import torch
 from torch import Tensor
 
 from vae.models import Model
 from vae.objectives import Objective
+from vae.objectives.penalties.adversary import DISCRIMINATOR
 from vae.trace import Trace
 
 Scalars = dict[str, Tensor]
@@ -35,6 +34,20 @@ def measured(
     return measure(model, objective, x, num_samples)[1:]
 
 
+def with_totals(means: dict[str, float]) -> dict[str, float]:
+    """Return the figures with the true ELBO, whatever the objective, and the loss before them.
+
+    A game's two terms are left out of the loss: they say how well the discriminator plays.
+    """
+    of_a_game = {name.removesuffix(DISCRIMINATOR) for name in means if name.endswith(DISCRIMINATOR)}
+    loss = sum(
+        mean
+        for name, mean in means.items()
+        if name.startswith("objective/") and name.removesuffix(DISCRIMINATOR) not in of_a_game
+    )
+    return {"elbo": means["log_likelihood"] - means["kl"], "loss": loss, **means}
+
+
 class Compiled:
     """A compiled function that says so when its first call fails.
 
@@ -54,8 +67,6 @@ class Compiled:
         Raises:
             ValueError: If the parts cannot be compiled.
         """
-        if not self.works:
-            look_up_kls(model, objective, x, num_samples)
         try:
             result = self.function(model, objective, x, num_samples)
         except Exception as error:
@@ -67,11 +78,3 @@ class Compiled:
             ) from error
         self.works = True
         return result
-
-
-def look_up_kls(model: Model, objective: Objective, x: Tensor, num_samples: int) -> None:
-    """Let torch find the KL of each pair of distributions and keep it: compiled code cannot."""
-    devices = [x.device] if x.device.type == "cuda" else []
-    with torch.no_grad(), torch.random.fork_rng(devices):
-        # A copy, in training mode as the original, whose running means do not move.
-        measured(deepcopy(model), objective, x, num_samples)

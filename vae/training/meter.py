@@ -1,6 +1,6 @@
 """Running means of figures, without a synchronisation per step."""
 
-__all__ = ["Meter", "NonFiniteError", "check_finite"]
+__all__ = ["Meter", "NegativeKLError", "NonFiniteError", "check_figures"]
 
 from collections.abc import Callable, Mapping
 from math import isfinite
@@ -13,6 +13,15 @@ from vae.training.reading import Reading
 
 class NonFiniteError(ArithmeticError):
     """A term of the loss is NaN or infinite; the message names it and the step."""
+
+
+class NegativeKLError(ArithmeticError):
+    """An estimate of the KL lies so far below zero that a density must be wrong."""
+
+
+# What an estimate of the KL from right densities cannot fall below, by rounding and by chance.
+ROUNDING = 1.0  # nats per example
+CHANCE = 100.0  # nats of all examples together
 
 
 class Meter:
@@ -112,15 +121,32 @@ def block_means(values: tuple[Tensor, ...]) -> Tensor:
     return torch.stack([v.double().mean() for v in values])
 
 
-def check_finite(means: dict[str, float], step: int) -> None:
-    """Refuse to go on with a figure that is not a number.
+def check_figures(means: Mapping[str, float], num_examples: float, step: int) -> None:
+    r"""Refuse to go on with a figure that is not a number, or with a KL that is none.
+
+    The mean of p(z)/q(z) over draws of q is at most 1, and so is that of its product over many
+    draws. By Markov's inequality their :math:`\sum \log q(z) - \log p(z)` is below −t with a
+    probability of at most :math:`e^{-t}`, whatever its variance, also while q and p are learning.
+
+    Args:
+        means: The figures, of which ``kl`` is a KL in nats per example.
+        num_examples: Of how many examples they are means.
+        step: Optimizer steps so far.
 
     Raises:
         NonFiniteError: Naming the figures and the step.
+        NegativeKLError: If the KL lies further below zero than rounding or chance can take it.
     """
     bad = [name for name, value in means.items() if not isfinite(value)]
     if bad:
         raise NonFiniteError(
             f"{', '.join(bad)} became NaN or infinite by step {step}. The last checkpoint before "
             "it is intact; try a lower optimizer.lr or gradient_clip=1."
+        )
+    kl = means.get("kl", 0.0)
+    if kl < -ROUNDING and kl * num_examples < -CHANCE:
+        raise NegativeKLError(
+            f"kl is {kl:,.1f} nats in the mean over {num_examples:,.0f} examples by step {step}, "
+            "and no KL is negative: posterior or prior is not the density of what is drawn. Try "
+            "trainer.precision=32-true, or another posterior or prior."
         )

@@ -1,6 +1,6 @@
 """The `LightningModule`: a model, an objective, an optimizer, and the figures of each step."""
 
-__all__ = ["VAEModule", "with_elbo"]
+__all__ = ["VAEModule"]
 
 import gc
 from collections.abc import Callable, Mapping
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from vae.argument_checks import unchecked
 from vae.build import build_model, build_objective, read_checkpoint
 from vae.data import Batch, DataSpec, Draft, Group
 from vae.data.randomness import stream_seed
@@ -28,8 +29,8 @@ from vae.training.capture import Captured
 from vae.training.descent import Descent
 from vae.training.guard import Guard
 from vae.training.held import Held, hold_schedules
-from vae.training.measure import Compiled, measure, measured
-from vae.training.meter import Meter, check_finite
+from vae.training.measure import Compiled, measure, measured, with_totals
+from vae.training.meter import Meter, check_figures
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
 
@@ -133,6 +134,7 @@ class VAEModule(pl.LightningModule):
         """Return the trace of a batch, ``(B, *event)``."""
         return self.model(x, num_samples=num_samples)
 
+    @unchecked()
     def training_step(self, group: Group, group_idx: int) -> None:
         """Learn from each batch of a group in turn."""
         trainer = self.trainer
@@ -180,7 +182,8 @@ class VAEModule(pl.LightningModule):
         settings: Any = torch._dynamo.config
         settings.allow_unspec_int_on_nn_module = True  # the objective's next step: no new program
         settings.trace_autograd_ops = True  # where torch knows of it
-        self.measured = Compiled(torch.compile(measured, fullgraph=True))
+        with unchecked():
+            self.measured = Compiled(torch.compile(measured, fullgraph=True))
 
     def after_step(self, step: int) -> None:
         """Move the learning rate on and take the weights into their averages."""
@@ -231,6 +234,7 @@ class VAEModule(pl.LightningModule):
         if "descent" in self.__dict__:
             self.descent.look_back()
 
+    @unchecked()
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""
         seed_noise(batch.x.device, self.seed, EVALUATION, self.global_rank, batch_idx)
@@ -243,8 +247,8 @@ class VAEModule(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the validation figures, averaged over all examples of all ranks."""
         sums = self.trainer.strategy.reduce(self.eval_meter.sums(), reduce_op="sum")
-        means = with_elbo(self.eval_meter.means(sums))
-        check_finite(means, self.trainer.global_step)
+        means = with_totals(self.eval_meter.means(sums))
+        check_figures(means, sums[-1].item(), self.trainer.global_step)
         figures = {f"val/{name}": mean for name, mean in means.items()}
         # For checkpoints and early stopping; the same on every rank already.
         self.log_dict(figures, logger=False, sync_dist=True)
@@ -314,8 +318,3 @@ class VAEModule(pl.LightningModule):
 
 
 set_plainly = object.__setattr__  # for what is neither parameter, buffer nor module
-
-
-def with_elbo(means: dict[str, float]) -> dict[str, float]:
-    """Return the figures with the true ELBO, whatever the objective, before them."""
-    return {"elbo": means["log_likelihood"] - means["kl"], **means}

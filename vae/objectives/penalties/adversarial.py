@@ -10,7 +10,7 @@ from torch.nn.functional import softplus
 from torch.optim import Optimizer
 
 from vae.objectives.objective import Objective
-from vae.objectives.penalties.adversary import Adversary
+from vae.objectives.penalties.adversary import DISCRIMINATOR, Adversary
 from vae.objectives.penalties.latents import draws
 from vae.objectives.schedule import Schedule, at_step, check_weight
 from vae.trace import Trace
@@ -49,5 +49,5 @@ class Adversarial(Objective):
         fooling = softplus(-self.adversary.log_ratio(z)).mean()
         return {
             "adversarial": at_step(self.weight, self.step) * fooling,
-            "adversarial_discriminator": self.adversary.loss(u, z),
+            f"adversarial{DISCRIMINATOR}": self.adversary.loss(u, z),
         }

@@ -1,6 +1,6 @@
 """A discriminator with an optimizer of its own, trained inside the objective."""
 
-__all__ = ["Adversary"]
+__all__ = ["DISCRIMINATOR", "Adversary"]
 
 from collections.abc import Callable
 
@@ -10,6 +10,8 @@ from torch.nn.functional import softplus
 from torch.optim import Optimizer
 
 from vae.distributions import frozen
+
+DISCRIMINATOR = "_discriminator"  # ends the name of the term that trains one against a penalty
 
 
 class Adversary(nn.Module):

@@ -28,7 +28,7 @@ class LatentNorm(Objective):
 
     def forward(self, trace: Trace) -> dict[str, Tensor]:
         """Return the term ``latent_norm``."""
-        z = latent_with_paths(trace).z.flatten(2)
+        z = latent_with_paths(trace).point.flatten(2)
         return {"latent_norm": 0.5 * at_step(self.weight, self.step) * z.square().sum(-1).mean()}
 
 
@@ -78,7 +78,7 @@ class GradientPenalty(Objective):
         """Return the term ``gradient_penalty``; nothing where gradients are off."""
         if not torch.is_grad_enabled():
             return {}
-        z, mean = latent_with_paths(trace).z, standardized(trace.px).mean
+        z, mean = latent_with_paths(trace).point, standardized(trace.px).mean
         (jv,) = torch.autograd.grad((mean * torch.randn_like(mean)).sum(), z, create_graph=True)
         norm = jv.flatten(2).square().sum(-1).mean()
         return {"gradient_penalty": at_step(self.weight, self.step) * norm}

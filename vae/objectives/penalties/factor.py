@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vae.objectives.objective import Objective
-from vae.objectives.penalties.adversary import Adversary
+from vae.objectives.penalties.adversary import DISCRIMINATOR, Adversary
 from vae.objectives.penalties.latents import latent_with_paths
 from vae.objectives.schedule import Schedule, at_step, check_weight
 from vae.trace import Trace
@@ -43,12 +43,12 @@ class Factor(Objective):
 
     def forward(self, trace: Trace) -> dict[str, Tensor]:
         """Return the terms ``factor`` and, for D alone, ``factor_discriminator``."""
-        z = latent_with_paths(trace).z[0]
+        z = latent_with_paths(trace).point[0]
         log_ratio = self.adversary.log_ratio(z.flatten(1))
         permuted = permute_dims(z.detach())
         return {
             "factor": at_step(self.weight, self.step) * log_ratio.mean(),
-            "factor_discriminator": self.adversary.loss(z.flatten(1), permuted.flatten(1)),
+            f"factor{DISCRIMINATOR}": self.adversary.loss(z.flatten(1), permuted.flatten(1)),
         }
 
 

@@ -5,7 +5,7 @@ __all__ = ["draws", "latent_with_paths", "only_latent", "posterior_draws"]
 import torch
 from torch import Tensor
 
-from vae.distributions import draw
+from vae.distributions import draw, points
 from vae.trace import Latent, Trace
 
 
@@ -44,12 +44,13 @@ def posterior_draws(trace: Trace) -> Tensor:
     Raises:
         ValueError: If no gradient can go through the draws, or there are several latent variables.
     """
-    return latent_with_paths(trace).z[0].flatten(1)
+    return latent_with_paths(trace).point[0].flatten(1)
 
 
 def draws(trace: Trace) -> tuple[Tensor, Tensor]:
     """Return as many draws, ``(B, D)`` each, of the aggregate posterior and of the prior."""
     z = posterior_draws(trace)
     with torch.no_grad():
-        u, _ = draw(only_latent(trace).p, len(z))
-    return z, u.flatten(1)
+        p = only_latent(trace).p
+        u, _ = draw(p, len(z))
+    return z, points(p, u).flatten(1)

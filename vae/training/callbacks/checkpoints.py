@@ -60,6 +60,11 @@ class Checkpoints(ModelCheckpoint):
         """The name of its state in a checkpoint, which does not depend on the settings."""
         return "Checkpoints"
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the best so far, unless another figure told it."""
+        if state_dict["monitor"] == self.monitor:
+            super().load_state_dict(state_dict)
+
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Try the folder, and clear it of what a killed run left."""
         super().setup(trainer, pl_module, stage)

@@ -11,8 +11,9 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from vae.training.meter import check_finite
-from vae.training.module import VAEModule, with_elbo
+from vae.training.measure import with_totals
+from vae.training.meter import check_figures
+from vae.training.module import VAEModule
 from vae.training.reading import Reading
 
 LAYOUT = {
@@ -79,7 +80,8 @@ class Scalars(Callback):
     def read(self, trainer: pl.Trainer, module: VAEModule) -> None:
         """Fetch the figures from the device."""
         now, step = time.perf_counter(), trainer.global_step
-        speed = (module.examples_seen - self.count) / (now - self.since)
+        num_examples = module.examples_seen - self.count
+        speed = num_examples / (now - self.since)
         self.count, self.since = module.examples_seen, now
         means = module.train_meter.read()
         others = [read(trainer.optimizers[0].param_groups[0]["lr"]), read(module.gradient_norm)]
@@ -88,8 +90,8 @@ class Scalars(Callback):
             found = means()
             if not found:
                 return {}
-            module.latest = with_elbo(found)
-            check_finite(module.latest, step)
+            module.latest = with_totals(found)
+            check_figures(module.latest, num_examples, step)
             rate, norm = (value() for value in others)
             skipped = module.guard.in_epoch if module.guard is not None else 0
             return {
