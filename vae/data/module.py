@@ -11,17 +11,18 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from vae.data.batches import EvalBatches, TrainBatches
+from vae.data.batches import TrainBatches
 from vae.data.checks import check_bool, check_choice, check_int, check_values
+from vae.data.eval_batches import EvalBatches
 from vae.data.preprocess import Preprocess
 from vae.data.randomness import Noise
 from vae.data.source import Examples, Source
 from vae.data.spec import DataSpec
-from vae.data.splitting import Splitter
+from vae.data.splitting import SPLITS, Splitter
 
 # Besides the data the device must hold the net, its gradients and activations.
 DEVICE_SHARE = 0.5
-SPLITS = ("train", "val", "test")
+CHUNK = 1024
 
 
 class Sample(NamedTuple):
@@ -35,6 +36,10 @@ class Sample(NamedTuple):
 @final
 class DataModule(LightningDataModule):
     """One source, split once, read in batches that are a pure function of the seeds.
+
+    A split is in a random order that ``split_seed`` fixes, so that its first n examples stand for
+    all of them; a data set's own validation and test set as well. What noise an example has
+    outside training is fixed by ``split_seed`` and where it is stored.
 
     Args:
         source: The data set.
@@ -50,8 +55,8 @@ class DataModule(LightningDataModule):
         standardize: Whether to subtract mean and divide by standard deviation of the training
             part; real vectors only.
         drop_last: Whether training leaves out a last, smaller batch.
-        seed: Seed of the order of batches and of the noise in them, ≥ 0.
-        split_seed: Seed of the splits and of static binarisation, ≥ 0.
+        seed: Seed of the order of training batches and of the noise in them, ≥ 0.
+        split_seed: Seed of the splits, of static binarisation, and of noise outside training, ≥ 0.
         group_size: Training batches handed to the Trainer at once, ≥ 1; see `TrainBatches`.
         on_device: Whether the data live on the accelerator; ``None`` means if they fit in half of
             its free memory.
@@ -106,6 +111,7 @@ class DataModule(LightningDataModule):
             source.spec, binarization=binarization, dequantize=dequantize, flip=flip
         )
         self._splits: dict[str, Examples] = {}
+        self._noise_seeds: dict[str, int] = {}
         self._facts: Mapping[str, str] = {}
 
     @property
@@ -136,7 +142,9 @@ class DataModule(LightningDataModule):
         for examples in (loaded.train, loaded.val, loaded.test):
             if examples is not None:
                 check_values(examples, self.source.spec)
-        self._splits = self._frozen(self.splitter.split(loaded))
+        splits = self._frozen(self.splitter.split(loaded))
+        self._splits = self.splitter.shuffled(splits, loaded)
+        self._noise_seeds = self.splitter.noise_seeds(loaded)
         self._facts = loaded.facts
         if self.standardize:
             self.preprocess.fit(self._splits["train"])
@@ -184,11 +192,11 @@ class DataModule(LightningDataModule):
 
     def val_dataloader(self) -> EvalBatches:
         """Return the validation batches of this process."""
-        return self._eval_batches("val")
+        return self._shared_batches("val")
 
     def test_dataloader(self) -> EvalBatches:
         """Return the test batches of this process."""
-        return self._eval_batches("test")
+        return self._shared_batches("test")
 
     def batches(
         self,
@@ -197,14 +205,18 @@ class DataModule(LightningDataModule):
         device: torch.device | None = None,
         n: int | None = None,
         batch_size: int | None = None,
+        median: bool = False,
     ) -> EvalBatches:
         """Return the batches of one process over the first ``n`` examples of a split, each once.
+
+        All of what is left in files comes in the order in which it is stored.
 
         Args:
             split: ``train``, ``val`` or ``test``.
             device: Where batches go; ``None`` means where the examples are.
             n: How many examples, ≥ 1; ``None`` means all.
             batch_size: Examples per batch, ≥ 1; ``None`` means ``eval_batch_size``.
+            median: Whether noise is at its median; see `EvalBatches`.
 
         Raises:
             ValueError: If there is no such split, or ``n`` is below 1.
@@ -213,14 +225,13 @@ class DataModule(LightningDataModule):
         if n is not None:
             check_int("max_examples", n)
         self.setup()
-        examples = self._splits[split]
-        rows = torch.arange(len(examples), device=examples.device)[:n]
         return EvalBatches(
-            examples.subset(rows),
+            first(self._splits[split], n),
             self.preprocess,
             batch_size=batch_size or self.eval_batch_size,
             device=device,
-            seed=self.seed,
+            seed=self._noise_seeds[split],
+            median=median,
         )
 
     def transfer_batch_to_device(
@@ -229,14 +240,14 @@ class DataModule(LightningDataModule):
         """Leave a batch alone: the loaders make it where it is needed."""
         return batch
 
-    def _eval_batches(self, split: str) -> EvalBatches:
+    def _shared_batches(self, split: str) -> EvalBatches:
         device, rank, world_size = self._place()
         return EvalBatches(
-            self._on(split, device),
+            first(self._on(split, device)),
             self.preprocess,
             batch_size=self.eval_batch_size,
             device=device,
-            seed=self.seed,
+            seed=self._noise_seeds[split],
             rank=rank,
             world_size=world_size,
         )
@@ -254,22 +265,18 @@ class DataModule(LightningDataModule):
         return self._splits[split]
 
     def examples(self, split: str, n: int | None = None) -> Sample:
-        """Return the first ``n`` examples of a split as the model sees them, always the same.
+        """Return the first ``n`` examples of a split, the same as `batches` gives.
 
         Args:
             split: ``train``, ``val`` or ``test``.
-            n: How many; ``None`` means all of them, in memory at once.
+            n: How many, ≥ 1; ``None`` means all of them, in memory at once.
 
         Raises:
-            ValueError: If there is no such split.
+            ValueError: If there is no such split, or ``n`` is below 1.
         """
-        check_choice("split", split, SPLITS)
-        self.setup()
-        examples = self._splits[split]
-        rows = torch.arange(len(examples), device=examples.device)[:n]
-        chosen = examples.subset(rows)
-        noise = Noise(examples.device).at(self.seed)
-        return Sample(self.preprocess(examples.take(rows), noise), chosen.labels, chosen.factors)
+        batches = self.batches(split, n=n, batch_size=CHUNK)
+        x = torch.cat([batch.x for batch in batches])
+        return Sample(x, batches.examples.labels, batches.examples.factors)
 
     def describe(self) -> dict[str, str | int]:
         """Return what a report should say about the data; loads them if need be."""
@@ -285,6 +292,16 @@ class DataModule(LightningDataModule):
             "split_seed": self.splitter.seed,
             "seed": self.seed,
         }
+
+
+def first(examples: Examples, n: int | None = None) -> Examples:
+    """Return the first ``n`` examples; of those in files all, to be read fast, as stored."""
+    size = len(examples)
+    if examples.files is not None and (n is None or n >= size):
+        return examples.subset(examples.rows.argsort())
+    return (
+        examples if n is None else examples.subset(torch.arange(size, device=examples.device)[:n])
+    )
 
 
 def _fits(examples: Examples, device: torch.device) -> bool:

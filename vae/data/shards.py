@@ -36,6 +36,7 @@ class ShardExamples(Examples):
         places: ``(N, 3)`` int64: which of the paths an example is in, where it begins there, and
             its length, in bytes.
         labels: ``(N,)`` int64, or ``None``.
+        rows: ``(N,)`` int64, where each stands among all of its part; ``None`` means in order.
         window: How many files are shuffled together.
         pool: What reads and decodes the examples of a batch at once.
     """
@@ -47,6 +48,7 @@ class ShardExamples(Examples):
         places: Tensor,
         labels: Tensor | None,
         *,
+        rows: Tensor | None = None,
         window: int,
         pool: ThreadPoolExecutor,
     ) -> None:
@@ -55,8 +57,14 @@ class ShardExamples(Examples):
         self.places = places
         self.files = places[:, 0]
         self.labels = labels
+        self._rows = torch.arange(len(places)) if rows is None else rows
         self.window = window
         self.pool = pool
+
+    @property
+    def rows(self) -> Tensor:
+        """``(N,)`` int64, where each example stands among all of its part, tar after tar."""
+        return self._rows
 
     @property
     def factors(self) -> None:
@@ -99,6 +107,7 @@ class ShardExamples(Examples):
             self.reader,
             self.places[indices],
             None if self.labels is None else self.labels[indices],
+            rows=self.rows[indices],
             window=self.window,
             pool=self.pool,
         )
