@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vae.data import Batch, DataModule, DataSpec, Sample
+from vae.evaluation.fingerprint import HASHED, fingerprint
 from vae.models import Model
 
 T = TypeVar("T")
@@ -79,7 +80,22 @@ class Subject:
     def protocol(self) -> dict[str, Any]:
         """What every figure depends on."""
         limit = {} if self.max_examples is None else {"max_examples": self.max_examples}
-        return {"split": self.split, **limit, "seed": self.seed, "data": self.data.describe()}
+        return {
+            "split": self.split,
+            **limit,
+            "seed": self.seed,
+            "data": self.data.describe(),
+            "examples": self.count(),
+            "fingerprint": self.fingerprint,
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the examples that are judged; see `fingerprint`."""
+        total = self.count()
+        n, device = min(total, HASHED), torch.device("cpu")
+        batches = self.data.batches(self.split, device=device, n=n, batch_size=BATCH)
+        return fingerprint(batches, total)
 
     def count(self, n: int | None = None, split: str | None = None) -> int:
         """Return how many examples there are, at most ``n``."""
