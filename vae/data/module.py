@@ -15,13 +15,14 @@ from vae.data.batches import TrainBatches
 from vae.data.checks import check_bool, check_choice, check_int, check_values
 from vae.data.eval_batches import EvalBatches
 from vae.data.preprocess import Preprocess
-from vae.data.randomness import Noise
+from vae.data.randomness import Noise, permutation, stream_seed
 from vae.data.source import Examples, Source
 from vae.data.spec import DataSpec
-from vae.data.splitting import SPLITS, Splitter
+from vae.data.splitting import Splitter
 
 # Besides the data the device must hold the net, its gradients and activations.
 DEVICE_SHARE = 0.5
+SPLITS = ("train", "val", "test")
 CHUNK = 1024
 
 
@@ -37,9 +38,9 @@ class Sample(NamedTuple):
 class DataModule(LightningDataModule):
     """One source, split once, read in batches that are a pure function of the seeds.
 
-    A split is in a random order that ``split_seed`` fixes, so that its first n examples stand for
-    all of them; a data set's own validation and test set as well. What noise an example has
-    outside training is fixed by ``split_seed`` and where it is stored.
+    Some examples of a split are its first ones in a random order that ``split_seed`` fixes, so that
+    they stand for all of them: files are often sorted. The noise of an example outside training is
+    fixed by ``split_seed`` and where it is stored, whatever is read beside it.
 
     Args:
         source: The data set.
@@ -111,7 +112,7 @@ class DataModule(LightningDataModule):
             source.spec, binarization=binarization, dequantize=dequantize, flip=flip
         )
         self._splits: dict[str, Examples] = {}
-        self._noise_seeds: dict[str, int] = {}
+        self._parts: dict[str, int] = {}  # which stored part a split lies in
         self._facts: Mapping[str, str] = {}
 
     @property
@@ -142,9 +143,9 @@ class DataModule(LightningDataModule):
         for examples in (loaded.train, loaded.val, loaded.test):
             if examples is not None:
                 check_values(examples, self.source.spec)
-        splits = self._frozen(self.splitter.split(loaded))
-        self._splits = self.splitter.shuffled(splits, loaded)
-        self._noise_seeds = self.splitter.noise_seeds(loaded)
+        self._splits = self._frozen(self.splitter.split(loaded))
+        own = {name: getattr(loaded, name) is not None for name in SPLITS}
+        self._parts = {name: number * own[name] for number, name in enumerate(SPLITS)}
         self._facts = loaded.facts
         if self.standardize:
             self.preprocess.fit(self._splits["train"])
@@ -207,9 +208,10 @@ class DataModule(LightningDataModule):
         batch_size: int | None = None,
         median: bool = False,
     ) -> EvalBatches:
-        """Return the batches of one process over the first ``n`` examples of a split, each once.
+        """Return the batches of one process over ``n`` examples of a split, each once.
 
-        All of what is left in files comes in the order in which it is stored.
+        Of fewer than there are, the first ones of a random order, in which a smaller ``n`` is the
+        beginning of a larger one; all of a part of the data set's own in the order of its files.
 
         Args:
             split: ``train``, ``val`` or ``test``.
@@ -226,13 +228,26 @@ class DataModule(LightningDataModule):
             check_int("max_examples", n)
         self.setup()
         return EvalBatches(
-            first(self._splits[split], n),
+            self._first(split, n),
             self.preprocess,
             batch_size=batch_size or self.eval_batch_size,
             device=device,
-            seed=self._noise_seeds[split],
+            seed=self._noise_seed(split),
             median=median,
         )
+
+    def _first(self, split: str, n: int | None) -> Examples:
+        examples, part = self._splits[split], self._parts[split]
+        size = len(examples)
+        if n is None or n >= size:
+            return examples
+        # What is cut from the training part is in a random order already.
+        order = permutation(size, self.splitter.seed, part) if part else torch.arange(size)
+        return examples.subset(order[:n].to(examples.device))
+
+    def _noise_seed(self, split: str) -> int:
+        # By the part that an example is stored in: sizes of splits do not change its noise.
+        return stream_seed(self.splitter.seed, self._parts[split])
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
@@ -243,11 +258,11 @@ class DataModule(LightningDataModule):
     def _shared_batches(self, split: str) -> EvalBatches:
         device, rank, world_size = self._place()
         return EvalBatches(
-            first(self._on(split, device)),
+            self._on(split, device),
             self.preprocess,
             batch_size=self.eval_batch_size,
             device=device,
-            seed=self._noise_seeds[split],
+            seed=self._noise_seed(split),
             rank=rank,
             world_size=world_size,
         )
@@ -265,7 +280,7 @@ class DataModule(LightningDataModule):
         return self._splits[split]
 
     def examples(self, split: str, n: int | None = None) -> Sample:
-        """Return the first ``n`` examples of a split, the same as `batches` gives.
+        """Return ``n`` examples of a split, the same as `batches` gives.
 
         Args:
             split: ``train``, ``val`` or ``test``.
@@ -292,16 +307,6 @@ class DataModule(LightningDataModule):
             "split_seed": self.splitter.seed,
             "seed": self.seed,
         }
-
-
-def first(examples: Examples, n: int | None = None) -> Examples:
-    """Return the first ``n`` examples; of those in files all, to be read fast, as stored."""
-    size = len(examples)
-    if examples.files is not None and (n is None or n >= size):
-        return examples.subset(examples.rows.argsort())
-    return (
-        examples if n is None else examples.subset(torch.arange(size, device=examples.device)[:n])
-    )
 
 
 def _fits(examples: Examples, device: torch.device) -> bool:

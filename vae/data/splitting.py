@@ -1,18 +1,16 @@
 """Training, validation and test parts: seeded, disjoint, and the source's own where it has them."""
 
-__all__ = ["SPLITS", "Splitter"]
+__all__ = ["Splitter"]
 
-from collections.abc import Mapping
 from typing import final
 
 import torch
 
 from vae.data.checks import check_int, check_size
-from vae.data.randomness import permutation, stream_seed
+from vae.data.randomness import permutation
 from vae.data.source import Examples, Source, Splits
 
 DEFAULT_SHARE = 0.1
-SPLITS = ("train", "val", "test")
 
 
 @final
@@ -83,26 +81,6 @@ class Splitter:
             "val": loaded.val or loaded.train.subset(val),
             "test": loaded.test or loaded.train.subset(test),
         }
-
-    def shuffled(self, splits: Mapping[str, Examples], loaded: Splits) -> dict[str, Examples]:
-        """Return the parts in a random order; those cut from ``loaded.train`` are in one already.
-
-        Files are often sorted by class, and then the first n examples are not like the rest.
-        """
-        result = dict(splits)
-        for number, name in enumerate(SPLITS[1:], 1):
-            if getattr(loaded, name) is not None:
-                order = permutation(len(splits[name]), self.seed, number)
-                result[name] = splits[name].subset(order.to(splits[name].device))
-        return result
-
-    def noise_seeds(self, loaded: Splits) -> dict[str, int]:
-        """Return of each part the seed of the noise that its examples have outside training.
-
-        It goes by the part that an example is stored in, so that it does not change with sizes.
-        """
-        own = {name: getattr(loaded, name) is not None for name in SPLITS}
-        return {name: stream_seed(self.seed, i * own[name]) for i, name in enumerate(SPLITS)}
 
 
 def _count(size: int | float | None, total: int) -> int:

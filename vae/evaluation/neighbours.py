@@ -31,6 +31,10 @@ class Neighbours(Evaluation):
     Samples that lie much nearer than the reconstructions are copies. The converse does not hold:
     one shifted by a pixel is already far.
 
+    Like is compared with like: examples without the noise that they are given anew at each
+    reading, and of binary data the more probable value of each, on either side. A grey mean has
+    among binary pictures the emptiest ones nearest to it, whatever it shows.
+
     Args:
         num_samples: Samples, and held-out examples, at least 2.
         max_train: Only the first so many training examples are searched, at least 1.
@@ -57,11 +61,18 @@ class Neighbours(Evaluation):
         """
         if subject.split == "train":
             raise NotApplicable("the distance to training examples needs others; use split=test")
-        held_out = subject.examples(self.num_samples).x
+        seen, held_out = (
+            torch.cat([batch.x for batch in subject.batches(self.num_samples, median=median)])
+            for median in (False, True)
+        )
         drawn = samples(subject.model, 1, self.num_samples, seed=subject.seed)[0]
-        queries = [drawn, subject.model.reconstruct(held_out), held_out]
-        batches = subject.track_batches("nearest neighbours", self.max_train, "train")
-        distances, found = nearest(torch.cat(queries), batches)
+        means = [drawn, subject.model.reconstruct(seen)]
+        binary = subject.spec.support == "boolean"
+        queries = [*((x > 0.5).float() if binary else x for x in means), held_out]
+        train = subject.batches(self.max_train, "train", median=True)
+        distances, found = nearest(
+            torch.cat(queries), subject.track(train, "nearest neighbours", len(train))
+        )
         parts = zip(NAMES.items(), distances.split([len(x) for x in queries]), strict=True)
         closest = distances[: len(drawn)].argsort()[: self.columns]
         rows = torch.stack([drawn[closest], found[closest]])
@@ -76,6 +87,7 @@ class Neighbours(Evaluation):
                 "held_out_examples": len(held_out),
                 "train_examples": subject.count(self.max_train, "train"),
                 "distance": "root mean square over the values of an example",
+                "compared": "the more probable value, 0 or 1" if binary else "means of p(x|z)",
             },
             pictures={TITLE: render(rows, labels=["sample", "nearest"])},
         )
