@@ -167,13 +167,13 @@ def test_static_binarisation_goes_by_the_stored_order():
     assert torch.equal(frozen.take(rows).float(), data.examples("test").x)
 
 
-def test_noise_at_its_median():
+def test_means_over_the_noise():
     grey = torch.arange(256, dtype=torch.uint8).view(-1, 1, 1, 1)
     source = Numbers(x=grey)
-    bits = DataModule(source, binarization="dynamic").batches("train", median=True)
+    bits = DataModule(source, binarization="dynamic").batches("train", mean=True)
     raw = bits.examples.rows  # a row's value is its number
-    assert torch.equal(torch.cat([b.x.flatten() for b in bits]), (raw > 127).float())
-    levels = DataModule(source, dequantize=True).batches("train", median=True)
+    assert torch.equal(torch.cat([b.x.flatten() for b in bits]), raw / 255)
+    levels = DataModule(source, dequantize=True).batches("train", mean=True)
     assert torch.equal(torch.cat([b.x.flatten() for b in levels]), (raw + 0.5) / 256)
 
 

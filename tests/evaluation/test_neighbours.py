@@ -114,7 +114,7 @@ def test_the_one_example_that_a_model_knows_by_heart_is_found(kind, settings):
     frozen = settings.get("binarization") == "static"
     learnt = data.examples("train").x[known] if frozen else x[3] / (255 if kind == "grey" else 1)
     if data.spec.support == "boolean":
-        model = Memorised(Bernoulli((1, 10, 10)), learnt.clamp(0.05, 0.95).logit())
+        model = Memorised(Bernoulli((1, 10, 10)), learnt.clamp(1e-3, 1 - 1e-3).logit())
     else:
         model = Memorised(Normal((1, 10, 10), scale=FixedScale(0.1)), learnt)
     section = Neighbours(num_samples=10)(Subject(model.eval(), data))

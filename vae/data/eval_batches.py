@@ -25,7 +25,7 @@ class EvalBatches(Batches):
     size, and a process may have one batch less.
 
     Args:
-        median: Whether all noise is at its median instead: the more probable bit, the middle of a
+        mean: Whether values are their means over the noise instead: P(1) of a bit, the middle of a
             level.
     """
 
@@ -39,7 +39,7 @@ class EvalBatches(Batches):
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
-        median: bool = False,
+        mean: bool = False,
     ) -> None:
         super().__init__(
             examples,
@@ -50,7 +50,7 @@ class EvalBatches(Batches):
             rank=rank,
             world_size=world_size,
         )
-        self.median = median
+        self.mean = mean
 
     def __len__(self) -> int:
         return -(-len(self._order()) // self.batch_size)
@@ -65,9 +65,9 @@ class EvalBatches(Batches):
         raw = self._stored(indices, raw)
         return self.preprocess.given(raw, self._noise(indices, raw))
 
-    def _noise(self, indices: Tensor, raw: Tensor) -> Tensor:
-        if self.median or not self.preprocess.noisy:
-            return torch.tensor(0.5, device=self.device)
+    def _noise(self, indices: Tensor, raw: Tensor) -> Tensor | None:
+        if self.mean or not self.preprocess.noisy:
+            return None
         rows = moved(self.examples.rows[indices], self.device)
         return uniform(rows, raw[0].numel(), self.seed).view(raw.shape)
 

@@ -206,7 +206,7 @@ class DataModule(LightningDataModule):
         device: torch.device | None = None,
         n: int | None = None,
         batch_size: int | None = None,
-        median: bool = False,
+        mean: bool = False,
     ) -> EvalBatches:
         """Return the batches of one process over ``n`` examples of a split, each once.
 
@@ -218,7 +218,7 @@ class DataModule(LightningDataModule):
             device: Where batches go; ``None`` means where the examples are.
             n: How many examples, ≥ 1; ``None`` means all.
             batch_size: Examples per batch, ≥ 1; ``None`` means ``eval_batch_size``.
-            median: Whether noise is at its median; see `EvalBatches`.
+            mean: Whether values are their means over the noise; see `EvalBatches`.
 
         Raises:
             ValueError: If there is no such split, or ``n`` is below 1.
@@ -233,7 +233,7 @@ class DataModule(LightningDataModule):
             batch_size=batch_size or self.eval_batch_size,
             device=device,
             seed=self._noise_seed(split),
-            median=median,
+            mean=mean,
         )
 
     def _first(self, split: str, n: int | None) -> Examples:

@@ -136,14 +136,21 @@ class Preprocess:
         """Whether what reaches the model is random."""
         return self.binarization == "dynamic" or self.dequantize
 
-    def given(self, raw: Tensor, noise: Tensor) -> Tensor:
+    def given(self, raw: Tensor, noise: Tensor | None) -> Tensor:
         """Turn raw values ``(B, *shape)`` into float32, with noise that is uniform on [0, 1).
 
         Args:
             raw: ``(B, *shape)`` uint8 or float32, as stored or as frozen.
-            noise: ``(B, *shape)`` or ``()``, on the device of ``raw``; ½ gives the more probable
-                bit and the middle of a level. Without meaning unless `noisy`.
+            noise: ``(B, *shape)``, on the device of ``raw``, without meaning unless `noisy`;
+                ``None`` gives means over the noise: P(1) of a bit, the middle of a level.
         """
+        if noise is None and self.noisy:
+            x = raw.float()
+            return (
+                (x + 0.5) / 256 if self.dequantize else x / (255 if raw.dtype == torch.uint8 else 1)
+            )
+        if noise is None:
+            return self._scaled(raw)
         if self.binarization == "dynamic":
             # Floats hold 255 · noise of 24 bits well enough: P(1) of a byte is off by 1e-7 at most.
             # Compared into floats: 30 µs for 128 × 784 bytes, by way of bools 120.

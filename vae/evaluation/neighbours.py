@@ -31,9 +31,9 @@ class Neighbours(Evaluation):
     Samples that lie much nearer than the reconstructions are copies. The converse does not hold:
     one shifted by a pixel is already far.
 
-    Like is compared with like: examples without the noise that they are given anew at each
-    reading, and of binary data the more probable value of each, on either side. A grey mean has
-    among binary pictures the emptiest ones nearest to it, whatever it shows.
+    Like is compared with like: of what is binarised anew at each reading P(1), which is grey, with
+    the means; of other binary data the more probable value on either side. A grey mean has among
+    binary pictures the emptiest ones nearest to it, whatever it shows.
 
     Args:
         num_samples: Samples, and held-out examples, at least 2.
@@ -62,14 +62,14 @@ class Neighbours(Evaluation):
         if subject.split == "train":
             raise NotApplicable("the distance to training examples needs others; use split=test")
         seen, held_out = (
-            torch.cat([batch.x for batch in subject.batches(self.num_samples, median=median)])
-            for median in (False, True)
+            torch.cat([batch.x for batch in subject.batches(self.num_samples, mean=mean)])
+            for mean in (False, True)
         )
         drawn = samples(subject.model, 1, self.num_samples, seed=subject.seed)[0]
         means = [drawn, subject.model.reconstruct(seen)]
-        binary = subject.spec.support == "boolean"
+        binary = subject.spec.support == "boolean" and not subject.data.preprocess.noisy
         queries = [*((x > 0.5).float() if binary else x for x in means), held_out]
-        train = subject.batches(self.max_train, "train", median=True)
+        train = subject.batches(self.max_train, "train", mean=True)
         distances, found = nearest(
             torch.cat(queries), subject.track(train, "nearest neighbours", len(train))
         )

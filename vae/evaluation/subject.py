@@ -102,17 +102,17 @@ class Subject:
         return len(self.batches(n, split).examples)
 
     def batches(
-        self, n: int | None = None, split: str | None = None, *, median: bool = False
+        self, n: int | None = None, split: str | None = None, *, mean: bool = False
     ) -> EvalBatches:
         """Return batches of 128 over the first ``n`` examples of a split, on the model's device.
 
         Args:
             n: How many at most; ``max_examples`` bounds them too, on the subject's own split.
             split: Another split than the subject's, such as ``train`` for a probe.
-            median: Whether noise is at its median; see `EvalBatches`.
+            mean: Whether values are their means over the noise; see `EvalBatches`.
         """
         n, split = self._limited(n, split), split or self.split
-        return self.data.batches(split, device=self.device, n=n, batch_size=BATCH, median=median)
+        return self.data.batches(split, device=self.device, n=n, batch_size=BATCH, mean=mean)
 
     def _limited(self, n: int | None, split: str | None) -> int | None:
         if split not in (None, self.split) or self.max_examples is None:
