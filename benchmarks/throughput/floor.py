@@ -80,7 +80,7 @@ def endless(data: DataModule, device: torch.device) -> Iterator[Tensor]:
     )
     while True:
         for draft in loader.drafts():
-            yield loader.values(draft.indices, training=True)
+            yield loader.values(draft.indices)
         loader.set_epoch(loader.epoch + 1)
 
 

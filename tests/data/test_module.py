@@ -16,6 +16,7 @@ from vae.data import (
     TensorExamples,
     make_data,
 )
+from vae.data.randomness import Noise
 from vae.data.source import Source
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +98,96 @@ def test_static_binarisation_is_the_same_everywhere_and_dynamic_is_not():
         for s in (0, 1)
     )
     assert torch.equal(one, other)
+
+
+SORTED = torch.arange(5).repeat_interleave(40)  # classes, one after the other
+
+
+def sorted_data(**settings):
+    """Test data of its own that are sorted by class, grey."""
+    x = torch.full((200, 1, 3, 3), 100, dtype=torch.uint8) + SORTED.view(-1, 1, 1, 1).byte()
+    source = Numbers(x=x)
+    source.has_test = source.has_val = True
+    everything = TensorExamples(x, SORTED)
+    source.load = lambda: Splits(everything, val=everything, test=everything)
+    return DataModule(source, batch_size=10, **settings)
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_the_first_examples_of_sorted_files_are_like_all(split):
+    data = sorted_data()
+    counts = data.examples(split, 100).labels.bincount(minlength=5)
+    assert counts.min() > 8  # 20 each
+    first = data.examples(split, 20)
+    for n in (21, 150):
+        more = data.examples(split, n)
+        assert torch.equal(more.x[:20], first.x)
+        assert torch.equal(more.labels[:20], first.labels)
+    whole = data.examples(split).labels
+    assert whole.sort().values.equal(SORTED)
+    assert split == "train" or whole.equal(SORTED)  # as it is stored
+    other = sorted_data(split_seed=1).examples(split, 20)
+    assert not torch.equal(other.labels, first.labels)
+
+
+@pytest.mark.parametrize("noise", [{"binarization": "dynamic"}, {"dequantize": True}])
+def test_outside_training_an_example_is_the_same_wherever_it_is_seen(noise):
+    data = sorted_data(**noise)
+    x = data.examples("test").x
+    assert not torch.equal(x[0], x[1])
+    for n, batch_size in ((None, 7), (150, 64), (200, 200), (30, 1)):
+        batches = data.batches("test", n=n, batch_size=batch_size)
+        rows = batches.examples.rows
+        assert torch.equal(torch.cat([b.x for b in batches]), x[rows])
+        assert torch.equal(data.examples("test", n).x, x[rows])
+    ranks = [data.test_dataloader() for _ in range(3)]
+    for rank, loader in enumerate(ranks):
+        loader.rank, loader.world_size = rank, 3
+        assert torch.equal(torch.cat([b.x for b in loader]), x[rank::3])
+    assert torch.equal(sorted_data(seed=7, **noise).examples("test").x, x)
+    assert not torch.equal(sorted_data(split_seed=7, **noise).examples("test").x.sum(0), x.sum(0))
+
+
+def test_the_noise_of_an_example_does_not_depend_on_the_sizes_of_splits():
+    def seen(**sizes):
+        data = DataModule(Numbers(x=grey), binarization="dynamic", **sizes)
+        samples = [data.examples(split) for split in ("train", "val", "test")]
+        return {int(y): x for s in samples for x, y in zip(s.x, s.labels, strict=True)}
+
+    grey = torch.full((100, 1, 4, 4), 128, dtype=torch.uint8)
+    few, many = seen(), seen(val_size=30, test_size=20, train_size=40)
+    assert all(torch.equal(few[y], x) for y, x in many.items())
+    assert len({tuple(x.flatten().tolist()) for x in few.values()}) == 100
+
+
+def test_static_binarisation_goes_by_the_stored_order():
+    data = DataModule(Numbers(test=30), binarization="static")
+    rows = data.batches("test").examples.rows
+    frozen = data.preprocess.freeze(data.source.load().test, Noise(torch.device("cpu")).at(0, 2))
+    assert torch.equal(frozen.take(rows).float(), data.examples("test").x)
+
+
+def test_means_over_the_noise():
+    grey = torch.arange(256, dtype=torch.uint8).view(-1, 1, 1, 1)
+    source = Numbers(x=grey)
+    bits = DataModule(source, binarization="dynamic").batches("train", mean=True)
+    raw = bits.examples.rows  # a row's value is its number
+    assert torch.equal(torch.cat([b.x.flatten() for b in bits]), raw / 255)
+    levels = DataModule(source, dequantize=True).batches("train", mean=True)
+    assert torch.equal(torch.cat([b.x.flatten() for b in levels]), (raw + 0.5) / 256)
+
+
+@pytest.mark.parametrize("value", [0, 1, 100, 254, 255])
+def test_outside_training_a_byte_is_drawn_with_probability_v_over_255(value):
+    x = torch.full((1000, 1, 28, 28), value, dtype=torch.uint8)
+    data = DataModule(Numbers(x=x), binarization="dynamic", val_size=1, test_size=1)
+    mean, p = data.examples("train").x.double().mean().item(), value / 255
+    assert abs(mean - p) <= 5 * (p * (1 - p) / (998 * 784)) ** 0.5
+    levels = DataModule(Numbers(x=x), dequantize=True, val_size=1, test_size=1)
+    u = levels.examples("train").x.double() * 256 - value
+    assert u.min() >= 0
+    assert u.max() < 1
+    assert abs(u.mean().item() - 0.5) < 5 * (1 / 12 / u.numel()) ** 0.5
 
 
 def test_spec_and_describe():

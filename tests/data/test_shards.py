@@ -133,6 +133,32 @@ def test_parts_of_their_own(tmp_path):
         data_of(tmp_path / "v", val_size=3)
 
 
+def test_few_examples_come_from_all_tars_and_all_in_the_order_of_the_files(tmp_path):
+    for name in ("train", "test"):
+        vectors(tmp_path / "v" / name)
+    data = data_of(tmp_path / "v")
+    few = numbers(data.batches("test", n=20))
+    assert few != sorted(few)
+    assert len({i // EACH for i in few}) == TARS
+    assert numbers(data.batches("test", n=30))[:20] == few
+    for whole in (data.batches("test"), data.batches("test", n=999), data.test_dataloader()):
+        assert numbers(whole) == list(range(N))
+
+
+def test_noise_belongs_to_the_example_however_it_is_read(tmp_path):
+    for name in ("train", "test"):
+        pictures = {f"{i:03d}.png": png(100 + i, mode="L") for i in range(20)}
+        write(tmp_path / "v" / name / "a.tar", pictures)
+    data = DataModule(
+        source(tmp_path / "v", mode="gray", resize="none"), batch_size=4, binarization="dynamic"
+    )
+    few, batches = data.examples("test", 10).x, data.batches("test", batch_size=3)
+    whole = torch.cat([b.x for b in batches])
+    place = {int(row): i for i, row in enumerate(batches.examples.rows)}
+    rows = data.batches("test", n=10).examples.rows
+    assert torch.equal(whole[[place[int(row)] for row in rows]], few)
+
+
 def test_where_examples_lie_is_found_out_once(tmp_path, monkeypatch):
     folder = vectors(tmp_path / "v")
     assert len(source(folder).load().train) == N

@@ -169,11 +169,11 @@ def subject_with(width, **settings):
 
 
 def test_the_section_says_what_was_measured():
-    gold, x, subject = subject_with(2.0)
+    gold, _, subject = subject_with(2.0)
     evaluation = Annealing(num_examples=15, num_temperatures=40, num_samples=2000)
     report = measure(subject, {"annealing": evaluation})
     section = report.sections["annealing"]
-    exact = -gold.log_p(x[:15].double())
+    exact = -gold.log_p(subject.examples(15).x.double())
     figures = section.figures
     noise = figures["chain_error"].value
     assert figures["nll"].value == pytest.approx(exact.mean().item(), abs=4 * noise)

@@ -5,20 +5,23 @@ from statistics import stdev
 import pytest
 import torch
 
-from vae.evaluation import Figure, Report, Run, Section, compare
+from tests.evaluation.subjects import Held
+from vae.data import DataModule, DataSpec, Splits, TensorExamples
+from vae.evaluation import Figure, Report, Run, Section, Subject, compare
 from vae.evaluation.comparison import by_variant, rates
 
 CODES = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
 MODEL = {"_target_": "vae.models.VAE", "latent_dim": 10}
 
 
-def run_of(elbo, *, seed=0, beta=1, split_seed=0, codes=CODES, **config):
+def run_of(elbo, *, seed=0, beta=1, judged="0", told=(), source=(), codes=CODES, **config):
     figures = {"elbo": Figure("ELBO", elbo, "nats"), "units": Figure("active units", 4)}
-    data = {"data": "held", "shape": "6", "binarization": "none", "split_seed": split_seed}
+    data = {"data": "held", "binarization": "none", "test_examples": 10, "split_seed": 0}
     section = Section("Bound", figures, series={"kl_per_dim": [1.0, 1.0, 1.0]})
-    report = Report({"split": "test", "data": data}, {"bound": section})
+    protocol = {"split": "test", "data": {**data, **dict(told)}, "fingerprint": judged}
+    report = Report(protocol, {"bound": section})
     config = {"seed": seed, "objective": {"beta": beta}, "model": MODEL, **config}
-    config["data"] = {"seed": seed, "batch_size": 8}
+    config["data"] = {"seed": seed, "batch_size": 8, "source": dict(source)}
     return Run(f"run{seed}-{beta}", config, report, codes)
 
 
@@ -71,9 +74,59 @@ def test_a_figure_that_one_run_lacks_is_unknown_there():
     assert series["all"]["bound/units"] == [4, None]
 
 
-def test_figures_of_other_examples_are_not_compared():
-    with pytest.raises(ValueError, match=r"compare runs on the same examples.*split_seed=0"):
-        compare([run_of(-1.0), run_of(-2.0, split_seed=1)])
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        ({"split_seed": 1}, {}, r"split_seed 1 and 0\): compare.*with \+data\.split_seed=0$"),
+        ({"test_examples": 20}, {}, r"test_size 20 and 10\).*\+data\.test_size=10$"),
+        ({"dequantize": "True"}, {"dequantize": "False"}, r"\+data\.dequantize=False$"),
+        ({"data": "other", "split_seed": 1}, {}, r"\(data other and held\).*same examples$"),
+        ({}, {}, "their files differ"),
+    ],
+)
+def test_figures_of_other_examples_are_not_compared(one, other, words):
+    with pytest.raises(ValueError, match=rf"^run1-1 and run0-1 were judged.*{words}"):
+        compare([run_of(-1.0, told=other), run_of(-2.0, seed=1, told=one, judged="1")])
+    assert compare([run_of(-1.0, told=other), run_of(-2.0, seed=1, told=one)])
+
+
+def test_how_files_are_read_may_be_what_differs():
+    first, second = (
+        run_of(-1.0, source={"mode": "rgb"}),
+        run_of(-2.0, judged="1", source={"mode": "gray"}),
+    )
+    with pytest.raises(ValueError, match=r"data\.mode gray and rgb.*\+data\.mode=rgb$"):
+        compare([first, second])
+
+
+def judged(x, split_seed=0, seed=0, test_size=20, max_examples=None, **settings):
+    spec = DataSpec("grey", (1, 3, 3), "unit_interval", 256)
+    source = Held(spec, TensorExamples(x))
+    source.load = lambda: Splits(TensorExamples(x))
+    sizes = {"split_seed": split_seed, "seed": seed, "test_size": test_size}
+    data = DataModule(source, batch_size=4, **sizes, **settings)
+    model = torch.nn.Linear(1, 1)
+    return Subject(model, data, max_examples=max_examples).protocol["fingerprint"]
+
+
+def test_a_fingerprint_is_of_the_examples_as_they_are_judged():
+    x = torch.randint(0, 256, (100, 1, 3, 3), generator=torch.Generator().manual_seed(0)).byte()
+    others = [
+        {"x": x ^ 1},
+        {"test_size": 21},
+        {"max_examples": 7},
+        {"split_seed": 1},
+        {"dequantize": True},
+        {"binarization": "static"},
+        {"binarization": "threshold"},
+        {"binarization": "dynamic"},
+        {"binarization": "dynamic", "split_seed": 1},
+    ]
+    found = [judged(**{"x": x, **given}) for given in ({}, *others)]
+    assert len(set(found)) == len(found)
+    for same in ({"seed": 5}, {"train_size": 30}, {"val_size": 11}, {"eval_batch_size": 3}):
+        assert judged(x, **same) == found[0]
+        assert judged(x, binarization="dynamic", **same) == found[-2]
 
 
 def test_runs_that_find_the_same_codes_in_another_order_agree():

@@ -47,9 +47,11 @@ def test_codes_come_with_labels_and_factors_and_are_made_once():
     labels, factors = torch.arange(200) % 3, torch.arange(400).view(200, 2) % 5
     subject = subject_of(gold.factorised().float(), x, labels=labels, factors=factors)
     codes = subject.codes(150)
-    assert torch.allclose(codes.z, subject.model.embed(x[:150]), atol=1e-6)
-    assert torch.equal(codes.labels, labels[:150])
-    assert torch.equal(codes.factors, factors[:150])
+    rows = subject.batches(150).examples.rows
+    assert torch.allclose(codes.z, subject.model.embed(x[rows]), atol=1e-6)
+    assert torch.equal(codes.labels, labels[rows])
+    assert torch.equal(codes.factors, factors[rows])
+    assert torch.equal(subject.examples(150).x, x[rows])
     assert subject.codes(150) is codes
 
 

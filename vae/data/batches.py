@@ -1,6 +1,6 @@
 """Batches by index: no workers, no collation, no global random state."""
 
-__all__ = ["Batch", "Batches", "Draft", "EvalBatches", "Group", "TrainBatches"]
+__all__ = ["Batch", "Batches", "Draft", "Group", "TrainBatches"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ class Draft(NamedTuple):
         key: What its noise belongs to, besides seed and rank.
     """
 
-    loader: "Batches"
+    loader: "TrainBatches"
     indices: Tensor
     raw: Tensor | None
     key: tuple[int, ...]
@@ -48,7 +48,7 @@ class Draft(NamedTuple):
 
     def make(self) -> Batch:
         """Return the batch."""
-        return self.loader.make(self.indices, self.raw, *self.key, training=True)
+        return self.loader.make(self.indices, self.raw, *self.key)
 
 
 class Group:
@@ -78,14 +78,14 @@ def moved(x: Tensor, device: torch.device) -> Tensor:
 
 
 class Batches(ABC):
-    """Batches of examples, as a pure function of seed, epoch, batch number and rank.
+    """Batches of examples, as a pure function of a seed and of what is asked for.
 
     Args:
         examples: What to read; indices live where they do.
         preprocess: From raw values to model input.
         batch_size: Examples per batch and process, ≥ 1.
         device: Where batches go; ``None`` means where the examples are.
-        seed: Seed of order and noise.
+        seed: Seed of what is random.
         rank: Which of the ``world_size`` processes this is.
         world_size: How many processes share the examples.
     """
@@ -108,7 +108,6 @@ class Batches(ABC):
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
-        self.noise = Noise(self.device)
 
     @abstractmethod
     def __len__(self) -> int:
@@ -123,23 +122,13 @@ class Batches(ABC):
         read = ahead(self.examples.take, parts) if in_files else repeat(None, len(parts))
         return zip(parts, read, strict=True)
 
-    def make(self, indices: Tensor, raw: Tensor | None, *key: int, training: bool) -> Batch:
-        """Return the batch of these examples, with the noise that belongs to the key."""
-        y = self.examples.labels
-        if y is not None:
-            y = moved(y.index_select(0, indices), self.device)
-        self.seed_noise(*key)
-        return Batch(self.values(indices, raw, training=training), y)
-
-    def seed_noise(self, *key: int) -> None:
-        """Set the noise of `values` to the stream of a key."""
-        self.noise.at(self.seed, self.rank, *key)
-
-    def values(self, indices: Tensor, raw: Tensor | None = None, *, training: bool) -> Tensor:
-        """Return preprocessed examples, ``(B, *shape)``, with the noise that comes next."""
+    def _stored(self, indices: Tensor, raw: Tensor | None) -> Tensor:
         raw = self.examples.take(indices) if raw is None else raw
-        raw = moved(raw, self.device)
-        return self.preprocess(raw, self.noise.generator, training=training)
+        return moved(raw, self.device)
+
+    def _labels(self, indices: Tensor) -> Tensor | None:
+        y = self.examples.labels
+        return None if y is None else moved(y.index_select(0, indices), self.device)
 
 
 @final
@@ -147,8 +136,8 @@ class TrainBatches(Batches):
     """Batches in a new order each epoch, which resume in the middle of one.
 
     Order is a permutation drawn from (seed, epoch); each process takes every ``world_size``-th
-    example of it, all of them equally many. Lightning stores `state_dict` in checkpoints and calls
-    ``sampler.set_epoch`` before each epoch.
+    example of it, all of them equally many. Noise is drawn from (seed, rank, epoch, batch).
+    Lightning stores `state_dict` in checkpoints and calls ``sampler.set_epoch`` before each epoch.
 
     It yields groups of batches, so that Lightning's cost per step, half a millisecond on a CPU, is
     paid once for several optimizer steps.
@@ -185,6 +174,7 @@ class TrainBatches(Batches):
         )
         self.drop_last = drop_last
         self.group_size = group_size
+        self.noise = Noise(self.device)
         self.epoch = 0
         self.position = 0
         self._resumed = False
@@ -272,6 +262,20 @@ class TrainBatches(Batches):
             self.position = number + 1
             yield Draft(self, indices, raw, (self.epoch, number))
 
+    def make(self, indices: Tensor, raw: Tensor | None, *key: int) -> Batch:
+        """Return the batch of these examples, with the noise that belongs to the key."""
+        self.seed_noise(*key)
+        return Batch(self.values(indices, raw), self._labels(indices))
+
+    def seed_noise(self, *key: int) -> None:
+        """Set the noise of `values` to the stream of a key."""
+        self.noise.at(self.seed, self.rank, *key)
+
+    def values(self, indices: Tensor, raw: Tensor | None = None) -> Tensor:
+        """Return preprocessed examples, ``(B, *shape)``, with the noise that comes next."""
+        raw = self._stored(indices, raw)
+        return self.preprocess(raw, self.noise.generator, training=True)
+
     def _order(self) -> Tensor:
         size = len(self.examples)
         files, key = self.examples.files, (self.seed, self.epoch)
@@ -280,24 +284,3 @@ class TrainBatches(Batches):
         total = self._per_rank() * self.world_size
         order = order[torch.arange(self.rank, total, self.world_size) % size]
         return moved(order, self.examples.device)
-
-
-@final
-class EvalBatches(Batches):
-    """Batches in stored order with the same noise each time; every example exactly once.
-
-    The arguments are those of `Batches`. With several processes the last batches may differ in
-    size, and a process may have one batch less.
-    """
-
-    def __len__(self) -> int:
-        return -(-len(self._order()) // self.batch_size)
-
-    def __iter__(self) -> Iterator[Batch]:
-        parts = [part for part in self._order().split(self.batch_size) if len(part)]
-        for i, (indices, raw) in enumerate(self._read(parts)):
-            yield self.make(indices, raw, i, training=False)
-
-    def _order(self) -> Tensor:
-        size, device = len(self.examples), self.examples.device
-        return torch.arange(self.rank, size, self.world_size, device=device)

@@ -11,11 +11,12 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from vae.data.batches import EvalBatches, TrainBatches
+from vae.data.batches import TrainBatches
 from vae.data.checks import check_bool, check_choice, check_int, check_values
+from vae.data.eval_batches import EvalBatches
 from vae.data.moments import moments
 from vae.data.preprocess import Preprocess, check_at_hand
-from vae.data.randomness import Noise
+from vae.data.randomness import Noise, permutation, stream_seed
 from vae.data.source import Examples, Source
 from vae.data.spec import DataSpec
 from vae.data.splitting import Splitter
@@ -25,6 +26,7 @@ from vae.data.values import advice
 DEVICE_SHARE = 0.5
 SPLITS = ("train", "val", "test")
 UNITS = "densities and x are in the units of the data; the nets see x standardised"
+CHUNK = 1024
 
 
 class Sample(NamedTuple):
@@ -38,6 +40,10 @@ class Sample(NamedTuple):
 @final
 class DataModule(LightningDataModule):
     """One source, split once, read in batches that are a pure function of the seeds.
+
+    Some examples of a split are its first ones in a random order that ``split_seed`` fixes, so that
+    they stand for all of them: files are often sorted. The noise of an example outside training is
+    fixed by ``split_seed`` and where it is stored, whatever is read beside it.
 
     Args:
         source: The data set.
@@ -53,8 +59,8 @@ class DataModule(LightningDataModule):
         standardize: Whether the model subtracts mean and divides by standard deviation of the
             training part (`statistics`), and gives x in its own units; real vectors only.
         drop_last: Whether training leaves out a last, smaller batch.
-        seed: Seed of the order of batches and of the noise in them, ≥ 0.
-        split_seed: Seed of the splits and of static binarisation, ≥ 0.
+        seed: Seed of the order of training batches and of the noise in them, ≥ 0.
+        split_seed: Seed of the splits, of static binarisation, and of noise outside training, ≥ 0.
         group_size: Training batches handed to the Trainer at once, ≥ 1; see `TrainBatches`.
         on_device: Whether the data live on the accelerator; ``None`` means if they fit in half of
             its free memory.
@@ -111,6 +117,7 @@ class DataModule(LightningDataModule):
             standardize=standardize,
         )
         self._splits: dict[str, Examples] = {}
+        self._parts: dict[str, int] = {}  # which stored part a split lies in
         self._facts: Mapping[str, str] = {}
 
     @property
@@ -150,6 +157,8 @@ class DataModule(LightningDataModule):
             if examples is not None:
                 check_values(examples, self.source.spec)
         self._splits = self._frozen(self.splitter.split(loaded))
+        own = {name: getattr(loaded, name) is not None for name in SPLITS}
+        self._parts = {name: number * own[name] for number, name in enumerate(SPLITS)}
         told = advice(self._splits["train"], self.source.spec, standardized=self.spec.standardized)
         self._facts = {**loaded.facts, "advice": told} if told else loaded.facts
         if self.spec.standardized:
@@ -198,11 +207,11 @@ class DataModule(LightningDataModule):
 
     def val_dataloader(self) -> EvalBatches:
         """Return the validation batches of this process."""
-        return self._eval_batches("val")
+        return self._shared_batches("val")
 
     def test_dataloader(self) -> EvalBatches:
         """Return the test batches of this process."""
-        return self._eval_batches("test")
+        return self._shared_batches("test")
 
     def batches(
         self,
@@ -211,14 +220,19 @@ class DataModule(LightningDataModule):
         device: torch.device | None = None,
         n: int | None = None,
         batch_size: int | None = None,
+        mean: bool = False,
     ) -> EvalBatches:
-        """Return the batches of one process over the first ``n`` examples of a split, each once.
+        """Return the batches of one process over ``n`` examples of a split, each once.
+
+        Of fewer than there are, the first ones of a random order, in which a smaller ``n`` is the
+        beginning of a larger one; all of a part of the data set's own in the order of its files.
 
         Args:
             split: ``train``, ``val`` or ``test``.
             device: Where batches go; ``None`` means where the examples are.
             n: How many examples, ≥ 1; ``None`` means all.
             batch_size: Examples per batch, ≥ 1; ``None`` means ``eval_batch_size``.
+            mean: Whether values are their means over the noise; see `EvalBatches`.
 
         Raises:
             ValueError: If there is no such split, or ``n`` is below 1.
@@ -227,15 +241,27 @@ class DataModule(LightningDataModule):
         if n is not None:
             check_int("max_examples", n)
         self.setup()
-        examples = self._splits[split]
-        rows = torch.arange(len(examples), device=examples.device)[:n]
         return EvalBatches(
-            examples.subset(rows),
+            self._first(split, n),
             self.preprocess,
             batch_size=batch_size or self.eval_batch_size,
             device=device,
-            seed=self.seed,
+            seed=self._noise_seed(split),
+            mean=mean,
         )
+
+    def _first(self, split: str, n: int | None) -> Examples:
+        examples, part = self._splits[split], self._parts[split]
+        size = len(examples)
+        if n is None or n >= size:
+            return examples
+        # What is cut from the training part is in a random order already.
+        order = permutation(size, self.splitter.seed, part) if part else torch.arange(size)
+        return examples.subset(order[:n].to(examples.device))
+
+    def _noise_seed(self, split: str) -> int:
+        # By the part that an example is stored in: sizes of splits do not change its noise.
+        return stream_seed(self.splitter.seed, self._parts[split])
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
@@ -243,14 +269,14 @@ class DataModule(LightningDataModule):
         """Leave a batch alone: the loaders make it where it is needed."""
         return batch
 
-    def _eval_batches(self, split: str) -> EvalBatches:
+    def _shared_batches(self, split: str) -> EvalBatches:
         device, rank, world_size = self._place()
         return EvalBatches(
             self._on(split, device),
             self.preprocess,
             batch_size=self.eval_batch_size,
             device=device,
-            seed=self.seed,
+            seed=self._noise_seed(split),
             rank=rank,
             world_size=world_size,
         )
@@ -268,22 +294,18 @@ class DataModule(LightningDataModule):
         return self._splits[split]
 
     def examples(self, split: str, n: int | None = None) -> Sample:
-        """Return the first ``n`` examples of a split as the model sees them, always the same.
+        """Return ``n`` examples of a split, the same as `batches` gives.
 
         Args:
             split: ``train``, ``val`` or ``test``.
-            n: How many; ``None`` means all of them, in memory at once.
+            n: How many, ≥ 1; ``None`` means all of them, in memory at once.
 
         Raises:
-            ValueError: If there is no such split.
+            ValueError: If there is no such split, or ``n`` is below 1.
         """
-        check_choice("split", split, SPLITS)
-        self.setup()
-        examples = self._splits[split]
-        rows = torch.arange(len(examples), device=examples.device)[:n]
-        chosen = examples.subset(rows)
-        noise = Noise(examples.device).at(self.seed)
-        return Sample(self.preprocess(examples.take(rows), noise), chosen.labels, chosen.factors)
+        batches = self.batches(split, n=n, batch_size=CHUNK)
+        x = torch.cat([batch.x for batch in batches])
+        return Sample(x, batches.examples.labels, batches.examples.factors)
 
     def describe(self) -> dict[str, str | int]:
         """Return what a report should say about the data; loads them if need be."""

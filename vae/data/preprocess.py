@@ -100,7 +100,7 @@ class Preprocess:
         bits = torch.empty(len(examples), *self.raw.shape, dtype=torch.uint8)
         for rows in torch.arange(len(examples)).split(CHUNK):
             bits[rows[0] : rows[-1] + 1] = bernoulli(examples.take(rows), generator)
-        return TensorExamples(bits, examples.labels, examples.factors)
+        return TensorExamples(bits, examples.labels, examples.factors, rows=examples.rows)
 
     def __call__(self, raw: Tensor, generator: Generator, *, training: bool = False) -> Tensor:
         """Turn raw values ``(B, *shape)`` into float32 ``(B, *shape)`` on the same device.
@@ -116,14 +116,44 @@ class Preprocess:
             raw = _flip(raw, generator)
         if self.binarization == "dynamic":
             return bernoulli(raw, generator).float()
-        if self.binarization == "threshold":
-            return threshold(raw).float()
-        return self._scaled(raw, generator)
-
-    def _scaled(self, raw: Tensor, generator: Generator) -> Tensor:
         if self.dequantize:
             noise = torch.rand(raw.shape, generator=generator, device=raw.device)
             return noise.add_(raw).div_(256)
+        return self._scaled(raw)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether what reaches the model is random."""
+        return self.binarization == "dynamic" or self.dequantize
+
+    def given(self, raw: Tensor, noise: Tensor | None) -> Tensor:
+        """Turn raw values ``(B, *shape)`` into float32, with noise that is uniform on [0, 1).
+
+        Args:
+            raw: ``(B, *shape)`` uint8 or float32, as stored or as frozen.
+            noise: ``(B, *shape)``, on the device of ``raw``, without meaning unless `noisy`;
+                ``None`` gives means over the noise: P(1) of a bit, the middle of a level.
+        """
+        if noise is None and self.noisy:
+            x = raw.float()
+            return (
+                (x + 0.5) / 256 if self.dequantize else x / (255 if raw.dtype == torch.uint8 else 1)
+            )
+        if noise is None:
+            return self._scaled(raw)
+        if self.binarization == "dynamic":
+            # Floats hold 255 · noise of 24 bits well enough: P(1) of a byte is off by 1e-7 at most.
+            # Compared into floats: 30 µs for 128 × 784 bytes, by way of bools 120.
+            x, scale = raw.float(), 255 if raw.dtype == torch.uint8 else 1
+            return torch.gt(x, noise * scale, out=torch.empty_like(x))
+        if self.dequantize:
+            # As much of the noise as a float has room for beside 255, or it would round up to 256.
+            return noise.mul(2**16).floor_().div_(2**16).add(raw).div_(256)
+        return self._scaled(raw)
+
+    def _scaled(self, raw: Tensor) -> Tensor:
+        if self.binarization == "threshold":
+            return threshold(raw).float()
         x = raw if self.standardize and raw.dtype == torch.float64 else raw.float()
         if raw.dtype == torch.uint8 and self.spec.levels == 256:
             return x.div_(255)

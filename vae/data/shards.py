@@ -47,6 +47,7 @@ class ShardExamples(Examples):
             its length, in bytes.
         labels: ``(N,)`` int64, or ``None``.
         most: The largest byte that may occur: 1 for bits, else 255.
+        rows: ``(N,)`` int64, where each stands among all of its part; ``None`` means in order.
         window: How many files are shuffled together.
         pool: What reads and decodes the examples of a batch at once.
     """
@@ -59,6 +60,7 @@ class ShardExamples(Examples):
         labels: Tensor | None,
         *,
         most: int,
+        rows: Tensor | None = None,
         window: int,
         pool: ThreadPoolExecutor,
     ) -> None:
@@ -68,8 +70,14 @@ class ShardExamples(Examples):
         self.places = places
         self.files = places[:, 0]
         self.labels = labels
+        self._rows = torch.arange(len(places)) if rows is None else rows
         self.window = window
         self.pool = pool
+
+    @property
+    def rows(self) -> Tensor:
+        """``(N,)`` int64, where each example stands among all of its part, tar after tar."""
+        return self._rows
 
     @property
     def factors(self) -> None:
@@ -116,6 +124,7 @@ class ShardExamples(Examples):
             self.places[indices],
             None if self.labels is None else self.labels[indices],
             most=self.most,
+            rows=self.rows[indices],
             window=self.window,
             pool=self.pool,
         )

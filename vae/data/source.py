@@ -34,6 +34,11 @@ class Examples(ABC):
 
     @property
     @abstractmethod
+    def rows(self) -> Tensor:
+        """``(N,)`` int64, where each example stands in its source: its name among all."""
+
+    @property
+    @abstractmethod
     def device(self) -> torch.device:
         """Where the examples are stored, and where indices must be."""
 
@@ -70,6 +75,7 @@ class TensorExamples(Examples):
         labels: ``(N,)`` int64, or ``None``.
         factors: ``(N, F)`` int64, or ``None``.
         index: ``(N,)`` int64, which rows of ``x`` are meant; ``None`` means all, in order.
+        rows: ``(N,)`` int64, where each stands in its source; ``None`` means ``index``.
     """
 
     def __init__(
@@ -79,11 +85,18 @@ class TensorExamples(Examples):
         factors: Tensor | None = None,
         *,
         index: Tensor | None = None,
+        rows: Tensor | None = None,
     ) -> None:
         self.x = x
         self.labels = labels
         self._factors = factors
         self.index = index
+        self._rows = index if rows is None else rows
+
+    @property
+    def rows(self) -> Tensor:
+        """``(N,)`` int64, where each example stands in its source."""
+        return torch.arange(len(self), device=self.device) if self._rows is None else self._rows
 
     @property
     def factors(self) -> Tensor | None:
@@ -117,6 +130,7 @@ class TensorExamples(Examples):
             None if self.labels is None else self.labels[indices],
             None if self._factors is None else self._factors[indices],
             index=indices if self.index is None else self.index[indices],
+            rows=self.rows[indices],
         )
 
     def to(self, device: torch.device) -> "TensorExamples":
@@ -126,7 +140,7 @@ class TensorExamples(Examples):
         x = self.x if self.index is None else self.x.index_select(0, self.index)
         labels = None if self.labels is None else self.labels.to(device)
         factors = None if self._factors is None else self._factors.to(device)
-        return TensorExamples(x.to(device), labels, factors)
+        return TensorExamples(x.to(device), labels, factors, rows=self.rows.to(device))
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,11 @@ class SpriteExamples(Examples):
         return torch.stack(torch.unravel_index(self.grid, self.sizes), dim=1)
 
     @property
+    def rows(self) -> Tensor:
+        """``(N,)`` int64: the numbers of the combinations, whatever ``size`` is."""
+        return self.grid
+
+    @property
     def device(self) -> torch.device:
         """Where the templates are."""
         return self.templates.device

@@ -100,21 +100,46 @@ def kl_per_dim(run: Run) -> list[float] | None:
 
 
 def check_same_examples(runs: Sequence[Run]) -> None:
-    """Refuse to compare figures of different data."""
-    first = examples_of(runs[0])
+    """Refuse to compare figures of different examples.
+
+    Raises:
+        ValueError: Naming two runs, what makes their examples differ, and what to type.
+    """
+    first = runs[0]
     for run in runs[1:]:
-        if examples_of(run) != first:
-            raise ValueError(
-                f"{run.name} was judged on {examples_of(run)}, {runs[0].name} on {first}: compare "
-                "runs on the same examples, for example with +data.split_seed=0"
-            )
+        if run.report.protocol["fingerprint"] == first.report.protocol["fingerprint"]:
+            continue
+        found = differences(run, first)
+        told = ", ".join(f"{name} {a} and {b}" for name, (a, b) in found.items())
+        typed = " ".join(f"+{name}={b}" for name, (_, b) in found.items() if name != "data")
+        raise ValueError(
+            f"{run.name} and {first.name} were judged on different examples "
+            f"({told or 'their files differ'}): compare runs on the same examples"
+            + (f", for example with {typed}" if typed else "")
+        )
 
 
-def examples_of(run: Run) -> dict[str, Any]:
-    """Return what says which examples were used."""
-    protocol = run.report.protocol
-    data = {k: protocol["data"][k] for k in ("data", "shape", "binarization", "split_seed")}
-    return {"split": protocol["split"], **data}
+def differences(run: Run, other: Run) -> dict[str, tuple[Any, Any]]:
+    """Return the settings by which the examples of two runs are likely to differ, with both values.
+
+    Where none of the data's own settings does, it is one of how the files are read.
+    """
+    split = run.report.protocol["split"]
+    names = {
+        "data": "data",
+        "data.binarization": "binarization",
+        "data.dequantize": "dequantize",
+        f"data.{split}_size": f"{split}_examples",
+        "data.split_seed": "split_seed",
+    }
+    one, two = (r.report.protocol["data"] for r in (run, other))
+    found = {name: (one.get(key), two.get(key)) for name, key in names.items()}
+    found = {name: pair for name, pair in found.items() if pair[0] != pair[1]}
+    if "data" in found:
+        return {"data": found["data"]}
+    sources = [dict(leaves(r.config["data"].get("source", {}))) for r in (run, other)]
+    read = {f"data.{k}": (sources[0].get(k), sources[1].get(k)) for k in sources[0]}
+    return found or {name: pair for name, pair in read.items() if pair[0] != pair[1]}
 
 
 def by_variant(runs: Sequence[Run]) -> dict[str, list[Run]]:

@@ -31,6 +31,10 @@ class Neighbours(Evaluation):
     Samples that lie much nearer than the reconstructions are copies. The converse does not hold:
     one shifted by a pixel is already far.
 
+    Like is compared with like: of what is binarised anew at each reading P(1), which is grey, with
+    the means; of other binary data the more probable value on either side. A grey mean has among
+    binary pictures the emptiest ones nearest to it, whatever it shows.
+
     Args:
         num_samples: Samples, and held-out examples, at least 2.
         max_train: Only the first so many training examples are searched, at least 1.
@@ -57,13 +61,19 @@ class Neighbours(Evaluation):
         """
         if subject.split == "train":
             raise NotApplicable("the distance to training examples needs others; use split=test")
-        model, held_out = subject.model, subject.examples(self.num_samples).x
-        drawn = samples(model, 1, self.num_samples, seed=subject.seed)[0]
-        queries = [drawn, *map(model.standardized, (model.reconstruct(held_out), held_out))]
-        batches = (
-            Batch(model.standardized(x), y)
-            for x, y in subject.track_batches("nearest neighbours", self.max_train, "train")
+        model = subject.model
+        seen, held_out = (
+            torch.cat([batch.x for batch in subject.batches(self.num_samples, mean=mean)])
+            for mean in (False, True)
         )
+        drawn = samples(model, 1, self.num_samples, seed=subject.seed)[0]
+        means = [drawn, model.standardized(model.reconstruct(seen))]
+        binary = subject.spec.support == "boolean" and not subject.data.preprocess.noisy
+        queries = [(x > 0.5).float() if binary else x for x in means]
+        queries.append(model.standardized(held_out))
+        train = subject.batches(self.max_train, "train", mean=True)
+        tracked = subject.track(train, "nearest neighbours", len(train))
+        batches = (Batch(model.standardized(x), y) for x, y in tracked)
         distances, found = nearest(torch.cat(queries), batches)
         parts = zip(NAMES.items(), distances.split([len(x) for x in queries]), strict=True)
         closest = distances[: len(drawn)].argsort()[: self.columns]
@@ -80,6 +90,7 @@ class Neighbours(Evaluation):
                 "held_out_examples": len(held_out),
                 "train_examples": subject.count(self.max_train, "train"),
                 "distance": "root mean square over the values of an example, as the nets see them",
+                "compared": "the more probable value, 0 or 1" if binary else "means of p(x|z)",
             },
             pictures={TITLE: picture},
         )

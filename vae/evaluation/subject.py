@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from vae.data import Batch, DataModule, DataSpec, Sample
+from vae.data import Batch, DataModule, DataSpec, EvalBatches, Sample
+from vae.evaluation.fingerprint import HASHED, fingerprint
 from vae.evaluation.value_range import value_range
 from vae.models import Model
 
@@ -39,7 +40,7 @@ class Subject:
         model: In evaluation mode.
         data: Its data.
         split: ``train``, ``val`` or ``test``.
-        max_examples: Only the first so many examples of the split; ``None`` means all.
+        max_examples: Only so many examples of the split; ``None`` means all.
         max_rows: How many latents are decoded at once, at least 1, which bounds the memory.
         seed: Key of all noise, ≥ 0.
         track: Called as ``track(items, what, total)``, gives the items back and shows how far
@@ -85,22 +86,44 @@ class Subject:
     def protocol(self) -> dict[str, Any]:
         """What every figure depends on."""
         limit = {} if self.max_examples is None else {"max_examples": self.max_examples}
-        return {"split": self.split, **limit, "seed": self.seed, "data": self.data.describe()}
+        return {
+            "split": self.split,
+            **limit,
+            "seed": self.seed,
+            "data": self.data.describe(),
+            "examples": self.count(),
+            "fingerprint": self.fingerprint,
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the examples that are judged; see `fingerprint`."""
+        total = self.count()
+        n, device = min(total, HASHED), torch.device("cpu")
+        batches = self.data.batches(self.split, device=device, n=n, batch_size=BATCH)
+        return fingerprint(batches, total)
 
     def count(self, n: int | None = None, split: str | None = None) -> int:
         """Return how many examples there are, at most ``n``."""
         return len(self.batches(n, split).examples)
 
-    def batches(self, n: int | None = None, split: str | None = None) -> Any:
+    def batches(
+        self, n: int | None = None, split: str | None = None, *, mean: bool = False
+    ) -> EvalBatches:
         """Return batches of 128 over the first ``n`` examples of a split, on the model's device.
 
         Args:
             n: How many at most; ``max_examples`` bounds them too, on the subject's own split.
             split: Another split than the subject's, such as ``train`` for a probe.
+            mean: Whether values are their means over the noise; see `EvalBatches`.
         """
-        if split in (None, self.split) and self.max_examples is not None:
-            n = min(n or self.max_examples, self.max_examples)
-        return self.data.batches(split or self.split, device=self.device, n=n, batch_size=BATCH)
+        n, split = self._limited(n, split), split or self.split
+        return self.data.batches(split, device=self.device, n=n, batch_size=BATCH, mean=mean)
+
+    def _limited(self, n: int | None, split: str | None) -> int | None:
+        if split not in (None, self.split) or self.max_examples is None:
+            return n
+        return min(n or self.max_examples, self.max_examples)
 
     def track_batches(
         self, what: str, n: int | None = None, split: str | None = None
@@ -114,8 +137,8 @@ class Subject:
         return self.show_progress(items, what, total)
 
     def examples(self, n: int, split: str | None = None) -> Sample:
-        """Return the first ``n`` examples, ``x`` on the model's device."""
-        sample = self.data.examples(split or self.split, n)
+        """Return the examples that `batches` gives, at once, ``x`` on the model's device."""
+        sample = self.data.examples(split or self.split, self._limited(n, split))
         return sample._replace(x=sample.x.to(self.device))
 
     @torch.no_grad()

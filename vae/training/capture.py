@@ -107,7 +107,7 @@ class Captured:
         optimizers = module.descent.optimizers
 
         def whole() -> Tensor:
-            x = loader.values(given, training=True) if draft.resident else given
+            x = loader.values(given) if draft.resident else given
             terms, figures = module.measure(x)
             names[:] = figures
             loss = reduce(torch.add, terms.values())

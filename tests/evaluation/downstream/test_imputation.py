@@ -10,7 +10,7 @@ from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
 from vae.evaluation import Imputation
 from vae.evaluation.downstream.imputation import rmse
-from vae.evaluation.downstream.imputing import impute
+from vae.evaluation.downstream.imputing import impute, r_hat
 from vae.evaluation.downstream.masks import hidden
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -65,6 +65,77 @@ def test_several_chains_are_averaged():
     assert torch.allclose(together.log_density, density)
     assert torch.equal(together.draw, alone.draw[:5])
     assert 0 < together.acceptance < 1
+
+
+def test_each_chain_may_start_elsewhere():
+    gold = LinearGaussian()
+    x = gold.marginal.sample((5,))
+    missing, starts = MISSING.expand_as(x), torch.randn(3, *x.shape)
+    found = []
+    for start in (starts, starts[0], starts[0].expand(3, 5, 6), starts[0, 0], starts[:, :1]):
+        torch.manual_seed(0)
+        settings = {"chains": 3, "burn_in": 0, "steps": 2}
+        found.append(impute(gold.factorised(), x, missing, start, **settings).mean)
+    assert torch.equal(found[1], found[2])
+    assert not torch.equal(found[0], found[1])
+    torch.manual_seed(0)
+    alone = impute(
+        gold.factorised(),
+        x.repeat(3, 1),
+        missing.repeat(3, 1),
+        starts.flatten(0, 1),
+        burn_in=0,
+        steps=2,
+    )
+    assert torch.allclose(found[0], alone.mean.unflatten(0, (3, 5)).mean(0))
+
+
+def test_chains_that_agree_are_told_from_chains_that_stay_apart():
+    gold = LinearGaussian()
+    x = gold.marginal.sample((50,))
+    settings = {"chains": 4, "steps": 300}
+    starts = x.mean(0) + 10 * torch.randn(4, 50, 6)
+    mixed = impute(gold.exact(), x, MISSING.expand_as(x), starts, **settings).r_hat
+    assert mixed.shape == (50,)
+    assert mixed.median() < 1.06
+    assert mixed.max() < 1.4
+    stuck = impute(Stubborn(gold.exact()), x, MISSING.expand_as(x), starts, burn_in=0, **settings)
+    assert stuck.r_hat.min() > 100
+    assert impute(gold.exact(), x, MISSING.expand_as(x), starts[0], steps=3).r_hat is None
+
+
+def test_the_statistic_is_gelman_and_rubins():
+    chains = torch.randn(3, 40, 2, 1) + torch.tensor([0.0, 0.5, 1.0]).view(3, 1, 1, 1)
+    within, between = chains.var(1).mean(0)[:, 0], 40 * chains.mean(1).var(0)[:, 0]
+    expected = ((39 / 40 * within + between / 40) / within).sqrt()
+    every = torch.ones(2, 1, dtype=torch.bool)
+    found = r_hat(chains.mean(1), chains.var(1, correction=0), every, 40)
+    assert torch.allclose(found, expected)
+
+
+def test_the_section_says_where_chains_have_not_mixed():
+    gold = LinearGaussian()
+    x = gold.marginal.sample((30,)).float()
+    settings = {"fraction": 0.5, "chains": 3, "burn_in": 0}
+    short = Imputation("lower", **settings, steps=2)(subject_of(gold.factorised().float(), x))
+    assert short.figures["unmixed"].value > 0
+    assert any("have not mixed" in note for note in short.notes)
+    long = Imputation("lower", **settings, steps=400)(subject_of(gold.factorised().float(), x))
+    assert long.figures["unmixed"].value < short.figures["unmixed"].value / 2
+    assert long.figures["r_hat"].value < 1.2 < short.figures["r_hat"].value
+
+
+class Stubborn:
+    """A mutant: no proposal is accepted."""
+
+    def __init__(self, model):
+        self.model = model
+        self.decode = model.decode
+
+    def __call__(self, x):
+        trace = self.model(x)
+        trace.__dict__["log_weight"] = torch.full((1, len(x)), -torch.inf)
+        return trace
 
 
 class Greedy:

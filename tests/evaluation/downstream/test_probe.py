@@ -7,10 +7,11 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
-from tests.evaluation.subjects import subject_of
+from tests.evaluation.subjects import Held, subject_of
 from tests.linear_gaussian import LinearGaussian
+from vae.data import DataModule, DataSpec, Splits, TensorExamples
 from vae.distributions import Conditional, FixedScale, Normal, NormalPosterior
-from vae.evaluation import NotApplicable, Probe
+from vae.evaluation import NotApplicable, Probe, Subject
 from vae.evaluation.downstream.classifiers import (
     fit_logistic,
     nearest_neighbors,
@@ -87,12 +88,48 @@ def test_separable_labels_are_found_and_unrelated_ones_are_chance():
     x = torch.randn(900, 4) + 9 * nn.functional.one_hot(y, 4)
     found = Probe(400)(subject_of(identity(4), x, labels=y, max_examples=300)).figures
     assert found["label_linear"].value == found["label_knn_balanced"].value == 1
-    assert found["label_chance"].value == pytest.approx(1 / 3)
+    assert found["label_chance"].value == pytest.approx(1 / 3, abs=0.1)
     section = Probe()(subject_of(identity(4), torch.randn(900, 4), labels=y))
     figure = section.figures["label_linear"]
     assert figure.value < 0.5
     assert figure.error == pytest.approx((figure.value * (1 - figure.value) / 900) ** 0.5)
     assert section.protocol["train_examples"] == 900
+
+
+class Parts(Held):
+    """Other examples for training than for test."""
+
+    has_test = True
+
+    def __init__(self, train, test, num_classes):
+        super().__init__(DataSpec("parts", (2,), "real", num_classes=num_classes), None)
+        self.parts = [TensorExamples(x, y) for x, y in (train, test)]
+
+    def load(self):
+        return Splits(self.parts[0], test=self.parts[1])
+
+
+def test_training_codes_are_not_judged_on_themselves():
+    y = torch.arange(90) % 3
+    with pytest.raises(NotApplicable, match="use split=test"):
+        Probe(neighbors=1)(subject_of(identity(4), torch.randn(90, 4), labels=y, split="train"))
+
+
+def test_classes_that_training_does_not_show_are_left_out_and_counted():
+    def separated(y):
+        return nn.functional.pad(y[:, None] % 10 + 0.01 * torch.randn(len(y), 1), (0, 1)), y
+
+    train = separated(torch.tensor([3, 5, 10**9]).repeat(30))  # no one-hot vectors of 10⁹
+    test = separated(torch.tensor([3, 5, 4, 7]).repeat(10))
+    section = Probe()(Subject(identity(2).eval(), DataModule(Parts(train, test, 10**9 + 1))))
+    assert section.figures["label_linear"].value == section.figures["label_knn"].value == 1
+    assert section.protocol["left_out"] == {"label": 20}
+    assert section.notes == [
+        "20 of 40 examples are left out of label: their classes have no training code."
+    ]
+    other = separated(torch.tensor([4, 7]).repeat(10))
+    with pytest.raises(NotApplicable, match="no class of the split has a training code"):
+        Probe()(Subject(identity(2).eval(), DataModule(Parts(train, other, 10**9 + 1))))
 
 
 def test_without_labels_each_factor_is_predicted():

@@ -59,8 +59,9 @@ def test_errors_are_over_pictures():
     def offset(x):
         return (x + torch.linspace(-0.4, 0.4, 400)[: len(x), None, None, None]).clamp(0, 1)
 
-    figure = ReconstructionQuality(100)(pictured(offset)).figures["psnr"]
-    x = squares(400)[0][:100]
+    subject = pictured(offset)
+    figure = ReconstructionQuality(100)(subject).figures["psnr"]
+    x = subject.examples(100).x
     each = -10 * (offset(x) - x).square().mean((1, 2, 3)).log10()
     assert figure.value == pytest.approx(each.mean().item(), rel=1e-5)
     assert figure.error == pytest.approx(each.std().item() / 10, rel=1e-4)

@@ -38,7 +38,9 @@ class ByLabel(Evaluation):
         """
         if subject.spec.num_classes is None:
             raise NotApplicable("the data have no labels")
-        labels = subject.batches().examples.labels.cpu()
+        labels = subject.batches().examples.labels
+        assert labels is not None
+        labels = labels.cpu()
         terms = torch.cat([terms_of(subject, b.x) for b in subject.track_batches("by label")])
         means, errors, counts = class_means(terms, labels)
         names = [subject.spec.class_name(c) for c in counts[0]]

@@ -2,6 +2,7 @@
 
 __all__ = ["Imputation"]
 
+from math import isfinite
 from typing import Literal
 
 import torch
@@ -13,15 +14,18 @@ from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.render import render
 from vae.evaluation.section import Figure, Section, averaged
 from vae.evaluation.subject import BATCH, Subject
+from vae.models import Model
 
 COLUMNS = 10  # pictures per row
+MIXED = 1.1  # R̂ above which chains disagree (Gelman and Rubin)
 
 
 class Imputation(Evaluation):
     """Error of missing values filled in given the observed ones, beside two baselines; `impute`.
 
     The baselines are the training mean, and one pass of encoder and decoder with the training
-    mean in place of what is missing.
+    mean in place of what is missing. One chain of each example starts there, the others at samples
+    of the model: where they still disagree in the end (R̂), they have not mixed.
 
     Args:
         mask: ``random`` places, the ``lower`` part, or a box in the ``center``.
@@ -73,7 +77,7 @@ class Imputation(Evaluation):
             impute(
                 subject.model,
                 *rows,
-                mean,
+                self.starts(subject.model, mean, len(rows[0])),
                 chains=self.chains,
                 burn_in=self.burn_in,
                 steps=self.steps,
@@ -97,6 +101,13 @@ class Imputation(Evaluation):
         weights = [len(part.mean) / len(x) for part in parts]
         rate = sum(w * part.acceptance for w, part in zip(weights, parts, strict=True))
         figures["acceptance"] = Figure("accepted proposals, share", rate)
+        mixing, notes = mixed([part.r_hat for part in parts if part.r_hat is not None])
+        figures |= mixing
+        if figures["rmse_imputed"].value > figures["rmse_mean"].value:  # type: ignore[operator]
+            notes.append(
+                "The conditional mean is further off than the training mean, which the mean of "
+                "mixed chains of a good model is not."
+            )
         densities = [part.log_density for part in parts if part.log_density is not None]
         if densities:
             figures["log_density"] = log_density(torch.cat(densities), missing)
@@ -119,9 +130,18 @@ class Imputation(Evaluation):
             pictures={"imputations": render(seen(rows[:, :COLUMNS]), span=subject.value_range)},
             notes=[
                 "Imputations, from above: original; the training mean in place of what is "
-                "missing; the conditional mean; one draw."
+                "missing; the conditional mean; one draw.",
+                *notes,
             ],
         )
+
+    def starts(self, model: Model, mean: Tensor, num: int) -> Tensor:
+        """Return the mean for the first chain, samples for the others, ``(C, B, *event)``."""
+        first = mean.expand(1, num, *mean.shape)
+        if self.chains == 1:
+            return first
+        others = model.sample((self.chains - 1) * num).unflatten(0, (-1, num))
+        return torch.cat([first, others])
 
 
 NAMES = {
@@ -138,6 +158,23 @@ def training_mean(subject: Subject, n: int) -> Tensor:
         total = total + batch.x.sum(0)
         count += len(batch.x)
     return total / count
+
+
+def mixed(r_hat: list[Tensor]) -> tuple[dict[str, Figure], list[str]]:
+    """Return how far the chains of each example agree, and a note where they do not."""
+    if not r_hat:
+        return {}, []
+    values = torch.cat(r_hat)
+    middle, share = values.median().item(), (values > MIXED).double().mean().item()
+    figures = {
+        "r_hat": Figure("R̂ of the chains, median", middle if isfinite(middle) else None),
+        "unmixed": Figure(f"examples with R̂ above {MIXED}, share", share),
+    }
+    note = (
+        f"In {share:.0%} of the examples the chains disagree (R̂ > {MIXED}): they have not mixed, "
+        "and what they impute depends on where they start. Raise burn_in and steps."
+    )
+    return figures, [note] if share > 0 else []
 
 
 def rmse(key: str, guess: Tensor, x: Tensor, missing: Tensor) -> Figure:

@@ -23,12 +23,15 @@ class Imputed(NamedTuple):
         log_density: Log p(missing | observed), ``(B,)`` in nats; ``None`` where p(x|z) does not
             factorise over the values.
         acceptance: Mean share of the proposals that were accepted.
+        r_hat: How far the chains of an example disagree, ``(B,)``: 1 if they do not, infinite if
+            none has moved; ``None`` of one chain or one step. See `r_hat`.
     """
 
     mean: Tensor
     draw: Tensor
     log_density: Tensor | None
     acceptance: float
+    r_hat: Tensor | None
 
 
 @torch.no_grad()
@@ -55,7 +58,8 @@ def impute(
         model: In evaluation mode, with one latent variable.
         x: Whole examples, ``(B, *event)``; missing ones count in ``log_density`` alone.
         missing: Which values are missing, bool ``(B, *event)``.
-        start: What stands in for them at first, ``(*event)`` or ``(B, *event)``.
+        start: What stands in for them at first, ``(*event)``, ``(B, *event)`` or, for each chain
+            another, ``(chains, B, *event)``.
         chains: How many for each example, at least 1: one may stay in one mode for long.
         burn_in: Steps of pseudo-Gibbs sampling, ≥ 0.
         steps: Steps that count, at least 1.
@@ -67,12 +71,13 @@ def impute(
         Leveraging the Exact Likelihood of Deep Latent Variable Models (Mattei, Frellsen, 2018),
         1802.04826: its correction.
     """
+    start = start.expand(chains, *x.shape).flatten(0, 1)
     copies = (chains, *[1] * (x.dim() - 1))
     x, missing = x.repeat(copies), missing.repeat(copies)
     filled = torch.where(missing, start, x)
     z = model(filled).latents[0].z[0]
     px = model.decode(z)
-    total, accepted = torch.zeros_like(x), 0.0
+    total, squares, accepted = torch.zeros_like(x), torch.zeros_like(x), 0.0
     densities: list[Tensor | None] = []
     for step in track(range(burn_in + steps)):
         filled = torch.where(missing, px.sample(), x)
@@ -88,11 +93,37 @@ def impute(
         px = model.decode(z)
         if step >= burn_in:
             total += px.mean / steps
+            squares += px.mean.square() / steps
             densities.append(log_density_at(px, x, missing))
-    mean = total.unflatten(0, (chains, -1)).mean(0)
-    first = slice(len(mean))
-    mean = torch.where(missing[first], mean, x[first])
-    return Imputed(mean, filled[first], average(densities, chains), accepted)
+    means = total.unflatten(0, (chains, -1))
+    first = slice(means.shape[1])
+    mean = torch.where(missing[first], means.mean(0), x[first])
+    within = (squares - total.square()).unflatten(0, (chains, -1))
+    known = min(chains, steps) > 1
+    disagreement = r_hat(means, within, missing[first], steps) if known else None
+    return Imputed(mean, filled[first], average(densities, chains), accepted, disagreement)
+
+
+def r_hat(means: Tensor, variances: Tensor, missing: Tensor, steps: int) -> Tensor:
+    r"""Return the Gelman–Rubin statistic of E[x|z] at each example's missing values, ``(B,)``.
+
+    :math:`\hat R^2 = \frac{n-1}{n} + B / W` with B the variance of the chains' means and W the mean
+    of the variances within them, both summed over the missing values.
+
+    Args:
+        means: Of each chain over its steps, ``(chains, B, *event)``.
+        variances: Within each chain, not corrected, ``(chains, B, *event)``.
+        missing: Bool ``(B, *event)``.
+        steps: Of each chain, n ≥ 2.
+
+    References:
+        Inference from Iterative Simulation Using Multiple Sequences (Gelman, Rubin, 1992).
+    """
+    share = (steps - 1) / steps
+    between = (means.double().var(0) * missing).flatten(1).sum(1)
+    within = (variances.double().clamp(min=0).mean(0) / share * missing).flatten(1).sum(1)
+    ratio = torch.where(between > 0, between / within, 0.0)
+    return (share + ratio).sqrt()
 
 
 def log_density_at(px: Distribution, x: Tensor, chosen: Tensor) -> Tensor | None:

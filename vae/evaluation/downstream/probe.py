@@ -23,7 +23,8 @@ class Probe(Evaluation):
     """Multinomial logistic regression and nearest neighbours on the posterior's centres.
 
     Both are fitted to codes of the training split and judged on the subject's. They predict the
-    labels; where there are none, each ground-truth factor.
+    labels; where there are none, each ground-truth factor. Examples of a class that has no training
+    code cannot be told by any classifier: they are left out and counted.
 
     Args:
         num_train: Training codes, at least 2.
@@ -53,35 +54,54 @@ class Probe(Evaluation):
         """Fit to the training split and judge on the subject's.
 
         Raises:
-            NotApplicable: If the data have neither labels nor factors.
+            NotApplicable: If the data have neither labels nor factors, if the subject's split is
+                ``train``, or if its classes are others than those of the training codes.
         """
+        if subject.split == "train":
+            raise NotApplicable(
+                "probes are fitted to training codes and judged on others; use split=test"
+            )
         if subject.spec.num_classes is None and not subject.spec.factor_names:
             raise NotApplicable("the data have neither labels nor ground-truth factors to predict")
         train, test = subject.codes(self.num_train, "train"), subject.codes()
         z_train, z_test = standardized(train.z, test.z)
         k = min(self.neighbors, len(z_train))
         figures: dict[str, Figure] = {}
-        rows = []
+        rows, unknown = [], {}
         targets = list(targets_of(train, test, subject.spec.factor_names))
         for name, y, truth in subject.track(targets, "probes", len(targets)):
-            classes = int(max(y.max(), truth.max())) + 1
-            w, b = fit_logistic(z_train, y, classes, penalty=self.penalty)
+            shown, y = y.unique(return_inverse=True)
+            known = torch.isin(truth, shown)
+            unknown[name] = int((~known).sum())
+            if not known.any():
+                continue
+            truth, z = torch.searchsorted(shown, truth[known]), z_test[known]
+            w, b = fit_logistic(z_train, y, len(shown), penalty=self.penalty)
             predicted = {
-                "linear": (z_test @ w.T + b).argmax(1),
-                "knn": nearest_neighbors(z_train, y, z_test, classes, k=k),
+                "linear": (z @ w.T + b).argmax(1),
+                "knn": nearest_neighbors(z_train, y, z, len(shown), k=k),
             }
             scores = {probe: score(guess, truth) for probe, guess in predicted.items()}
             chance = score(torch.full_like(truth, int(y.mode().values)), truth)
             figures |= figures_of(name, scores, chance)
             rows += [row(name, probe, s, chance) for probe, s in scores.items()]
+        if not rows:
+            raise NotApplicable("no class of the split has a training code")
         protocol = {
             "codes": "centres of q(z|x), standardised",
             "train_examples": len(z_train),
             "test_examples": len(z_test),
+            "left_out": unknown,
             "neighbors": k,
             "penalty": self.penalty,
         }
-        return Section("Probes of the latents", figures, protocol, {"accuracy": rows})
+        notes = [
+            f"{count:,} of {len(z_test):,} examples are left out of {name}: their classes have no "
+            "training code."
+            for name, count in unknown.items()
+            if count
+        ]
+        return Section("Probes of the latents", figures, protocol, {"accuracy": rows}, notes=notes)
 
 
 def targets_of(
