@@ -5,6 +5,7 @@ __all__ = ["run"]
 import json
 import os
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from textwrap import shorten
@@ -21,31 +22,30 @@ from vae.cli.checks import check_batches, check_monitor, check_resume, check_set
 from vae.cli.environment import describe_environment, prepare_process
 from vae.cli.evaluations import build_evaluations
 from vae.cli.hparams import log_hparams, writer_of
+from vae.cli.places import fix_places, with_places
 from vae.cli.reporting import make_report, write_report
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
-from vae.distributions import Conditional
 from vae.evaluation import Evaluation, Subject
 from vae.files import locked
 from vae.instantiate import instantiate, resolve
 from vae.models import Model
 from vae.nested import lookup
-from vae.networks import MLP
 from vae.networks.products import use_products
-from vae.priors import VampPrior
 from vae.saved import read_checkpoint, read_saved
+from vae.starting import start_at_data
 from vae.training import VAEModule
 from vae.training.profiler import NoProfiler
 from vae.training.rates import rate_factor
 from vae.training.storage import DurableCheckpoints, newest
 
-MEAN_OF = 10_000  # training examples from which a mean is taken
 CHECKPOINTS = "checkpoints"  # the folder of them in that of a run
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # of Lightning, torchrun and Slurm
 
 
 def run(config: DictConfig) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
+    places = fix_places(config)
     settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     check_settings(settings)
     prepare_process(settings["threads"])
@@ -53,15 +53,16 @@ def run(config: DictConfig) -> float:
     if any(int(os.environ.get(name, 0)) > 0 for name in RANKS):  # the first process has the lock
         return train(settings, folder)
     with locked(folder / ".hydra" / "lock", folder):
-        record(config, folder / ".hydra")
+        record(config, places, folder / ".hydra")
         return train(settings, folder)
 
 
-def record(config: DictConfig, folder: Path) -> None:
+def record(config: DictConfig, places: Mapping[str, str], folder: Path) -> None:
     """Write the config as Hydra does, but not into the folder of a run that is going on."""
     folder.mkdir(exist_ok=True)
+    overrides = with_places(HydraConfig.get().overrides.task, places)
     OmegaConf.save(config, folder / "config.yaml")
-    OmegaConf.save(HydraConfig.get().overrides.task, folder / "overrides.yaml")
+    OmegaConf.save(OmegaConf.create(overrides), folder / "overrides.yaml")
 
 
 def train(settings: dict[str, Any], folder: Path) -> float:
@@ -175,12 +176,8 @@ def build_trainer(settings: dict[str, Any]) -> pl.Trainer:
 
 def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any]) -> None:
     """Start data-dependent parameters at examples and set how the nets are executed."""
-    for part in module.model.modules() if settings["init"] is None else ():
-        if isinstance(part, VampPrior):
-            part.initialize(data.examples("train", len(part.free_inputs)).x)
-        if isinstance(part, Conditional) and isinstance(part.net, MLP) and part.net.start_at_mean:
-            mean = data.examples("train", MEAN_OF).x.mean(0)
-            part.net.start_at(part.head.params_of_mean(mean))  # type: ignore[operator]
+    if settings["init"] is None:
+        start_at_data(module.model, data)
     if settings["channels_last"]:
         module.model.to(memory_format=torch.channels_last)
         use_products(module.model)
