@@ -33,8 +33,8 @@ NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's o
     "test_samples": (int, 1, None),
     "trainer.num_nodes": (int, 1, None),
     "trainer.log_every_n_steps": (int, 1, None),
-    "trainer.check_val_every_n_epoch": (int, 1, None),
-    "trainer.max_epochs": (int, 1, None),
+    "trainer.check_val_every_n_epoch": (int | None, 1, None),
+    "trainer.max_epochs": (int | None, 1, None),
     "trainer.max_steps": (int, 1, None),
     "callbacks.early_stopping.patience": (int, 1, None),
 }
@@ -88,7 +88,8 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     check_compiler(settings)
     check_graph(settings)
     check_sharded(settings)
-    if settings.get("scheduler") and max(lookup(settings, name) for name in UNLIMITED) < 0:
+    limits = [lookup(settings, name) for name in UNLIMITED]
+    if settings.get("scheduler") and None not in limits and max(limits) < 0:
         raise ValueError(
             "a scheduler needs the end of training: set trainer.max_epochs or trainer.max_steps, "
             "or use scheduler=constant"

@@ -5,7 +5,6 @@ __all__ = ["run"]
 import json
 import os
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from textwrap import shorten
@@ -22,7 +21,7 @@ from vae.cli.checks import check_batches, check_monitor, check_resume, check_set
 from vae.cli.environment import describe_environment, prepare_process
 from vae.cli.evaluations import build_evaluations
 from vae.cli.hparams import log_hparams, writer_of
-from vae.cli.places import fix_places, with_places
+from vae.cli.length import OPEN, describe_length, settle_length
 from vae.cli.reporting import make_report, write_report
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
@@ -39,13 +38,13 @@ from vae.training.profiler import NoProfiler
 from vae.training.rates import rate_factor
 from vae.training.storage import DurableCheckpoints, newest
 
+UNSETTLED = {"max_epochs": -1, "check_val_every_n_epoch": 1}  # where the settings say null
 CHECKPOINTS = "checkpoints"  # the folder of them in that of a run
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # of Lightning, torchrun and Slurm
 
 
 def run(config: DictConfig) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
-    places = fix_places(config)
     settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     check_settings(settings)
     prepare_process(settings["threads"])
@@ -53,16 +52,15 @@ def run(config: DictConfig) -> float:
     if any(int(os.environ.get(name, 0)) > 0 for name in RANKS):  # the first process has the lock
         return train(settings, folder)
     with locked(folder / ".hydra" / "lock", folder):
-        record(config, places, folder / ".hydra")
+        record(config, folder / ".hydra")
         return train(settings, folder)
 
 
-def record(config: DictConfig, places: Mapping[str, str], folder: Path) -> None:
+def record(config: DictConfig, folder: Path) -> None:
     """Write the config as Hydra does, but not into the folder of a run that is going on."""
     folder.mkdir(exist_ok=True)
-    overrides = with_places(HydraConfig.get().overrides.task, places)
     OmegaConf.save(config, folder / "config.yaml")
-    OmegaConf.save(OmegaConf.create(overrides), folder / "overrides.yaml")
+    OmegaConf.save(HydraConfig.get().overrides.task, folder / "overrides.yaml")
 
 
 def train(settings: dict[str, Any], folder: Path) -> float:
@@ -74,14 +72,19 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     check_monitor(settings, check_parts(module.model, module.objective, data.spec))
     trainer = build_trainer(settings)
     console = Console(quiet=not trainer.is_global_zero)
-    resumed = find_resumed(settings, folder, console)
+    resumed, recorded = find_resumed(settings, folder, console)
     if resumed is None and settings["init"] is not None:
         start_from(module.model, settings["init"])
     data.setup("fit")
+    open_ended = settings["trainer"]["max_epochs"] is None and resumed is None
+    settings = settle_length(settings, recorded, data, trainer.world_size)
     check_batches(settings, data, trainer.world_size)
-    scale = fit_rate(module, settings, trainer.world_size)
+    set_length(trainer, module, settings)
+    told = {"training": describe_length(settings, data, trainer.world_size, open_ended)}
+    told |= fit_rate(module, settings, trainer.world_size)
     if trainer.is_global_zero:
-        show_run(console, module.model, data, folder, scale)
+        show_run(console, module.model, data, folder, told)
+        record_length(settings, folder)
         environment = json.dumps(describe_environment(), indent=2)
         (folder / "environment.json").write_text(environment + "\n")
     prepare_model(module, data, settings)
@@ -92,6 +95,22 @@ def train(settings: dict[str, Any], folder: Path) -> float:
         raise KeyboardInterrupt from None
     seconds = time.perf_counter() - started
     return finish(settings, trainer, data, evaluations, folder, console, seconds)
+
+
+def set_length(trainer: pl.Trainer, module: VAEModule, settings: dict[str, Any]) -> None:
+    """Give the Trainer, and the checkpoints, the numbers that were settled with the data."""
+    trainer.fit_loop.max_epochs = settings["trainer"]["max_epochs"]
+    trainer.check_val_every_n_epoch = settings["trainer"]["check_val_every_n_epoch"]
+    module.hparams["config"] = settings
+
+
+def record_length(settings: dict[str, Any], folder: Path) -> None:
+    """Write the numbers that were settled with the data into the run's config."""
+    path = folder / ".hydra" / "config.yaml"
+    config = OmegaConf.load(path)
+    for name in OPEN:
+        OmegaConf.update(config, name, lookup(settings, name))
+    OmegaConf.save(config, path)
 
 
 def start_from(model: Model, path: str) -> None:
@@ -125,8 +144,10 @@ def fit_rate(module: VAEModule, settings: dict[str, Any], world_size: int) -> di
     return told
 
 
-def find_resumed(settings: dict[str, Any], folder: Path, console: Console) -> Path | None:
-    """Return the newest whole checkpoint to go on from, if there is to be one and it fits.
+def find_resumed(
+    settings: dict[str, Any], folder: Path, console: Console
+) -> tuple[Path | None, dict[str, Any]]:
+    """Return the newest whole checkpoint to go on from, if there is to be one, and its config.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -134,11 +155,11 @@ def find_resumed(settings: dict[str, Any], folder: Path, console: Console) -> Pa
     """
     given = settings["resume"]
     if given is None:
-        return None
+        return None, {}
     path = folder if given == "auto" else Path(given).expanduser()
     candidates = list(newest(path / CHECKPOINTS)) if path.is_dir() else [path]
     if given == "auto" and not candidates:
-        return None
+        return None, {}
     problems = []
     for candidate in candidates:
         try:
@@ -146,21 +167,24 @@ def find_resumed(settings: dict[str, Any], folder: Path, console: Console) -> Pa
         except ValueError as error:
             problems.append(str(error))
             continue
-        check_resume(settings, checkpoint["hyper_parameters"]["config"])
+        config = checkpoint["hyper_parameters"]["config"]
+        check_resume(settings, config)
         for line in (*problems, f"going on from {candidate}, step {checkpoint['global_step']}"):
             console.print(line, highlight=False, soft_wrap=True)
-        return candidate
+        return candidate, config
     if problems:
         raise ValueError("; ".join(problems))
     raise FileNotFoundError(f"nothing to go on from in {path}: give a run folder or a checkpoint")
 
 
 def build_trainer(settings: dict[str, Any]) -> pl.Trainer:
-    """Build the Trainer with its loggers and callbacks."""
+    """Build the Trainer with its loggers and callbacks; `set_length` ends an open length."""
     loggers = instantiate(settings.get("logger") or {}, "logger")
     callbacks = instantiate(settings.get("callbacks") or {}, "callbacks")
+    node = {**settings["trainer"]}
+    node |= {name: value for name, value in UNSETTLED.items() if node[name] is None}
     trainer: pl.Trainer = instantiate(
-        settings["trainer"],
+        node,
         "trainer",
         logger=list(loggers.values()),
         callbacks=list(callbacks.values()),
@@ -219,5 +243,11 @@ def finish(
         show_report(console, report, folder, title=title)
     else:
         console.print(f"{title}; best {keeper.monitor} {score:.3f}", highlight=False)
-    show_commands(console, folder, best)
+    show_commands(console, folder, best, further(settings["trainer"]))
     return monitored
+
+
+def further(trainer: dict[str, Any]) -> str:
+    """Return the setting under which a run of so many epochs or steps goes on for as many."""
+    name = "max_epochs" if trainer["max_epochs"] > 0 else "max_steps"
+    return f"trainer.{name}={2 * trainer[name]}"
