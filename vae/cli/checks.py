@@ -65,6 +65,7 @@ EVALUATION_TEXTS = {
     "device": str,
     "output": str | None,
 }
+START = "likelihood.scale.init"  # of a scale that the checkpoint has learned since
 MUST_AGREE = ("model", "posterior", "prior", "likelihood")
 
 
@@ -223,7 +224,7 @@ def check_resume(settings: Mapping[str, Any], config: Mapping[str, Any]) -> None
     for group in MUST_AGREE:
         ours, theirs = dict(leaves(settings[group], group)), dict(leaves(config[group], group))
         for name in {**theirs, **ours}:
-            if ours.get(name) != theirs.get(name):
+            if name != START and ours.get(name) != theirs.get(name):
                 raise ValueError(
                     f"the checkpoint was trained with {name}={theirs.get(name)}, this run has "
                     f"{name}={ours.get(name)}: resume with the same architecture"

@@ -66,13 +66,17 @@ def record(config: DictConfig, folder: Path) -> None:
 def train(settings: dict[str, Any], folder: Path) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
     evaluations = build_evaluations(settings["report"], seed=settings["seed"])
-    torch.manual_seed(settings["seed"])
     data = build_data(settings)
-    module = VAEModule.from_config(settings, data.spec)
-    check_monitor(settings, check_parts(module.model, module.objective, data.spec))
     trainer = build_trainer(settings)
     console = Console(quiet=not trainer.is_global_zero)
     resumed, recorded = find_resumed(settings, folder, console)
+    if recorded and not any(o.startswith("likelihood") for o in HydraConfig.get().overrides.task):
+        settings = {**settings, "likelihood": recorded["likelihood"]}  # not the default of today
+    torch.manual_seed(settings["seed"])
+    module = VAEModule.from_config(settings, data.spec)
+    check_monitor(settings, check_parts(module.model, module.objective, data.spec))
+    if recorded:
+        check_resume(settings, recorded)
     if resumed is None and settings["init"] is not None:
         start_from(module.model, settings["init"])
     data.setup("fit")
@@ -151,7 +155,7 @@ def find_resumed(
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If none is whole, or it belongs to another architecture.
+        ValueError: If none is whole.
     """
     given = settings["resume"]
     if given is None:
@@ -168,7 +172,6 @@ def find_resumed(
             problems.append(str(error))
             continue
         config = checkpoint["hyper_parameters"]["config"]
-        check_resume(settings, config)
         for line in (*problems, f"going on from {candidate}, step {checkpoint['global_step']}"):
             console.print(line, highlight=False, soft_wrap=True)
         return candidate, config
