@@ -62,7 +62,7 @@ def main() -> None:
     if trainer.is_global_zero:
         gaps = torch.tensor(clock.times, dtype=torch.float64).diff()[WARM_UP - 1 :]
         median = gaps.median().item()
-        rate = data.batch_size * processes / median
+        rate = data.batch_size_for(processes) * processes / median
         print(f"{processes} process(es): {1e3 * median:.1f} ms a step, {rate:,.0f} examples/s")
 
 

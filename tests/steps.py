@@ -1,5 +1,6 @@
 """One training step of the parts that settings describe."""
 
+from copy import deepcopy
 from functools import cache
 
 import torch
@@ -36,7 +37,10 @@ def step(overrides, spec=BINARY):
 def take_step(settings, spec=BINARY):
     """Build the parts of settings, take a step of every optimizer and return the loss."""
     module = VAEModule.from_config(settings, spec)
+    before = deepcopy(module.state_dict())
     check_parts(module.model, module.objective, spec)
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name]), f"the blank examples left a trace in {name}"
     trace = module.model(examples(spec), num_samples=module.objective.num_samples)
     loss = sum(module.objective(trace).values())
     loss.backward()

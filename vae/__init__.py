@@ -13,6 +13,7 @@ __all__ = [
     "__version__",
     "export",
     "load",
+    "start_at_data",
 ]
 
 from importlib import import_module
@@ -29,6 +30,7 @@ HOMES = {
     "VAEModule": "vae.training",
     "export": "vae.exports",
     "load": "vae.build",
+    "start_at_data": "vae.starting",
 }
 
 

@@ -166,12 +166,15 @@ def build_objective(config: Mapping[str, Any], model: Model) -> Objective:
 def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]:
     """Pass two blank examples through model and objective, so that a misfit is met here.
 
+    What they keep of a batch, such as a running variance, is afterwards as it was before.
+
     Returns:
         The names of the objective's terms in validation.
 
     Raises:
         ValueError: What the part that refuses the combination says.
     """
+    kept = [(b, b.clone()) for part in (model, objective) for b in part.buffers()]
     try:
         with torch.random.fork_rng(devices=[]):
             trace = model(torch.zeros(2, *spec.shape), num_samples=objective.num_samples)
@@ -181,6 +184,9 @@ def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]
     except (RuntimeError, TypeError, AttributeError, LookupError, AssertionError) as error:
         told = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"the parts of the model do not fit together: {told}") from error
+    finally:
+        for buffer, before in kept:
+            buffer.copy_(before)
 
 
 def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:

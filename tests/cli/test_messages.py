@@ -201,7 +201,8 @@ WRONG = {
     "double precision": (["trainer.precision=64-true"], "must be one of 32-true, bf16-mixed"),
     "half precision alone": (["trainer.precision=16-true"], "must be one of 32-true, bf16-mixed"),
     "determinism": (["trainer.deterministic=maybe"], "must be true or false or warn or null"),
-    "epochs of null": (["trainer.max_epochs=null"], "trainer.max_epochs must be a whole number"),
+    "epochs in half": (["trainer.max_epochs=0.5"], "trainer.max_epochs must be a whole number"),
+    "no steps": (["data.min_steps=0"], "data.min_steps must be a whole number of at least 1"),
     "a schedule without end": (["trainer.max_epochs=-1"], "a scheduler needs the end of training"),
     "no validation": (["trainer.check_val_every_n_epoch=5"], "nothing would be validated"),
     "steps without validation": (

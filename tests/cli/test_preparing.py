@@ -10,6 +10,7 @@ from tests.cli.command import TINY, array, call
 from tests.compose import settings_of
 from vae.build import build_data
 from vae.cli.train import prepare_model
+from vae.distributions.bounds import LOG_SCALE_BOUNDS, soft_bound
 from vae.saved import read_saved
 from vae.training import VAEModule
 
@@ -37,6 +38,22 @@ def test_a_decoder_starts_at_the_mean_of_the_training_data_if_asked():
 def test_a_likelihood_without_such_a_start_refuses():
     with pytest.raises(ValueError, match="start_at_mean is not defined for Normal: use likelihood"):
         prepared("model.decoder.start_at_mean=true", "likelihood=normal", "data=sprites_gray")
+
+
+GREY = ["data=sprites_gray", "data.binarization=none", "likelihood=normal_learned"]
+
+
+def test_a_scale_starts_at_that_of_the_training_data_unless_it_was_chosen():
+    module, data = prepared(*GREY)
+    x = data.examples("train").x
+    px = module.model.eval().decode(torch.zeros(1, module.model.prior().event_shape[0]))
+    error = (x - x.mean(0)).square().mean().sqrt()
+    assert px.base_dist.log_scale.exp().item() == pytest.approx(error.item(), rel=1e-5)
+    last = module.model.decoder.net.layers[-1]
+    assert torch.allclose(last.bias.view_as(x[0]), x.mean(0), atol=1e-6)
+    chosen = prepared(*GREY, "likelihood.scale.init=0.5")[0].model
+    raw = chosen.likelihood.scale.raw
+    assert soft_bound(raw, *LOG_SCALE_BOUNDS).exp().item() == pytest.approx(0.5, rel=1e-5)
 
 
 @pytest.mark.parametrize(("precision", "tf32"), [("highest", False), ("high", True)])

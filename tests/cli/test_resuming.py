@@ -79,6 +79,21 @@ def test_a_run_that_its_steps_end_in_mid_epoch(monkeypatch, capsys, tmp_path):
     assert "step 3" in told
 
 
+@pytest.mark.parametrize("given", [[], ["likelihood=laplace"]])
+def test_a_run_goes_on_with_the_likelihood_it_has(monkeypatch, capsys, tmp_path, given):
+    """Whatever the default of its data set, and of its start, are by then."""
+    arguments = [*TINY, array(tmp_path), "test=false"]
+    before = ["likelihood=laplace", "likelihood.scale.init=1.0"]
+    assert call(monkeypatch, capsys, tmp_path, *arguments, *before)[0] == 0
+    record = tmp_path / "run" / ".hydra" / "overrides.yaml"
+    kept = [line for line in record.read_text().splitlines() if "likelihood" not in line]
+    record.write_text("\n".join(kept))
+    status, _, message = go_on(monkeypatch, capsys, tmp_path, *given)
+    assert status == 0, message
+    status, _, message = go_on(monkeypatch, capsys, tmp_path, "likelihood=normal")
+    assert (status, "was trained with likelihood." in message) == (2, True)
+
+
 def test_auto_begins_or_goes_on(monkeypatch, capsys, tmp_path):
     arguments = [*TINY, array(tmp_path), "test=false", "resume=auto"]
     status, told, message = call(monkeypatch, capsys, tmp_path, *arguments)

@@ -325,3 +325,11 @@ def test_real_mnist():
     sample = data.examples("val")
     assert sample.x.mean().item() == pytest.approx(grey, abs=0.005)
     assert sample.labels.unique().tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(("world_size", "size"), [(1, 8), (2, 4), (32, 1)])
+def test_an_open_batch_size_suits_what_a_process_reads(world_size, size):
+    data = DataModule(Numbers(40), val_size=4, test_size=4)
+    assert data.batch_size_for(world_size) == size
+    assert data.count_batches(world_size) == 32 // world_size // size
+    assert data.train_dataloader().batch_size == data.describe()["batch_size"] == 8

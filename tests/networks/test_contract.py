@@ -17,6 +17,7 @@ from vae.networks import (
     ResNetDecoder,
     ResNetEncoder,
 )
+from vae.networks.network import AFFINE
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 33, 47), (1, 5, 3), (1, 1, 1), (2, 100), (1, 7), (12,)]
 LATENTS = [(5,), (4, 3)] * 4
@@ -159,3 +160,15 @@ def test_kernels_that_skip_pixels_or_miss_levels_are_refused(make, kernel_size):
 def test_a_residual_net_needs_a_level(make):
     with pytest.raises(ValueError, match="channels must hold at least one level"):
         make((1, 8, 8), (1, 8, 8), channels=())
+
+
+@every_net
+def test_a_net_starts_at_an_output(make, in_shape, out_shape):
+    """All there is to it where nothing of the input comes through."""
+    net = build(make, in_shape, out_shape)
+    layers = [m for m in net.modules() if isinstance(m, AFFINE)]
+    nn.init.zeros_(layers[-1].weight)
+    channels = torch.arange(1.0, 1 + out_shape[0], dtype=torch.float64)
+    output = channels.view(-1, *[1] * (len(out_shape) - 1)).expand(out_shape)
+    net.start_at(output)
+    assert torch.equal(net(torch.randn(2, *in_shape).double()), output.expand(2, *out_shape))

@@ -32,8 +32,8 @@ NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's o
     "test_samples": (int, 1, None),
     "trainer.num_nodes": (int, 1, None),
     "trainer.log_every_n_steps": (int, 1, None),
-    "trainer.check_val_every_n_epoch": (int, 1, None),
-    "trainer.max_epochs": (int, 1, None),
+    "trainer.check_val_every_n_epoch": (int | None, 1, None),
+    "trainer.max_epochs": (int | None, 1, None),
     "trainer.max_steps": (int, 1, None),
     "callbacks.early_stopping.patience": (int, 1, None),
 }
@@ -64,6 +64,7 @@ EVALUATION_TEXTS = {
     "device": str,
     "output": str | None,
 }
+START = "likelihood.scale.init"  # of a scale that the checkpoint has learned since
 MUST_AGREE = ("model", "posterior", "prior", "likelihood")
 
 
@@ -87,7 +88,8 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     check_compiler(settings)
     check_graph(settings)
     check_sharded(settings)
-    if settings.get("scheduler") and max(lookup(settings, name) for name in UNLIMITED) < 0:
+    limits = [lookup(settings, name) for name in UNLIMITED]
+    if settings.get("scheduler") and None not in limits and max(limits) < 0:
         raise ValueError(
             "a scheduler needs the end of training: set trainer.max_epochs or trainer.max_steps, "
             "or use scheduler=constant"
@@ -207,7 +209,7 @@ def check_resume(settings: Mapping[str, Any], config: Mapping[str, Any]) -> None
     for group in MUST_AGREE:
         ours, theirs = dict(leaves(settings[group], group)), dict(leaves(config[group], group))
         for name in {**theirs, **ours}:
-            if ours.get(name) != theirs.get(name):
+            if name != START and ours.get(name) != theirs.get(name):
                 raise ValueError(
                     f"the checkpoint was trained with {name}={theirs.get(name)}, this run has "
                     f"{name}={ours.get(name)}: resume with the same architecture"

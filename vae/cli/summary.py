@@ -17,11 +17,11 @@ from vae.models import Model
 
 
 def show_run(
-    console: Console, model: Model, data: DataModule, folder: Path, scale: Mapping[str, str]
+    console: Console, model: Model, data: DataModule, folder: Path, told: Mapping[str, str]
 ) -> None:
-    """Say what is about to be trained, on what, at which scale, and where."""
+    """Say what is about to be trained, on what, how long, at which scale, and where."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in {**data.describe(), **scale}.items():
+    for name, value in {**data.describe(), **told}.items():
         table.add_row(Text(name), Text(str(value)))  # names of classes may hold brackets
     for name, part in model.named_children():
         count = sum(p.numel() for p in part.parameters())
@@ -84,15 +84,15 @@ def show_comparison(console: Console, report: Report, folder: Path) -> None:
     show_report(console, report, folder, figures=False)
 
 
-def show_commands(console: Console, folder: Path, checkpoint: Path) -> None:
-    """Print commands to go on with, ready to paste."""
+def show_commands(console: Console, folder: Path, checkpoint: Path, further: str) -> None:
+    """Print commands to go on with, ready to paste; `further` is a setting of a longer run."""
     folder, checkpoint = shortened(folder), shortened(checkpoint)
     code = f'import vae; print(vae.load("{checkpoint}").sample(64).shape)'
     commands = {
         "look": ["tensorboard", "--logdir", str(folder.parent)],
         "evaluate": ["python", "eval.py", f"checkpoint={hydra_quoted(checkpoint)}"],
         "sample": ["python", "-c", code],
-        "go on": ["python", "train.py", f"resume={hydra_quoted(folder)}", "trainer.max_epochs=10"],
+        "go on": ["python", "train.py", f"resume={hydra_quoted(folder)}", further],
     }
     for name, words in commands.items():
         console.print(

@@ -22,28 +22,27 @@ from vae.cli.checks import check_batches, check_resume, check_settings
 from vae.cli.environment import describe_environment, prepare_process
 from vae.cli.evaluations import build_evaluations
 from vae.cli.hparams import log_hparams, writer_of
+from vae.cli.length import OPEN, describe_length, settle_length
 from vae.cli.monitor import check_monitor, settle_monitor
 from vae.cli.places import fix_places, with_places
 from vae.cli.reporting import make_report, write_report
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
-from vae.distributions import Conditional
 from vae.evaluation import Evaluation, Subject
 from vae.files import locked
 from vae.instantiate import instantiate, resolve
 from vae.models import Model
 from vae.nested import lookup
-from vae.networks import MLP
 from vae.networks.products import use_products
 from vae.older import completed
-from vae.priors import VampPrior
 from vae.saved import read_checkpoint, read_saved
+from vae.starting import start_at_data
 from vae.training import VAEModule
 from vae.training.profiler import NoProfiler
 from vae.training.rates import rate_factor
 from vae.training.storage import DurableCheckpoints, newest
 
-MEAN_OF = 10_000  # training examples from which a mean is taken
+UNSETTLED = {"max_epochs": -1, "check_val_every_n_epoch": 1}  # where the settings say null
 CHECKPOINTS = "checkpoints"  # the folder of them in that of a run
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # of Lightning, torchrun and Slurm
 
@@ -55,11 +54,16 @@ def run(config: DictConfig) -> float:
     check_settings(settings)
     prepare_process(settings["threads"])
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if any(int(os.environ.get(name, 0)) > 0 for name in RANKS):  # the first process has the lock
+    if not is_first_process():  # which has the lock
         return train(settings, folder)
     with locked(folder / ".hydra" / "lock", folder):
         record(config, places, folder / ".hydra")
         return train(settings, folder)
+
+
+def is_first_process() -> bool:
+    """Say whether this is the one of several processes that writes and prints."""
+    return not any(int(os.environ.get(name, 0)) > 0 for name in RANKS)
 
 
 def record(config: DictConfig, places: Mapping[str, str], folder: Path) -> None:
@@ -73,21 +77,30 @@ def record(config: DictConfig, places: Mapping[str, str], folder: Path) -> None:
 def train(settings: dict[str, Any], folder: Path) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
     evaluations = build_evaluations(settings["report"], seed=settings["seed"])
-    torch.manual_seed(settings["seed"])
     data = build_data(settings)
+    console = Console(quiet=not is_first_process())
+    resumed, recorded = find_resumed(settings, folder, console)
+    if recorded and not any(o.startswith("likelihood") for o in HydraConfig.get().overrides.task):
+        settings = {**settings, "likelihood": recorded["likelihood"]}  # not the default of today
+    torch.manual_seed(settings["seed"])
     module = VAEModule.from_config(settings, data.spec)
     settings = settle_monitor(settings, module.objective)
     check_monitor(settings, check_parts(module.model, module.objective, data.spec))
+    if recorded:
+        check_resume(settings, recorded)
     trainer = build_trainer(settings)
-    console = Console(quiet=not trainer.is_global_zero)
-    resumed = find_resumed(settings, folder, console)
     if resumed is None and settings["init"] is not None:
         start_from(module.model, settings["init"], data)
     data.setup("fit")
+    open_ended = settings["trainer"]["max_epochs"] is None and resumed is None
+    settings = settle_length(settings, recorded, data, trainer.world_size)
     check_batches(settings, data, trainer.world_size)
-    scale = fit_rate(module, settings, trainer.world_size)
+    set_length(trainer, module, settings)
+    told = {"training": describe_length(settings, data, trainer.world_size, open_ended)}
+    told |= fit_rate(module, settings, trainer.world_size)
     if trainer.is_global_zero:
-        show_run(console, module.model, data, folder, scale)
+        show_run(console, module.model, data, folder, told)
+        record_length(settings, folder)
         environment = json.dumps(describe_environment(), indent=2)
         (folder / "environment.json").write_text(environment + "\n")
     prepare_model(module, data, settings)
@@ -98,6 +111,23 @@ def train(settings: dict[str, Any], folder: Path) -> float:
         raise KeyboardInterrupt from None
     seconds = time.perf_counter() - started
     return finish(settings, trainer, data, evaluations, folder, console, seconds)
+
+
+def set_length(trainer: pl.Trainer, module: VAEModule, settings: dict[str, Any]) -> None:
+    """Give the Trainer, and the checkpoints, the numbers that were settled with the data."""
+    trainer.fit_loop.max_epochs = settings["trainer"]["max_epochs"]
+    trainer.check_val_every_n_epoch = settings["trainer"]["check_val_every_n_epoch"]
+    settled = {group: settings[group] for group in ("data", "trainer")}
+    module.hparams["config"] = {**module.hparams["config"], **settled}
+
+
+def record_length(settings: dict[str, Any], folder: Path) -> None:
+    """Write the numbers that were settled with the data into the run's config."""
+    path = folder / ".hydra" / "config.yaml"
+    config = OmegaConf.load(path)
+    for name in OPEN:
+        OmegaConf.update(config, name, lookup(settings, name))
+    OmegaConf.save(config, path)
 
 
 def start_from(model: Model, path: str, data: DataModule) -> None:
@@ -139,20 +169,22 @@ def fit_rate(module: VAEModule, settings: dict[str, Any], world_size: int) -> di
     return told
 
 
-def find_resumed(settings: dict[str, Any], folder: Path, console: Console) -> Path | None:
-    """Return the newest whole checkpoint to go on from, if there is to be one and it fits.
+def find_resumed(
+    settings: dict[str, Any], folder: Path, console: Console
+) -> tuple[Path | None, dict[str, Any]]:
+    """Return the newest whole checkpoint to go on from, if there is to be one, and its config.
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If none is whole, or it belongs to another architecture.
+        ValueError: If none is whole.
     """
     given = settings["resume"]
     if given is None:
-        return None
+        return None, {}
     path = folder if given == "auto" else Path(given).expanduser()
     candidates = list(newest(path / CHECKPOINTS)) if path.is_dir() else [path]
     if given == "auto" and not candidates:
-        return None
+        return None, {}
     problems = []
     for candidate in candidates:
         try:
@@ -160,21 +192,23 @@ def find_resumed(settings: dict[str, Any], folder: Path, console: Console) -> Pa
         except ValueError as error:
             problems.append(str(error))
             continue
-        check_resume(settings, checkpoint["hyper_parameters"]["config"])
+        config = checkpoint["hyper_parameters"]["config"]
         for line in (*problems, f"going on from {candidate}, step {checkpoint['global_step']}"):
             console.print(line, highlight=False, soft_wrap=True)
-        return candidate
+        return candidate, config
     if problems:
         raise ValueError("; ".join(problems))
     raise FileNotFoundError(f"nothing to go on from in {path}: give a run folder or a checkpoint")
 
 
 def build_trainer(settings: dict[str, Any]) -> pl.Trainer:
-    """Build the Trainer with its loggers and callbacks."""
+    """Build the Trainer with its loggers and callbacks; `set_length` ends an open length."""
     loggers = instantiate(settings.get("logger") or {}, "logger")
     callbacks = instantiate(settings.get("callbacks") or {}, "callbacks")
+    node = {**settings["trainer"]}
+    node |= {name: value for name, value in UNSETTLED.items() if node[name] is None}
     trainer: pl.Trainer = instantiate(
-        settings["trainer"],
+        node,
         "trainer",
         logger=list(loggers.values()),
         callbacks=list(callbacks.values()),
@@ -200,19 +234,6 @@ def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any])
     if settings["compile"]:
         module.compile_step()
     module.cuda_graph = settings["cuda_graph"]
-
-
-def start_at_data(model: Model, data: DataModule) -> None:
-    """Take from the training data what parts of a model start at."""
-    if model.standardize is not None:
-        model.standardize.set(*data.statistics())
-    for part in model.modules():
-        if isinstance(part, VampPrior):
-            x = data.examples("train", len(part.free_inputs)).x
-            part.initialize(model.standardized(x))
-        if isinstance(part, Conditional) and isinstance(part.net, MLP) and part.net.start_at_mean:
-            mean = model.standardized(data.examples("train", MEAN_OF).x).mean(0)
-            part.net.start_at(part.head.params_of_mean(mean))  # type: ignore[operator]
 
 
 def finish(
@@ -247,5 +268,11 @@ def finish(
         show_report(console, report, folder, title=title)
     else:
         console.print(title, highlight=False)
-    show_commands(console, folder, best)
+    show_commands(console, folder, best, further(settings["trainer"]))
     return monitored
+
+
+def further(trainer: dict[str, Any]) -> str:
+    """Return the setting under which a run of so many epochs or steps goes on for as many."""
+    name = "max_epochs" if trainer["max_epochs"] > 0 else "max_steps"
+    return f"trainer.{name}={2 * trainer[name]}"

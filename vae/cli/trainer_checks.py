@@ -45,14 +45,15 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
     for name, instead in INSTEAD.items():
         if name in trainer:
             raise ValueError(f"trainer.{name} is not a setting here: use {instead} instead")
-    strategy, epochs = trainer["strategy"], trainer["max_epochs"]
+    strategy = trainer["strategy"]
+    epochs, interval = trainer["max_epochs"] or -1, trainer["check_val_every_n_epoch"] or 1
     if strategy not in STRATEGIES and not isinstance(strategy, Mapping):
         raise ValueError(
             f"trainer.strategy must be auto or ddp; got {strategy!r}. Use trainer=ddp or fsdp"
         )
-    if 0 < epochs < trainer["check_val_every_n_epoch"]:
+    if 0 < epochs < interval:
         raise ValueError(
-            f"trainer.check_val_every_n_epoch={trainer['check_val_every_n_epoch']} is more than "
+            f"trainer.check_val_every_n_epoch={interval} is more than "
             f"trainer.max_epochs={epochs}: nothing would be validated, and nothing kept"
         )
     gpu = on_gpu(trainer)

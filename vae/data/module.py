@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
+from vae.data.amounts import LARGEST, suited_batch_size
 from vae.data.batches import TrainBatches
 from vae.data.checks import check_bool, check_choice, check_int, check_values
 from vae.data.eval_batches import EvalBatches
@@ -47,8 +48,12 @@ class DataModule(LightningDataModule):
 
     Args:
         source: The data set.
-        batch_size: Training examples per step and process, ≥ 1.
-        eval_batch_size: Examples per step of validation and test; ``None`` means ``batch_size``.
+        batch_size: Training examples per step and process, ≥ 1; ``None`` means 128, or less of a
+            small set: see `suited_batch_size`.
+        eval_batch_size: Examples per step of validation and test; ``None`` means ``batch_size``,
+            or 128.
+        min_steps: How many optimizer steps a run makes at least whose number of epochs nobody
+            chose, ≥ 1; see `suited_epochs`.
         val_size: How much of the training part is held out: a number of examples, a fraction, or
             ``None`` for the source's own validation set, or a tenth if it has none.
         test_size: The same for the test set, for sources without one of their own.
@@ -77,8 +82,9 @@ class DataModule(LightningDataModule):
         self,
         source: Source,
         *,
-        batch_size: int = 128,
+        batch_size: int | None = None,
         eval_batch_size: int | None = None,
+        min_steps: int = 500,
         val_size: int | float | None = None,
         test_size: int | float | None = None,
         train_size: int | None = None,
@@ -93,7 +99,9 @@ class DataModule(LightningDataModule):
         on_device: bool | None = None,
     ) -> None:
         super().__init__()
-        check_int("data.batch_size", batch_size)
+        if batch_size is not None:
+            check_int("data.batch_size", batch_size)
+        check_int("data.min_steps", min_steps)
         check_int("data.seed", seed, low=0)
         check_int("data.group_size", group_size)
         check_bool("data.drop_last", drop_last)
@@ -103,7 +111,8 @@ class DataModule(LightningDataModule):
             check_bool("data.on_device", on_device)
         self.source = source
         self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size or batch_size
+        self.eval_batch_size = eval_batch_size or batch_size or LARGEST
+        self.min_steps = min_steps
         self.drop_last = drop_last
         self.seed = seed
         self.group_size = group_size
@@ -181,7 +190,7 @@ class DataModule(LightningDataModule):
         return TrainBatches(
             self._on("train", device),
             self.preprocess,
-            batch_size=self.batch_size,
+            batch_size=self.batch_size_for(world_size),
             device=device,
             seed=self.seed,
             rank=rank,
@@ -189,6 +198,10 @@ class DataModule(LightningDataModule):
             drop_last=self.drop_last,
             group_size=self.group_size,
         )
+
+    def batch_size_for(self, world_size: int = 1) -> int:
+        """Return how many examples each process takes for a step; loads the data if need be."""
+        return self.batch_size or suited_batch_size(self.num_train // world_size)
 
     def count_batches(self, world_size: int = 1) -> int:
         """Return how many training batches each process reads in an epoch; loads the data.
@@ -200,7 +213,7 @@ class DataModule(LightningDataModule):
         return TrainBatches(
             self._splits["train"],
             self.preprocess,
-            batch_size=self.batch_size,
+            batch_size=self.batch_size_for(world_size),
             world_size=world_size,
             drop_last=self.drop_last,
         ).num_batches
@@ -318,7 +331,7 @@ class DataModule(LightningDataModule):
             **({"units": UNITS} if self.spec.standardized else {}),
             **{f"{name}_examples": len(examples) for name, examples in self._splits.items()},
             **self._facts,
-            "batch_size": self.batch_size,
+            "batch_size": self.batch_size_for(),
             "split_seed": self.splitter.seed,
             "seed": self.seed,
         }

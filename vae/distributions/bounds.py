@@ -1,6 +1,6 @@
 """Smooth bounds: a raw output of a net becomes a log-scale that can neither overflow nor vanish."""
 
-__all__ = ["LOG_SCALE_BOUNDS", "inverse_soft_bound", "soft_bound"]
+__all__ = ["LOG_SCALE_BOUNDS", "inverse_soft_bound", "soft_bound", "started"]
 
 import math
 from functools import cache
@@ -12,6 +12,7 @@ from torch import Tensor
 # 1/σ² exceeds a million and one badly predicted value rules the gradient of a whole batch.
 LOG_SCALE_BOUNDS = (-7.0, 5.0)
 
+MARGIN = 0.5  # a start nearer to a bound would lie where the slope is too small to learn
 _INSIDE = 1 - 1e-6  # keeps the rounded result within the bounds
 
 
@@ -71,3 +72,8 @@ def inverse_soft_bound(y: float, low: float, high: float) -> float:
     slope = math.pi / (high - low)
     middle = (low + high) / 2
     return middle + math.tan((y - middle) * slope / _INSIDE) / slope
+
+
+def started(y: Tensor, low: float, high: float) -> float:
+    """Return the x of `inverse_soft_bound` for a scalar y, kept `MARGIN` inside the bounds."""
+    return inverse_soft_bound(min(max(y.item(), low + MARGIN), high - MARGIN), low, high)

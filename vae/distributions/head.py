@@ -54,6 +54,15 @@ class Likelihood(Head):
             "model.decoder.start_at_mean=false"
         )
 
+    def start_at(self, x: Tensor) -> Tensor | None:
+        """Start the scale, if it is learned, at that of examples ``(N, *event_shape)``.
+
+        Returns:
+            Raw parameters of examples' mean and that scale, ``param_shape``, for the net to start
+            at; ``None`` if there is no learned scale, and everything stays as it is.
+        """
+        return None
+
 
 class Conditional(nn.Module):
     """A conditional distribution, q(z|x) or p(x|z): a net and the head that reads it.

@@ -5,7 +5,6 @@ __all__ = ["MLP", "GatedMLP"]
 from collections.abc import Sequence
 from typing import final
 
-import torch
 from torch import Tensor, nn
 
 from vae.networks.dense import dense
@@ -53,20 +52,6 @@ class MLP(Network):
     def transform(self, x: Tensor) -> Tensor:
         """Map ``(N, *in_shape)`` to ``(N, out_features)``."""
         return self.layers(x.flatten(1))
-
-    @torch.no_grad()
-    def start_at(self, output: Tensor) -> None:
-        """Let the bias of the last layer be this output, ``out_shape``, about which the net varies.
-
-        At the log-odds of the mean picture a decoder need not learn first what all pictures have
-        in common, and more latents stay in use.
-
-        References:
-            Importance Weighted Autoencoders (Burda et al., 2015), arXiv:1509.00519, in its code.
-        """
-        last = self.layers[-1]
-        assert isinstance(last, nn.Linear)
-        last.bias.copy_(output.flatten())
 
 
 @final

@@ -6,7 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import prod
 
+import torch
 from torch import Tensor, nn
+
+AFFINE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
 
 
 def check_sizes(**sizes: Sequence[int] | int) -> None:
@@ -52,3 +55,18 @@ class Network(nn.Module, ABC):
         y = self.transform(flat)
         # Of the right shape already, it is spared a view in the gradient.
         return y if y.shape == (*lead, *self.out_shape) else y.reshape(*lead, *self.out_shape)
+
+    @torch.no_grad()
+    def start_at(self, output: Tensor) -> None:
+        """Let the bias of the last layer be this output, ``out_shape``, about which the net varies.
+
+        A convolution has one bias for each channel, which becomes the channel's mean. A decoder
+        that starts at the mean of the data need not learn first what all examples have in common,
+        and more latents stay in use.
+
+        References:
+            Importance Weighted Autoencoders (Burda et al., 2015), arXiv:1509.00519, in its code.
+        """
+        last = [layer for layer in self.modules() if isinstance(layer, AFFINE)][-1]
+        assert last.bias is not None
+        last.bias.copy_(output.reshape(len(last.bias), -1).mean(1))

@@ -1,6 +1,6 @@
 """The logistic distribution, discretised onto a grid: the likelihood of 8-bit pictures."""
 
-__all__ = ["DiscretizedLogistic", "LogisticBins", "bounded_log_scale"]
+__all__ = ["DiscretizedLogistic", "LogisticBins", "bounded_log_scale", "started_log_scale"]
 
 import math
 from collections.abc import Sequence
@@ -12,16 +12,30 @@ from torch.distributions import Distribution, constraints
 from torch.nn.functional import logsigmoid
 from torch.types import _size
 
-from vae.distributions.bounds import soft_bound
+from vae.distributions.bounds import soft_bound, started
 from vae.distributions.head import Likelihood
 from vae.distributions.joint import Joint
 from vae.distributions.likelihoods.grid import checked_levels, to_index, to_value
 from vae.distributions.likelihoods.stacking import stacked_shape, unstack
 
 
+def log_scale_bounds(levels: int) -> tuple[float, float]:
+    """Return those of log s: from e⁻⁴ bins (all mass in one) to e² times the grid (a flat mass)."""
+    return -math.log(levels - 1) - 4, 2.0
+
+
 def bounded_log_scale(raw: Tensor, levels: int) -> Tensor:
-    """Bound log s softly, from e⁻⁴ bins (all mass in one) to e² times the grid (a flat mass)."""
-    return soft_bound(raw, -math.log(levels - 1) - 4, 2.0)
+    """Bound log s softly."""
+    return soft_bound(raw, *log_scale_bounds(levels))
+
+
+def started_log_scale(x: Tensor, levels: int) -> float:
+    """Return the raw log s of a logistic distribution as wide as examples around their mean.
+
+    Its deviation is ``s π/√3``; the likeliest s has no closed form.
+    """
+    deviation = (x - x.mean(0)).square().mean().sqrt()
+    return started((deviation * math.sqrt(3) / math.pi).log(), *log_scale_bounds(levels))
 
 
 class LogisticBins(Distribution):
@@ -123,6 +137,11 @@ class DiscretizedLogistic(Likelihood):
     def __init__(self, event_shape: Sequence[int], *, levels: int) -> None:
         super().__init__(event_shape, stacked_shape(event_shape, 2))
         self.levels = checked_levels(levels)
+
+    def start_at(self, x: Tensor) -> Tensor:
+        """Return raw parameters of the mean of examples, and their deviation from it."""
+        mean = x.mean(0)
+        return torch.cat([mean, torch.full_like(mean, started_log_scale(x, self.levels))])
 
     def forward(self, params: Tensor) -> Joint:
         """Map ``(*lead, *param_shape)`` to a distribution of batch ``lead``."""

@@ -10,7 +10,11 @@ from torch.distributions import Categorical, MixtureSameFamily, constraints
 
 from vae.distributions.head import Likelihood
 from vae.distributions.joint import Joint
-from vae.distributions.likelihoods.discretized_logistic import LogisticBins, bounded_log_scale
+from vae.distributions.likelihoods.discretized_logistic import (
+    LogisticBins,
+    bounded_log_scale,
+    started_log_scale,
+)
 from vae.distributions.likelihoods.grid import checked_levels
 from vae.distributions.likelihoods.stacking import stacked_shape
 
@@ -56,6 +60,12 @@ class DiscretizedLogisticMixture(Likelihood):
         self.levels = checked_levels(levels)
         centres = (torch.arange(num_components) + 0.5) / num_components
         self.register_buffer("centres", centres, persistent=False)
+
+    def start_at(self, x: Tensor) -> Tensor:
+        """Return raw parameters of equal components at their centres, as wide as the examples."""
+        start = x.new_zeros(3, len(self.centres) * x.shape[1], *x.shape[2:])
+        start[2] = started_log_scale(x, self.levels)
+        return start.flatten(0, 1)
 
     def forward(self, params: Tensor) -> Joint:
         """Map ``(*lead, *param_shape)`` to a distribution of batch ``lead``."""

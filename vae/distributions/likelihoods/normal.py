@@ -35,6 +35,10 @@ class Normal(Likelihood):
         super().__init__(event_shape, stacked_shape(event_shape, 1 + scale.num_params))
         self.scale = scale
 
+    def start_at(self, x: Tensor) -> Tensor | None:
+        """Start a learned scale at the likeliest one of examples around their mean."""
+        return self.scale.start_around_mean(LogScaleNormal, x)
+
     def forward(self, params: Tensor) -> Joint:
         """Map ``(*lead, *param_shape)`` to a distribution of batch ``lead``."""
         loc, *raw = unstack(params, 1 + self.scale.num_params, self.event_shape)

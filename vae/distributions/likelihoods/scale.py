@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae.distributions.bounds import LOG_SCALE_BOUNDS, inverse_soft_bound, soft_bound
+from vae.distributions.bounds import LOG_SCALE_BOUNDS, inverse_soft_bound, soft_bound, started
 from vae.distributions.normal import LogScale
 
 
@@ -25,6 +25,27 @@ class Scale(nn.Module, ABC):
     @abstractmethod
     def forward(self, family: type[LogScale], loc: Tensor, *raw: Tensor) -> Distribution:
         """Return the member of `family` at `loc`; `raw` are `num_params` tensors like `loc`."""
+
+    def start_at(self, log_scale: Tensor) -> tuple[float, ...] | None:
+        """Start at a log-scale, if it is learned.
+
+        Returns:
+            The `num_params` raw values under which the net gives this scale; ``None`` if it is
+            not learned, or its start was chosen.
+        """
+        return None
+
+    def start_around_mean(self, family: type[LogScale], x: Tensor) -> Tensor | None:
+        """Start at the likeliest scale of examples ``(N, *event_shape)`` around their mean.
+
+        Returns:
+            Raw parameters, stacked: the mean, and what `start_at` returns.
+        """
+        mean = x.mean(0)
+        raw = self.start_at(family.fitted_log_scale(x - mean))
+        if raw is None:
+            return None
+        return torch.cat([mean, *(torch.full_like(mean, value) for value in raw)])
 
 
 class FixedScale(Scale):
@@ -53,19 +74,29 @@ class LearnedScale(Scale):
 
     Args:
         init: σ before training, in units of the data, from 1e-3 to 140: log σ is softly bounded.
+            ``None`` means that of the training data, by `start_at`, and 1 until then.
 
     Raises:
         ValueError: If `init` lies outside its range.
     """
 
-    def __init__(self, init: float = 1.0) -> None:
+    def __init__(self, init: float | None = None) -> None:
         super().__init__()
-        if not 1e-3 <= init <= 140:
+        if init is not None and not 1e-3 <= init <= 140:
             raise ValueError(
                 f"LearnedScale needs 1e-3 <= init <= 140; got {init}. Rescale the data."
             )
-        raw = inverse_soft_bound(math.log(init), *LOG_SCALE_BOUNDS)
+        self.chosen = init is not None
+        raw = inverse_soft_bound(math.log(1.0 if init is None else init), *LOG_SCALE_BOUNDS)
         self.raw = nn.Parameter(torch.tensor([raw]))  # not a scalar, which is never sharded
+
+    @torch.no_grad()
+    def start_at(self, log_scale: Tensor) -> tuple[float, ...] | None:
+        """Start at a log-scale, unless the start was chosen."""
+        if self.chosen:
+            return None
+        self.raw.fill_(started(log_scale, *LOG_SCALE_BOUNDS))
+        return ()
 
     def forward(self, family: type[LogScale], loc: Tensor, *raw: Tensor) -> Distribution:
         """Return the member of `family` at `loc` with the learned scale."""
@@ -76,6 +107,10 @@ class PixelwiseScale(Scale):
     """One σ per dimension, from the net; log σ is softly bounded to `LOG_SCALE_BOUNDS`."""
 
     num_params = 1
+
+    def start_at(self, log_scale: Tensor) -> tuple[float, ...] | None:
+        """Return the raw value of a log-scale."""
+        return (started(log_scale, *LOG_SCALE_BOUNDS),)
 
     def forward(self, family: type[LogScale], loc: Tensor, *raw: Tensor) -> Distribution:
         """Return the member of `family` at `loc` with the scale that the net gave."""
