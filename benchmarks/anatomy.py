@@ -26,6 +26,7 @@ import torch
 from vae.build import build_data
 from vae.cli.compose import compose_settings
 from vae.cli.environment import describe_environment, prepare_process
+from vae.cli.monitor import settle_monitor
 from vae.cli.train import build_trainer
 from vae.training import VAEModule
 
@@ -106,7 +107,7 @@ def measure(steps: int) -> dict[str, float]:
         data = build_data(settings)
         data.setup("fit")
         module, watch = VAEModule.from_config(settings, data.spec), Watch()
-        trainer = build_trainer(settings)
+        trainer = build_trainer(settle_monitor(settings, module.objective))
         trainer.callbacks.append(watch)  # type: ignore[attr-defined]
         trainer.fit_loop.max_epochs = 1
         trainer.limit_train_batches = steps // settings["group_size"]

@@ -22,6 +22,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 import vae.training.module
 from benchmarks.throughput.workloads import WORKLOADS, Case, write_pictures
 from vae.cli.environment import prepare_process
+from vae.cli.monitor import settle_monitor
 from vae.cli.train import build_trainer
 from vae.training import VAEModule
 from vae.training.callbacks import Checkpoints
@@ -67,7 +68,8 @@ def measure(groups: int) -> dict[str, Any]:
         pictures = write_pictures(workload, folder / "pictures.npy")
         case = Case(workload, pictures, folder, ["trainer.log_every_n_steps=100000"])
         settings, data = case.settings, case.data
-        module, trainer = VAEModule.from_config(settings, data.spec), build_trainer(settings)
+        module = VAEModule.from_config(settings, data.spec)
+        trainer = build_trainer(settle_monitor(settings, module.objective))
         keeper: Any = trainer.checkpoint_callback
         turns = Alternate(module, keeper)
         trainer.callbacks.append(turns)  # type: ignore[attr-defined]

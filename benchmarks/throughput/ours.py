@@ -13,6 +13,7 @@ from rich.console import Console
 from benchmarks.throughput.floor import SAMPLES
 from benchmarks.throughput.turns import Run, Turn
 from benchmarks.throughput.workloads import Case
+from vae.cli.monitor import settle_monitor
 from vae.cli.train import build_trainer, prepare_model
 from vae.data import Batch
 from vae.evaluation import evaluate
@@ -68,7 +69,7 @@ def train(case: Case) -> Run:
         module = VAEModule.from_config(case.settings, case.data.spec)
         case.put_nets(module.model)
         turn.loss = lambda x: -module.model(x).elbo.mean()
-        trainer = build_trainer(case.settings)
+        trainer = build_trainer(settle_monitor(case.settings, module.objective))
         with open(os.devnull, "w") as nowhere:
             for callback in trainer.callbacks:  # type: ignore[attr-defined]
                 if isinstance(callback, Progress):

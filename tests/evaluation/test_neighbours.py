@@ -105,7 +105,9 @@ class Memorised(VAE):
 )
 def test_the_one_example_that_a_model_knows_by_heart_is_found(kind, settings):
     thin, thick = soft_digits(100, 6), soft_digits(30, 40)
-    x = torch.cat([thick, thin]) if kind == "grey" else (torch.cat([thick, thin]) > 127).byte()
+    if kind == "bits":
+        thin, thick = ((x > 127).byte() for x in (thin, thick))
+    x = torch.cat([thick, thin])
     levels, support = (256, "unit_interval") if kind == "grey" else (2, "boolean")
     source = Digits(x, thin)
     source.spec = DataSpec("digits", (1, 10, 10), support, levels)

@@ -130,7 +130,7 @@ class Stubborn:
 
     def __init__(self, model):
         self.model = model
-        self.decode = model.decode
+        self.decode, self.standardized = model.decode, model.standardized
 
     def __call__(self, x):
         trace = self.model(x)
@@ -143,7 +143,7 @@ class Greedy:
 
     def __init__(self, model):
         self.model = model
-        self.decode = model.decode
+        self.decode, self.standardized = model.decode, model.standardized
 
     def __call__(self, x):
         trace = self.model(x)

@@ -77,7 +77,9 @@ def impute(
     filled = torch.where(missing, start, x)
     z = model(filled).latents[0].z[0]
     px = model.decode(z)
-    total, squares, accepted = torch.zeros_like(x), torch.zeros_like(x), 0.0
+    total, accepted = torch.zeros_like(x), 0.0
+    seen = torch.zeros_like(model.standardized(x))  # columns of all units count alike in R̂
+    squares = torch.zeros_like(seen)
     densities: list[Tensor | None] = []
     for step in track(range(burn_in + steps)):
         filled = torch.where(missing, px.sample(), x)
@@ -93,14 +95,17 @@ def impute(
         px = model.decode(z)
         if step >= burn_in:
             total += px.mean / steps
-            squares += px.mean.square() / steps
+            alike = model.standardized(px.mean)
+            seen += alike / steps
+            squares += alike.square() / steps
             densities.append(log_density_at(px, x, missing))
-    means = total.unflatten(0, (chains, -1))
-    first = slice(means.shape[1])
-    mean = torch.where(missing[first], means.mean(0), x[first])
-    within = (squares - total.square()).unflatten(0, (chains, -1))
-    known = min(chains, steps) > 1
-    disagreement = r_hat(means, within, missing[first], steps) if known else None
+    per_chain = (chains, -1)
+    first = slice(len(x) // chains)
+    mean = torch.where(missing[first], total.unflatten(0, per_chain).mean(0), x[first])
+    disagreement = None
+    if min(chains, steps) > 1:
+        within = (squares - seen.square()).unflatten(0, per_chain)
+        disagreement = r_hat(seen.unflatten(0, per_chain), within, missing[first], steps)
     return Imputed(mean, filled[first], average(densities, chains), accepted, disagreement)
 
 
