@@ -22,7 +22,7 @@ def start_at_data(model: Model, data: DataModule) -> None:
     A likelihood that learns its scale starts as the likeliest one that does not look at z: at the
     mean of the data and their deviation from it. A scale in units of the data can be a hundred
     times smaller than one; short runs would otherwise end before it is found. Likelihoods without
-    a learned scale, and scales whose start was chosen, stay as they are.
+    a learned scale, scales whose start was chosen, and nets of one's own stay as they are.
 
     Args:
         model: Changed in place; `load_state_dict` afterwards overrides all of it.
@@ -41,11 +41,14 @@ def start_at_data(model: Model, data: DataModule) -> None:
     for part in model.modules():
         if isinstance(part, VampPrior):
             part.initialize(seen(len(part.free_inputs)))
-        if isinstance(part, Conditional) and isinstance(part.head, Likelihood):
+        if (
+            isinstance(part, Conditional)
+            and isinstance(part.head, Likelihood)
+            and isinstance(part.net, Network)
+        ):
             net, likelihood = part.net, part.head
-            assert isinstance(net, Network)
             if isinstance(net, MLP) and net.start_at_mean:
                 net.start_at(likelihood.params_of_mean(seen(MEAN_OF).mean(0)))
-            raw = likelihood.start_at(seen(few).double())
+            raw = likelihood.start_at(seen(few).double()) if likelihood.starts_at_examples else None
             if raw is not None:
                 net.start_at(raw)

@@ -34,14 +34,15 @@ __all__ = [
 ]
 
 from vae.data.array import Array
-from vae.data.batches import Batch, Batches, Draft, Group, TrainBatches
+from vae.data.batches import Batch, Batches, Draft, Group, Sample, TrainBatches
 from vae.data.colors import CIFAR10, CIFAR100, STL10, SVHN
 from vae.data.digits import EMNIST, KMNIST, MNIST, FashionMNIST
 from vae.data.drawings import CelebA, Omniglot
 from vae.data.eval_batches import EvalBatches
 from vae.data.factors import FactorSet
 from vae.data.images import Images
-from vae.data.module import DataModule, Sample, make_data
+from vae.data.making import make_data
+from vae.data.module import DataModule
 from vae.data.preprocess import Preprocess
 from vae.data.shards import Shards
 from vae.data.source import Examples, Source, Splits, TensorExamples

@@ -1,6 +1,6 @@
 """Batches by index: no workers, no collation, no global random state."""
 
-__all__ = ["Batch", "Batches", "Draft", "Group", "TrainBatches"]
+__all__ = ["Batch", "Batches", "Draft", "Group", "Sample", "TrainBatches"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -24,6 +24,14 @@ class Batch(NamedTuple):
 
     x: Tensor
     y: Tensor | None
+
+
+class Sample(NamedTuple):
+    """Some preprocessed examples: ``x`` ``(N, *shape)``, labels ``(N,)``, factors ``(N, F)``."""
+
+    x: Tensor
+    labels: Tensor | None
+    factors: Tensor | None
 
 
 class Draft(NamedTuple):

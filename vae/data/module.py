@@ -1,41 +1,28 @@
 """The data module: splits, where the data live, and the loaders."""
 
-__all__ = ["DataModule", "Sample", "make_data"]
+__all__ = ["DataModule"]
 
-import difflib
-import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, final
+from collections.abc import Mapping
+from typing import Any, final
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from vae.data.amounts import LARGEST, suited_batch_size
-from vae.data.batches import TrainBatches
+from vae.data.batches import Sample, TrainBatches
 from vae.data.checks import check_bool, check_choice, check_int, check_values
 from vae.data.eval_batches import EvalBatches
 from vae.data.moments import moments
+from vae.data.parts import SPLITS, Parts
 from vae.data.preprocess import Preprocess, check_at_hand
-from vae.data.randomness import Noise, permutation, stream_seed
-from vae.data.source import Examples, Source
+from vae.data.source import Source
 from vae.data.spec import DataSpec
 from vae.data.splitting import Splitter
 from vae.data.values import advice
 
-# Besides the data the device must hold the net, its gradients and activations.
-DEVICE_SHARE = 0.5
-SPLITS = ("train", "val", "test")
 UNITS = "densities and x are in the units of the data; the nets see x standardised"
 CHUNK = 1024
-
-
-class Sample(NamedTuple):
-    """Some preprocessed examples: ``x`` ``(N, *shape)``, labels ``(N,)``, factors ``(N, F)``."""
-
-    x: Tensor
-    labels: Tensor | None
-    factors: Tensor | None
 
 
 @final
@@ -125,8 +112,7 @@ class DataModule(LightningDataModule):
             flip=flip,
             standardize=standardize,
         )
-        self._splits: dict[str, Examples] = {}
-        self._parts: dict[str, int] = {}  # which stored part a split lies in
+        self._parts: Parts | None = None
         self._facts: Mapping[str, str] = {}
 
     @property
@@ -137,16 +123,14 @@ class DataModule(LightningDataModule):
     @property
     def num_train(self) -> int:
         """How many training examples there are; loads the data if need be."""
-        self.setup()
-        return len(self._splits["train"])
+        return len(self.parts.splits["train"])
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Return mean and width of each dimension of the training part; loads the data.
 
         See `moments`; the same in every process.
         """
-        self.setup()
-        return moments(self._splits["train"])
+        return moments(self.parts.splits["train"])
 
     def prepare_data(self) -> None:
         """Download or decode what is missing; Lightning calls this in one process only."""
@@ -159,26 +143,26 @@ class DataModule(LightningDataModule):
             ValueError: If values lie outside what was declared, or a split would be empty.
             FileNotFoundError: If files are missing.
         """
-        if self._splits:
+        if self._parts is not None:
             return
         loaded = self.source.load()
         for examples in (loaded.train, loaded.val, loaded.test):
             if examples is not None:
                 check_values(examples, self.source.spec)
-        self._splits = self._frozen(self.splitter.split(loaded))
-        own = {name: getattr(loaded, name) is not None for name in SPLITS}
-        self._parts = {name: number * own[name] for number, name in enumerate(SPLITS)}
-        told = advice(self._splits["train"], self.source.spec, standardized=self.spec.standardized)
-        self._facts = {**loaded.facts, "advice": told} if told else loaded.facts
+        parts = Parts(loaded, self.splitter, self.preprocess)
+        train = parts.splits["train"]
         if self.spec.standardized:
-            check_at_hand(self._splits["train"], "data.standardize=true", "false")
+            check_at_hand(train, "data.standardize=true", "false")
+        told = advice(train, self.source.spec, standardized=self.spec.standardized)
+        self._facts = {**loaded.facts, "advice": told} if told else loaded.facts
+        self._parts = parts
 
-    def _frozen(self, splits: dict[str, Examples]) -> dict[str, Examples]:
-        noise = Noise(torch.device("cpu"))
-        return {
-            name: self.preprocess.freeze(examples, noise.at(self.splitter.seed, i))
-            for i, (name, examples) in enumerate(splits.items())
-        }
+    @property
+    def parts(self) -> Parts:
+        """The examples of each split; loads them if need be."""
+        self.setup()
+        assert self._parts is not None
+        return self._parts
 
     def train_dataloader(self) -> TrainBatches:
         """Return the training batches of this process.
@@ -188,7 +172,7 @@ class DataModule(LightningDataModule):
         """
         device, rank, world_size = self._place()
         return TrainBatches(
-            self._on("train", device),
+            self.parts.at("train", device, move=self.on_device),
             self.preprocess,
             batch_size=self.batch_size_for(world_size),
             device=device,
@@ -209,9 +193,8 @@ class DataModule(LightningDataModule):
         Raises:
             ValueError: If there are fewer examples than one batch takes.
         """
-        self.setup()
         return TrainBatches(
-            self._splits["train"],
+            self.parts.splits["train"],
             self.preprocess,
             batch_size=self.batch_size_for(world_size),
             world_size=world_size,
@@ -253,28 +236,14 @@ class DataModule(LightningDataModule):
         check_choice("split", split, SPLITS)
         if n is not None:
             check_int("max_examples", n)
-        self.setup()
         return EvalBatches(
-            self._first(split, n),
+            self.parts.first(split, n),
             self.preprocess,
             batch_size=batch_size or self.eval_batch_size,
             device=device,
-            seed=self._noise_seed(split),
+            seed=self.parts.noise_seed(split),
             mean=mean,
         )
-
-    def _first(self, split: str, n: int | None) -> Examples:
-        examples, part = self._splits[split], self._parts[split]
-        size = len(examples)
-        if n is None or n >= size:
-            return examples
-        # What is cut from the training part is in a random order already.
-        order = permutation(size, self.splitter.seed, part) if part else torch.arange(size)
-        return examples.subset(order[:n].to(examples.device))
-
-    def _noise_seed(self, split: str) -> int:
-        # By the part that an example is stored in: sizes of splits do not change its noise.
-        return stream_seed(self.splitter.seed, self._parts[split])
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
@@ -285,11 +254,11 @@ class DataModule(LightningDataModule):
     def _shared_batches(self, split: str) -> EvalBatches:
         device, rank, world_size = self._place()
         return EvalBatches(
-            self._on(split, device),
+            self.parts.at(split, device, move=self.on_device),
             self.preprocess,
             batch_size=self.eval_batch_size,
             device=device,
-            seed=self._noise_seed(split),
+            seed=self.parts.noise_seed(split),
             rank=rank,
             world_size=world_size,
         )
@@ -299,12 +268,6 @@ class DataModule(LightningDataModule):
             return torch.device("cpu"), 0, 1
         strategy = self.trainer.strategy
         return strategy.root_device, self.trainer.global_rank, self.trainer.world_size
-
-    def _on(self, split: str, device: torch.device) -> Examples:
-        examples = self._splits[split]
-        if self.on_device or (self.on_device is None and _fits(examples, device)):
-            self._splits[split] = examples.to(device)
-        return self._splits[split]
 
     def examples(self, split: str, n: int | None = None) -> Sample:
         """Return ``n`` examples of a split, the same as `batches` gives.
@@ -322,50 +285,15 @@ class DataModule(LightningDataModule):
 
     def describe(self) -> dict[str, str | int]:
         """Return what a report should say about the data; loads them if need be."""
-        self.setup()
         return {
             "data": self.spec.name,
             "shape": "×".join(map(str, self.spec.shape)),
             "binarization": self.preprocess.binarization,
             "dequantize": str(self.preprocess.dequantize),
             **({"units": UNITS} if self.spec.standardized else {}),
-            **{f"{name}_examples": len(examples) for name, examples in self._splits.items()},
+            **{f"{name}_examples": len(examples) for name, examples in self.parts.splits.items()},
             **self._facts,
             "batch_size": self.batch_size_for(),
             "split_seed": self.splitter.seed,
             "seed": self.seed,
         }
-
-
-def _fits(examples: Examples, device: torch.device) -> bool:
-    if examples.files is not None:
-        return False
-    if device.type != "cuda":
-        return True
-    free, _ = torch.cuda.mem_get_info(device)
-    return examples.num_bytes < DEVICE_SHARE * free
-
-
-def make_data(
-    config: dict[str, Any], instantiate: Callable[[dict[str, Any]], Source]
-) -> DataModule:
-    """Build the data module that a ``data`` config group describes.
-
-    Keys that `DataModule` takes go to it; the others are there for short names on the command line
-    and must occur under ``source``, which refers to them.
-
-    Args:
-        config: The resolved group, with a node ``source``.
-        instantiate: Turns the node ``source`` into a `Source`.
-
-    Raises:
-        ValueError: If a key is neither, naming the nearest one that is.
-    """
-    own = set(inspect.signature(DataModule).parameters) - {"source"}
-    allowed = own | set(config["source"]) - {"_target_"}
-    for key in sorted(set(config) - allowed - {"source"}):
-        near = difflib.get_close_matches(key, allowed, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(sorted(allowed))}."
-        raise ValueError(f"data has no setting {key!r}; {hint}")
-    settings = {key: config[key] for key in own & set(config)}
-    return DataModule(instantiate(config["source"]), **settings)

@@ -43,6 +43,11 @@ class Likelihood(Head):
 
     levels: int | None = None
 
+    @property
+    def starts_at_examples(self) -> bool:
+        """Whether `start_at` makes use of what it is given."""
+        return False
+
     def params_of_mean(self, mean: Tensor) -> Tensor:
         """Return raw parameters, ``param_shape``, of a distribution with this mean of the data.
 

@@ -138,6 +138,8 @@ class DiscretizedLogistic(Likelihood):
         super().__init__(event_shape, stacked_shape(event_shape, 2))
         self.levels = checked_levels(levels)
 
+    starts_at_examples = True
+
     def start_at(self, x: Tensor) -> Tensor:
         """Return raw parameters of the mean of examples, and their deviation from it."""
         mean = x.mean(0)

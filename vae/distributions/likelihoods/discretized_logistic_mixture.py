@@ -61,6 +61,8 @@ class DiscretizedLogisticMixture(Likelihood):
         centres = (torch.arange(num_components) + 0.5) / num_components
         self.register_buffer("centres", centres, persistent=False)
 
+    starts_at_examples = True
+
     def start_at(self, x: Tensor) -> Tensor:
         """Return raw parameters of equal components at their centres, as wide as the examples."""
         start = x.new_zeros(3, len(self.centres) * x.shape[1], *x.shape[2:])

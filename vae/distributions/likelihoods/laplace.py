@@ -59,6 +59,11 @@ class Laplace(Likelihood):
         super().__init__(event_shape, stacked_shape(event_shape, 1 + scale.num_params))
         self.scale = scale
 
+    @property
+    def starts_at_examples(self) -> bool:
+        """Whether the scale is learned, and its start was not chosen."""
+        return self.scale.starts_at_examples
+
     def start_at(self, x: Tensor) -> Tensor | None:
         """Start a learned scale at the likeliest one of examples around their mean."""
         return self.scale.start_around_mean(LogScaleLaplace, x)

@@ -22,6 +22,11 @@ class Scale(nn.Module, ABC):
 
     num_params: int = 0
 
+    @property
+    def starts_at_examples(self) -> bool:
+        """Whether it is learned, and starts at the scale of examples."""
+        return False
+
     @abstractmethod
     def forward(self, family: type[LogScale], loc: Tensor, *raw: Tensor) -> Distribution:
         """Return the member of `family` at `loc`; `raw` are `num_params` tensors like `loc`."""
@@ -90,6 +95,11 @@ class LearnedScale(Scale):
         raw = inverse_soft_bound(math.log(1.0 if init is None else init), *LOG_SCALE_BOUNDS)
         self.raw = nn.Parameter(torch.tensor([raw]))  # not a scalar, which is never sharded
 
+    @property
+    def starts_at_examples(self) -> bool:
+        """Whether no start was chosen."""
+        return not self.chosen
+
     @torch.no_grad()
     def start_at(self, log_scale: Tensor) -> tuple[float, ...] | None:
         """Start at a log-scale, unless the start was chosen."""
@@ -107,6 +117,7 @@ class PixelwiseScale(Scale):
     """One σ per dimension, from the net; log σ is softly bounded to `LOG_SCALE_BOUNDS`."""
 
     num_params = 1
+    starts_at_examples = True
 
     def start_at(self, log_scale: Tensor) -> tuple[float, ...] | None:
         """Return the raw value of a log-scale."""
