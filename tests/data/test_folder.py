@@ -1,5 +1,6 @@
 """What of a folder is read: parts, classes, hidden and linked folders, other files."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,20 @@ def test_the_summary_says_what_was_read(root):
         "1 .txt",
         "2: cat, dog",
     )
+
+
+def test_a_file_in_place_of_a_folder_is_told_what_it_is(tmp_path):
+    Image.new("L", (3, 3)).save(tmp_path / "stack.tif")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "stack.tif", "stack.tif")
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "IM0001").write_bytes(bytes(128) + b"DICM")
+    told = {
+        "stack.tif": "is one file: put it into a folder .*data.pages=all",
+        "a.zip": "is a zip archive: unpack it .python -m zipfile -e ",
+        "scans": "No pictures in .*It holds 1 without suffix.*IM0001 is a DICOM file",
+        "absent": "There is no folder",
+    }
+    for name, sentence in told.items():
+        with pytest.raises(FileNotFoundError, match=sentence):
+            list_folder(tmp_path / name)

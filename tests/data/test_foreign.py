@@ -6,12 +6,15 @@ import re
 import shlex
 import zipfile
 from functools import partial
+from io import BytesIO
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from scipy import sparse
+from scipy.io import mmwrite
 
 from vae.data import Array
 from vae.data.foreign import KINDS, sentence
@@ -49,6 +52,11 @@ def packed(path):
         np.save(file, X)
 
 
+def matrix_market():
+    mmwrite(file := BytesIO(), sparse.coo_matrix(X))
+    return file.getvalue()
+
+
 WRITERS = {
     "x.csv": partial(table, sep=","),
     "x.tsv": partial(table, sep="\t"),
@@ -64,6 +72,10 @@ WRITERS = {
     "a pickle called.npy": lambda path: path.write_bytes(pickle.dumps(X.tolist())),
     'it\'s "mine" $HOME.pkl': lambda path: path.write_bytes(pickle.dumps(X)),
     "x.npy.gz": packed,
+    "x.npz": lambda path: sparse.save_npz(path, sparse.csr_matrix(X)),
+    "coo.npz": lambda path: sparse.save_npz(path, sparse.coo_matrix(X)),
+    "x.mtx": lambda path: mmwrite(path, sparse.coo_matrix(X)),
+    "x.mtx.gz": lambda path: path.write_bytes(gzip.compress(matrix_market())),
 }
 
 
@@ -95,7 +107,11 @@ def test_the_line_that_converts_a_file_is_true(tmp_path, name, capsys):
         exec(code, {})
         assert "NAME" in capsys.readouterr().out
     exec(convert, {})
-    names = {"x.npy.gz": "x.npy", "a pickle called.npy": "a pickle called.npy.npy"}
+    names = {
+        "x.npy.gz": "x.npy",
+        "x.mtx.gz": "x.mtx.npy",
+        "a pickle called.npy": "a pickle called.npy.npy",
+    }
     made = tmp_path / names.get(name, path.with_suffix(".npy").name)
     assert np.allclose(Array(str(made)).load().train.x, X)
 
@@ -118,6 +134,9 @@ def test_the_other_lines_are_python(tmp_path):
         ("x.xlsx", lambda p: zipped(p, "xl/workbook.xml"), "is an Excel table"),
         ("x.npz", lambda p: zipped(p, "x/data.pkl"), "is a file of PyTorch"),
         ("x.zip", lambda p: zipped(p, "x/.zarray"), "is a Zarr store in a zip archive"),
+        ("x.nii", lambda p: p.write_bytes(bytes(344) + b"n+1\0"), "is a NIfTI volume"),
+        ("x.nii.gz", lambda p: p.write_bytes(gzip.compress(b"")), "is a NIfTI volume"),
+        ("IM0001", lambda p: p.write_bytes(bytes(128) + b"DICM"), "is a DICOM file, .*pydicom"),
         ("x.tar", lambda p: p.write_bytes(bytes(257) + b"ustar"), "is a tar file: data=shards"),
         ("x.png", lambda p: Image.new("L", (3, 3)).save(p), "is a picture: data=images"),
         ("x.zip", lambda p: zipped(p, "a.png"), r"damaged or no NumPy .*\(it holds no arrays\)"),

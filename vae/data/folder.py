@@ -3,11 +3,14 @@
 __all__ = ["Folder", "Part", "list_folder"]
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from zipfile import is_zipfile
 
+from vae.data.foreign import foreign_file
 from vae.data.opening import SUFFIXES
 
 PARTS = {
@@ -116,11 +119,13 @@ def list_folder(root: Path) -> Folder:
         ValueError: If it cannot be told what is a class and what a part.
     """
     if not root.is_dir():
-        raise FileNotFoundError(f"There is no folder {root}: set data.root to your pictures.")
+        raise FileNotFoundError(no_folder(root))
     left_out: Counter[str] = Counter()
     tree = grown(root, root.resolve(), {root.resolve()}, left_out)
     if not tree.pictures and not tree.filled:
         kinds = f" It holds {counted(left_out)}." if left_out else ""
+        other = next((p for p in sorted(root.rglob("*")) if p.is_file()), None)
+        kinds += f" {foreign_file(other) or ''}" if other else ""
         raise FileNotFoundError(
             f"No pictures in {root}: they must end in one of {' '.join(sorted(SUFFIXES))}.{kinds}"
         )
@@ -129,6 +134,21 @@ def list_folder(root: Path) -> Folder:
     names = class_names(trees)
     parts = {part: part_of(t, names) for part, t in trees.items()}
     return Folder(parts, tuple(map(readable, names)), left_out)
+
+
+def no_folder(root: Path) -> str:
+    """Say what there is in place of a folder of pictures, and what to do."""
+    if not root.is_file():
+        return f"There is no folder {root}: set data.root to your pictures."
+    if is_zipfile(root):
+        unpack = f"python -m zipfile -e {shlex.quote(str(root))} pictures"
+        return f"{root} is a zip archive: unpack it ({unpack}) and set data.root=pictures."
+    if root.suffix.lower() in SUFFIXES:
+        return (
+            f"{root} is one file: put it into a folder and set data.root to that; data.pages=all "
+            "takes each page of a stack as an example."
+        )
+    return foreign_file(root) or f"{root} is a file: set data.root to a folder of pictures."
 
 
 def grown(folder: Path, root: Path, seen: set[Path], left_out: Counter[str]) -> Tree:

@@ -1,6 +1,6 @@
 """What a file is that is no NumPy file, and the line that makes one of it. Nothing is unpickled."""
 
-__all__ = ["foreign_file", "foreign_folder"]
+__all__ = ["SPARSE", "foreign_file", "foreign_folder"]
 
 import json
 import shlex
@@ -9,6 +9,7 @@ from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 HEAD = 4096  # bytes that are looked at
+GZIP = b"\x1f\x8b"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MATLAB_7 = b"MATLAB 7.3 MAT-file"
 NAME = "NAME is one of those that this prints:"
@@ -96,6 +97,33 @@ KINDS = {
         "numpy.save({to}, zarr.open(zarr.storage.ZipStore({path}, mode='r'), mode='r')[:])",
         note='where it holds a group of arrays, put ["NAME"] before [:]',
     ),
+    "sparse": Kind(
+        "a sparse matrix of SciPy",
+        "import numpy, scipy.sparse as s; "
+        "numpy.save({to}, s.load_npz({path}).toarray().astype('float32'))",
+    ),
+    "mtx": Kind(
+        "a Matrix Market file",
+        "import numpy, scipy.io; "
+        "numpy.save({to}, scipy.io.mmread({path}).toarray().astype('float32'))",
+        note="rows become examples: where columns are, as in files of 10x Genomics, write "
+        ".T.toarray()",
+    ),
+    "nifti": Kind(
+        "a NIfTI volume",
+        "import nibabel, numpy; "
+        "numpy.save({to}, nibabel.load({path}).get_fdata(dtype='float32').T)",
+        note="its slices become examples, with data.channels=none",
+    ),
+    "dicom": Kind(
+        "a DICOM file",
+        "import numpy, pydicom; from pathlib import Path; "
+        "files = sorted(Path({folder}).glob('*')); "
+        "numpy.save({to}, "
+        "numpy.stack([pydicom.dcmread(f).pixel_array for f in files]).astype('float32'))",
+        note="all files of the folder, with data.channels=none; values as stored, before rescale "
+        "slope and intercept",
+    ),
     "gzip": Kind(
         "packed with gzip",
         "import gzip; from pathlib import Path; "
@@ -110,12 +138,17 @@ SUFFIXES = {
     **dict.fromkeys((".pt", ".pth"), "torch"),
     **dict.fromkeys((".pkl", ".pickle"), "pickle"),
     **{f".{name}": name for name in ("parquet", "feather", "h5ad", "mat", "safetensors", "zarr")},
+    **dict.fromkeys((".mtx", ".mtx.gz"), "mtx"),
+    **dict.fromkeys((".nii", ".nii.gz"), "nifti"),
+    **dict.fromkeys((".dcm", ".dicom"), "dicom"),
 }
+SPARSE = {"data.npy", "format.npy", "shape.npy"}  # names in an archive of a sparse matrix
 MAGIC = (
     (b"PAR1", "parquet"),
     (b"ARROW1", "feather"),
-    (b"\x1f\x8b", "gzip"),
+    (GZIP, "gzip"),
     (b"MATLAB 5.0 MAT-file", "mat"),
+    (b"%%MatrixMarket", "mtx"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "excel"),
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19", "torch"),  # the format before zip archives
 )
@@ -149,7 +182,14 @@ def foreign_folder(path: Path, setting: str) -> str:
 
 def kind_of(path: Path, head: bytes) -> str | None:
     """Return which of the `KINDS` a file is, by its first bytes or else by its name."""
-    by_suffix = SUFFIXES.get(path.suffix.lower())
+    ends = "".join(path.suffixes[-2:]).lower()
+    by_suffix = SUFFIXES.get(ends) or SUFFIXES.get(path.suffix.lower())
+    if ends in SUFFIXES and head.startswith(GZIP):
+        return by_suffix  # which is read as it is
+    if head[128:132] == b"DICM":
+        return "dicom"
+    if head[344:347] in (b"n+1", b"ni1"):
+        return "nifti"
     if head.startswith(b"PK"):
         return kind_of_archive(path) or by_suffix
     if HDF5 in (head[at : at + len(HDF5)] for at in (0, 512, 1024, 2048)):
@@ -175,6 +215,8 @@ def kind_of_archive(path: Path) -> str | None:
         return None
     if any(name.endswith("/data.pkl") for name in names):
         return "torch"
+    if set(names) >= SPARSE:
+        return "sparse"
     if "xl/workbook.xml" in names:
         return "excel"
     zarr = (".zarray", ".zgroup", "zarr.json")
@@ -186,7 +228,7 @@ def sentence(path: Path, kind: Kind) -> str:
     target = path.with_suffix(".npy")
     if target.exists():
         target = path.with_name(f"{path.name}.npy")
-    places = {"path": path, "to": target, "unpacked": path.with_suffix("")}
+    places = {"path": path, "to": target, "folder": path.parent, "unpacked": path.with_suffix("")}
     quoted = {name: json.dumps(str(place), ensure_ascii=False) for name, place in places.items()}
 
     def line(code: str) -> str:

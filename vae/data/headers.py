@@ -25,7 +25,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from vae.data import damage
-from vae.data.foreign import foreign_file, foreign_folder
+from vae.data.foreign import SPARSE, foreign_file, foreign_folder
 
 ROWS = 1024  # of an array that are read at once
 BLOCK = 1 << 24  # bytes that are looked at at once
@@ -68,7 +68,7 @@ def read_headers(path: Path, setting: str = "data.path") -> dict[str, ArrayHeade
                 return {"": read_header(file)}
         with ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]
-            if not names:
+            if not names or set(names) >= SPARSE:
                 raise ValueError("it holds no arrays")
             return {n.removesuffix(".npy"): read_header(archive.open(n)) for n in names}
     except DAMAGE as error:
