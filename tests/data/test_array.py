@@ -364,3 +364,15 @@ def test_an_epoch_of_a_mapped_array_takes_the_memory_of_some_batches(tmp_path, m
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     peak = float(done.stdout)
     assert (peak < 100) if mmap else (peak > 350)
+
+
+def test_arrays_that_nobody_asked_for_are_left_out_aloud(tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.zeros((9, 3), np.float32), y=np.arange(9) % 2, z=np.zeros(9))
+    assert Array(str(tmp_path / "x.npz")).load().facts["left out"] == "arrays z"
+
+
+def test_deviations_of_a_few_wide_vectors_are_no_reason_for_advice(tmp_path):
+    wide = np.random.default_rng(0).normal(size=(12, 50_000)).astype(np.float32)
+    np.save(tmp_path / "x.npy", wide)
+    data = DataModule(Array(str(tmp_path / "x.npy")))
+    assert "advice" not in data.describe()

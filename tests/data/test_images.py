@@ -293,7 +293,20 @@ def test_nearly_black_pictures_are_told(folder, images):
         Image.fromarray(np.full((8, 8), 4000 + i, np.uint16)).save(folder / f"{i:02d}.png")
     told = DataModule(images(mode="gray"), batch_size=2).describe()["values"]
     assert told.startswith(
-        "at most 4019 of 65535 (nearly black: if 16-bit files use 12 bits, set data.bits)"
+        "at most 4019 of 65535 (nearly black: if only 12 bits are used, set data.bits=12)"
     )
     told = DataModule(images(mode="gray", bits=12), batch_size=2).describe()["values"]
     assert told == "at most 4019 of 4095, divided by 4095"
+
+
+@pytest.mark.parametrize(("top", "support"), [(1, "boolean"), (199, "unit_interval")])
+def test_deep_grey_is_bits_only_if_its_stored_values_are(tmp_path, top, support):
+    values = np.arange(64, dtype=np.uint16).reshape(8, 8) % (top + 1)
+    values[0, 0] = top
+    for i in range(4):
+        Image.fromarray(values).save(tmp_path / f"{i}.png")
+    images = Images(str(tmp_path), resize="none", mode="gray", cache=str(tmp_path / "cache"))
+    assert images.spec.support == support
+    facts, x = images.load().facts["values"], images.load().train.take(torch.tensor([0]))
+    assert (x.max() == 1) == (top == 1) or "nearly black" in facts
+    assert "bits (likelihood" in facts if top == 1 else f"at most {top} of 65535" in facts

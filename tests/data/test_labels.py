@@ -125,3 +125,9 @@ def test_a_factor_of_measurements_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("vae.data.factor_columns.MAX_VALUES", 50)
     with pytest.raises(ValueError, match="must take at most 50 values each; one takes 60"):
         source(tmp_path, None, {"factors_key": "v"}, v=RNG.normal(size=(N, 2))).spec  # noqa: B018
+
+
+def test_the_number_of_classes_holds_for_one_hot_labels_too(tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.zeros((10, 3), np.float32), y=np.eye(5)[np.arange(10) % 5])
+    with pytest.raises(ValueError, match=r"reach 4, but data\.num_classes=3"):
+        Array(str(tmp_path / "x.npz"), num_classes=3).spec  # noqa: B018

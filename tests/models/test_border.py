@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.linear_gaussian import LinearGaussian
 from vae.distributions import (
     Bernoulli,
     Conditional,
@@ -13,7 +14,7 @@ from vae.distributions import (
     Normal,
     NormalPosterior,
 )
-from vae.models import VAE, model
+from vae.models import VAE, Standardize, model
 from vae.priors import StandardNormal
 
 SHAPE = (1, 2, 3)
@@ -101,3 +102,15 @@ def test_a_call_looks_once_and_a_training_step_never(monkeypatch):
     for call in CALLS.values():
         call(vae, x)
     assert len(calls) == len(CALLS)
+
+
+def test_half_precision_and_too_few_digits_are_refused():
+    model = LinearGaussian().factorised().float()
+    with pytest.raises(TypeError, match=r"x must be torch\.float32, as the model is; got .*16"):
+        model.encode(torch.zeros(2, 6, dtype=torch.float16))
+    model.standardize = Standardize((6,))
+    model.standardize.set(torch.full((6,), 1.7e9, dtype=torch.float64), torch.ones(6))
+    for x in (torch.zeros(2, 6), torch.zeros(2, 6, dtype=torch.int64)):
+        with pytest.raises(TypeError, match=r"x must be torch\.float64, .*use x\.double\(\)"):
+            model.encode(x)
+    model.encode(torch.zeros(2, 6, dtype=torch.float64) + 1.7e9)

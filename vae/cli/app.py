@@ -23,7 +23,7 @@ from vae.cli.compose import CONF, choices
 from vae.cli.help import shorten_help
 from vae.cli.launch import agree_on_folder
 from vae.cli.messages import LONGEST, explain, incomplete
-from vae.cli.overrides import parsed, recorded_overrides
+from vae.cli.overrides import hydra_quoted, parsed, recorded_overrides
 from vae.cli.processes import shared_job
 from vae.interruption import Interrupted
 
@@ -68,7 +68,7 @@ def resume_arguments(arguments: list[str]) -> None:
     arguments[1:] = [
         *(a for a in before if not a.startswith("resume=")),
         *arguments[1:],
-        f"hydra.run.dir='{folder}'",
+        f"hydra.run.dir={hydra_quoted(folder)}",
     ]
 
 
@@ -82,8 +82,21 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
 
     shorten_help(sys.argv[1:])
     with one_message(config_name):
-        sys.argv[1:] = ordered(sys.argv[1:])
+        sys.argv[1:] = [at_home(word) for word in ordered(sys.argv[1:])]
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
+
+
+def at_home(word: str) -> str:
+    """Return a setting whose value is a path below ``~`` as Hydra can read it.
+
+    Example:
+        >>> at_home("data.root=~/photos"), at_home("~data.root"), at_home("data.root='~/a b'")
+        ("data.root='~/photos'", '~data.root', "data.root='~/a b'")
+    """
+    name, equals, value = word.partition("=")
+    if not equals or not value.startswith("~/"):
+        return word
+    return f"{name}={hydra_quoted(Path(value))}"
 
 
 def ordered(arguments: list[str]) -> list[str]:

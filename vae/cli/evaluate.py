@@ -82,7 +82,8 @@ def saved_data(saved: Saved, changes: Mapping[str, Any]) -> DataModule:
     try:
         data = build_data({"data": settings})
     except FileNotFoundError as error:
-        name = "path" if "path" in settings else "root"
+        named = (key for key in ("labels", "factors") if f"set data.{key} " in str(error))
+        name = next(named, "path" if "path" in settings else "root")
         raise FileNotFoundError(
             f"{error} If the data of {saved.path} lie elsewhere here: +data.{name}=<where>"
         ) from error
@@ -98,8 +99,6 @@ def replaced(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     """
     result = {**data, "source": dict(data["source"])}
     for key, value in changes.items():
-        if value is None:
-            continue
         if key not in data:
             other = SWAPPED.get(f"data.{key}", "").removeprefix("data.")
             hint = f"did you mean +data.{other}?" if other in data else f"it has {', '.join(data)}"

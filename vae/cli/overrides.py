@@ -1,6 +1,6 @@
 """The overrides that a resumed run takes over from its folder, which may be somebody else's."""
 
-__all__ = ["parsed", "recorded_overrides"]
+__all__ = ["hydra_quoted", "parsed", "recorded_overrides"]
 
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -88,3 +88,10 @@ def leads_out(value: Any) -> bool:
     """Say whether a value is a path from the root, from a home folder or upwards."""
     path = PurePath(str(value))
     return path.is_absolute() or ".." in path.parts or str(value).startswith("~")
+
+
+def hydra_quoted(path: Path) -> str:
+    """Return a path as a value that Hydra's command line reads as it stands."""
+    text = str(path)
+    plain = all(c.isalnum() or c in "/-_.:" for c in text) and text.isascii()
+    return text if plain else "'" + text.replace("'", "\\'") + "'"

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vae.cli.overrides import hydra_quoted
 from vae.data import DataModule
 from vae.evaluation import Report
 from vae.evaluation.section import cell, quantity
@@ -104,10 +105,3 @@ def shortened(path: Path) -> Path:
     """Return a path relative to the working directory, if it lies below it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def hydra_quoted(path: Path) -> str:
-    """Return a path as a value that Hydra's command line reads as it stands."""
-    text = str(path)
-    plain = all(c.isalnum() or c in "/-_.:" for c in text) and text.isascii()
-    return text if plain else "'" + text.replace("'", "\\'") + "'"

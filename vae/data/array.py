@@ -158,6 +158,9 @@ class Array(Source):
             facts["parts"] = taken
         elif others := counterparts(key, self._headers):
             facts["parts"] = f"{taken}; data.own_parts=true takes {', '.join(others)} too"
+        read = {name for part in self._keys.values() for name in part}
+        if unread := [name for name in self._headers if name not in read]:
+            facts["left out"] = f"arrays {', '.join(unread)}"
         return Splits(**parts, facts=facts)
 
     def _examples(self, part: str) -> TensorExamples:

@@ -22,6 +22,11 @@ def event_shape(path: Path, header: ArrayHeader, channels: str | None) -> tuple[
         ValueError: If it holds no numbers, or its shape cannot be used, or may be several things.
     """
     shape = header.shape
+    if header.dtype.kind == "O":
+        raise ValueError(
+            f"{path} holds Python objects: only real numbers can be used. Store them by "
+            "numpy.stack or x.astype('float32')."
+        )
     if header.dtype.kind not in "fiub":
         raise ValueError(f"{path} holds {header.dtype}: only real numbers can be used.")
     if not 2 <= len(shape) <= 4 or 0 in shape:

@@ -87,8 +87,8 @@ def _check_finite(x: Tensor, name: str, start: int) -> None:
         value = x[tuple(first)].item()
         index = (start + int(first[0]), *first[1:].tolist())
         raise ValueError(
-            f"{name} holds {value} at index {index}; every value must be finite. "
-            "Remove or replace such examples."
+            f"{name} holds {value} at index {index}; every value must be finite, and below 3e38, "
+            "which is the end of float32. Remove or replace such examples."
         )
 
 

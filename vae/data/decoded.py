@@ -19,7 +19,7 @@ from vae.data.opening import Damaged
 from vae.data.picture import Page, PictureReader
 from vae.files import replace_durably
 
-VERSION = 1  # of what is kept
+VERSION = 2  # of what is kept
 NAMED = 5  # damaged files that a message names
 DARK = 0.3  # of the largest value possible: below it, fewer bits may be meant
 STEP = 64  # pictures for which there must be room when there are more than files
@@ -40,6 +40,11 @@ class Notes:
     damaged: Sequence[tuple[str, str]]
     highest: int
     deepest: int
+
+    @property
+    def are_bits(self) -> bool:
+        """Whether their values are 0 and 1 alone, as stored."""
+        return self.highest == 1 and self.deepest <= 1
 
     @property
     def facts(self) -> dict[str, str]:
@@ -209,11 +214,11 @@ def range_told(highest: int, deepest: int = 0, bits: int = 16) -> str:
         deepest: The largest 16-bit value as stored, 0 if there is none.
         bits: How many of the 16 bits are used.
     """
-    if highest == 1:
+    if highest == 1 and deepest <= 1:
         return "0 and 1, taken as bits (likelihood=bernoulli suits them)"
     value, white = (deepest, 2**bits - 1) if deepest else (highest, 255)
     hint = ""
-    if value < DARK * white:
-        used = f"{deepest.bit_length()} bits" if deepest else "fewer bits than 16"
-        hint = f" (nearly black: if 16-bit files use {used}, set data.bits)"
+    if deepest and value < DARK * white:
+        used = deepest.bit_length()
+        hint = f" (nearly black: if only {used} bits are used, set data.bits={used})"
     return f"at most {value} of {white}{hint}, divided by {white}"

@@ -12,6 +12,10 @@ HEAD = 4096  # bytes that are looked at
 GZIP = b"\x1f\x8b"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MATLAB_7 = b"MATLAB 7.3 MAT-file"
+TABLE_NOTE = (
+    'columns of text must be left out before: add .drop(columns="NAME"); where the first line '
+    "holds no names, add header=None to what reads it"
+)
 NAME = "NAME is one of those that this prints:"
 
 
@@ -28,26 +32,26 @@ KINDS = {
     "csv": Kind(
         "a table in text",
         "import numpy, pandas; "
-        "numpy.save({to}, pandas.read_csv({path}, index_col=False).to_numpy('float32'))",
-        note='columns of text must be left out before: add .drop(columns="NAME")',
+        "numpy.save({to}, pandas.read_csv({path}, index_col=False).to_numpy('float64'))",
+        note=TABLE_NOTE,
     ),
     "tsv": Kind(
         "a table in text",
         "import numpy, pandas; numpy.save({to}, "
-        "pandas.read_csv({path}, sep='\\t', index_col=False).to_numpy('float32'))",
-        note='columns of text must be left out before: add .drop(columns="NAME")',
+        "pandas.read_csv({path}, sep='\\t', index_col=False).to_numpy('float64'))",
+        note=TABLE_NOTE,
     ),
     "parquet": Kind(
         "a Parquet table",
-        "import numpy, pandas; numpy.save({to}, pandas.read_parquet({path}).to_numpy('float32'))",
+        "import numpy, pandas; numpy.save({to}, pandas.read_parquet({path}).to_numpy('float64'))",
     ),
     "feather": Kind(
         "a Feather table",
-        "import numpy, pandas; numpy.save({to}, pandas.read_feather({path}).to_numpy('float32'))",
+        "import numpy, pandas; numpy.save({to}, pandas.read_feather({path}).to_numpy('float64'))",
     ),
     "excel": Kind(
         "an Excel table",
-        "import numpy, pandas; numpy.save({to}, pandas.read_excel({path}).to_numpy('float32'))",
+        "import numpy, pandas; numpy.save({to}, pandas.read_excel({path}).to_numpy('float64'))",
     ),
     "h5ad": Kind(
         "an AnnData file",

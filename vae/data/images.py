@@ -98,7 +98,7 @@ class Images(Source):
             num_classes=len(names) or None,
             class_names=names,
         )
-        bits = self._shape is None and self.decoded.notes.highest == 1
+        bits = self._shape is None and self.decoded.notes.are_bits
         return replace(spec, support="boolean", levels=2) if bits else spec
 
     @cached_property
@@ -107,11 +107,11 @@ class Images(Source):
         for file in self.folder.files[:LOOKED_AT]:
             try:
                 with bombs_are_errors():
-                    pixels = self.reader.read(file)[0].pixels
+                    page = self.reader.read(file)[0]
             except Damaged:
                 return None
-            if pixels.max() > 1:
-                return tuple(pixels.shape)
+            if max(page.pixels.max(), page.deepest) > 1:
+                return tuple(page.pixels.shape)
         return None
 
     def prepare(self) -> None:

@@ -53,6 +53,8 @@ def as_classes(
     if all(is_one_hot(array, sizes[name]) for name, array in stored.items()):
         places = {name: array.argmax(1) for name, array in stored.items()}
         width = max(array.shape[1] for array in stored.values())
+        if num_classes is not None:
+            check_range(np.concatenate(list(places.values())), num_classes, subject)
         return Classes(tensors(places), num_classes or width, (), f"{width} classes, one-hot")
     columns = {name: column(array, sizes[name], subject) for name, array in stored.items()}
     everything = np.concatenate(list(columns.values()))

@@ -114,7 +114,8 @@ class PictureReader:
             )
         values = values.astype(np.uint32)
         shown = white - values if inverted else values
-        eight = ((255 * shown + white // 2) // white).astype(np.uint8)
+        masks = high <= 1 and not inverted  # bits stay bits
+        eight = (shown if masks else (255 * shown + white // 2) // white).astype(np.uint8)
         key = image.info.get("transparency")
         if key is not None and (clear := values == key).any():
             eight = np.stack([eight, np.where(clear, 0, 255).astype(np.uint8)], -1)

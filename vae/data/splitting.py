@@ -68,6 +68,11 @@ class Splitter:
         num_val = 0 if loaded.val is not None else _count(self.val_size, total)
         left = total - num_test - num_val
         wanted = self.train_size or 1
+        if total < 1 + (loaded.test is None) + (loaded.val is None):
+            raise ValueError(
+                f"{self.source.spec.name} holds {total} examples: training, validation and test "
+                "take one each at least."
+            )
         if left < wanted:
             raise ValueError(
                 f"{self.source.spec.name} cannot be split. Of {total} examples, {num_val} for "

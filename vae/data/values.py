@@ -14,6 +14,7 @@ from vae.data.source import Examples
 from vae.data.spec import DataSpec
 
 GLANCE = 1 << 20  # values that are looked at where a part of all will do
+FEWEST = 20  # examples from which deviations are told apart
 WIDE = 100  # values, or ratios of widths, from which nets train badly
 
 
@@ -119,7 +120,8 @@ def advice(examples: Examples, spec: DataSpec, *, standardized: bool) -> str | N
         return f"values from {low:.3g} to {high:.3g} train badly: {remedy}"
     widths = x.std(0, correction=0)
     widths = widths[widths > 0]
-    if vectors and len(widths) and widths.max() > WIDE * widths.min():
+    known = len(x) >= FEWEST  # of a few the deviations are too uncertain
+    if vectors and known and len(widths) and widths.max() > WIDE * widths.min():
         return (
             f"deviations from {widths.min():.3g} to {widths.max():.3g} per dimension train badly: "
             f"{remedy}"

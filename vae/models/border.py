@@ -19,22 +19,28 @@ WORDS = {
 
 
 def check_examples(
-    x: Tensor, likelihood: Likelihood, *, dtype: torch.dtype | None = None, scored: bool = False
+    x: Tensor,
+    likelihood: Likelihood,
+    *,
+    dtype: torch.dtype | None = None,
+    exact: bool = False,
+    scored: bool = False,
 ) -> None:
     """Refuse what are no examples of a model's data.
 
     Args:
         x: ``(B, *event)``, B ≥ 1, of floating point.
         likelihood: Says which shape and values its examples have.
-        dtype: The widest type that x may have; ``None`` means any of floating point.
+        dtype: The type of the nets; ``None`` means any of floating point.
+        exact: Whether x must be float64, since float32 cannot tell the data's values apart.
         scored: Whether the density of x is asked for, and not only its code. An encoder of bits
             takes grey values too, as the probabilities of a one.
 
     Raises:
-        TypeError: If x is no tensor of floating point, or a wider one than the nets.
+        TypeError: If x is no tensor of floating point, or of another type than is needed.
         ValueError: If its shape is another, or a value is not finite or outside the support.
     """
-    check_type(x, dtype)
+    check_type(x, dtype, exact=exact)
     if x.shape[1:] != likelihood.event_shape or len(x) == 0:
         wanted = ", ".join(map(str, likelihood.event_shape))
         raise ValueError(
@@ -48,16 +54,23 @@ def check_examples(
         raise ValueError(refusal(x, likelihood, support))
 
 
-def check_type(x: object, dtype: torch.dtype | None) -> None:
-    """Refuse all but tensors of floating point, not wider than a given type."""
+def check_type(x: object, dtype: torch.dtype | None, *, exact: bool) -> None:
+    """Refuse all but tensors of floating point that the nets, or what standardises, can take."""
     if not isinstance(x, Tensor):
         raise TypeError(f"x must be a tensor; got {type(x).__name__}: use torch.as_tensor(x)")
+    if exact and x.dtype != torch.float64:
+        raise TypeError(
+            f"x must be torch.float64, since the data's values are too close for float32 to tell "
+            f"apart; got {x.dtype}: use x.double() of the numbers as they are stored"
+        )
     if not x.is_floating_point():
         raise TypeError(
             f"x must be of floating point; got {x.dtype}: use x.float(), or x.float() / 255 for "
             "bytes of a picture"
         )
-    if dtype is not None and torch.promote_types(x.dtype, dtype) != dtype:
+    half = x.dtype in (torch.float16, torch.bfloat16)
+    wide = dtype is not None and torch.promote_types(x.dtype, dtype) != dtype
+    if dtype is not None and not exact and x.dtype != dtype and (half or wide):
         raise TypeError(f"x must be {dtype}, as the model is; got {x.dtype}: use x.to({dtype})")
 
 

@@ -49,7 +49,8 @@ class Model(nn.Module, ABC):
         """
         first = next(self.parameters(), None)
         dtype = None if first is None or self.standardize is not None else first.dtype
-        check_examples(x, self.likelihood, dtype=dtype, scored=scored)
+        exact = self.standardize is not None and self.standardize.shift.dtype == torch.float64
+        check_examples(x, self.likelihood, dtype=dtype, exact=exact, scored=scored)
 
     @property
     @abstractmethod

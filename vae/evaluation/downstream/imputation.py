@@ -183,8 +183,10 @@ def rmse(key: str, guess: Tensor, x: Tensor, missing: Tensor) -> Figure:
     counts = missing.flatten(1).sum(1).double()
     mean = squared.sum() / counts.sum()
     # Of the ratio of two means, by the delta method, and of its square root.
-    spread = (squared - mean * counts).std() / len(x) ** 0.5 / counts.mean()
-    error = (spread / (2 * mean.sqrt())).item() if len(x) > 1 and mean > 0 else None
+    error = None
+    if len(x) > 1 and mean > 0:
+        spread = (squared - mean * counts).std() / len(x) ** 0.5 / counts.mean()
+        error = (spread / (2 * mean.sqrt())).item()
     return Figure(f"RMSE at missing values, {NAMES[key]}", mean.sqrt().item(), "", error)
 
 
