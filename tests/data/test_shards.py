@@ -12,7 +12,7 @@ import torch
 import webdataset
 from PIL import Image
 
-from vae.data import DataModule, Shards, TrainBatches
+from vae.data import DataModule, Shards, TrainBatches, members
 from vae.data.randomness import windowed
 
 ROOT = Path(__file__).parents[2]
@@ -206,7 +206,23 @@ WRONG = {
     "a short array": ({"a.npy": VECTOR[:-1]}, r"a\.npy is cut short"),
     "no array": ({"a.npy": b"hello"}, r"a\.npy is damaged or no \.npy array"),
     "a cut picture": ({"a.png": PICTURE, "b.png": PICTURE[:-30]}, r"a\.tar/b\.png cannot be read"),
-    "no picture in it": ({"a.png": b"hello"}, r"a\.tar/a\.png cannot be read as a picture"),
+    "no picture in it": (
+        {"a.png": b"hello"},
+        r"a\.tar/a\.png cannot be read as a picture \(cannot identify image file the file\)",
+    ),
+    "two of one name": ({"a.png": PICTURE, "a.PNG": PICTURE}, r"a\.tar: a has two members a\.PNG"),
+    "channels last": (
+        {"a.npy": npy(np.ones((8, 9, 3), bool))},
+        r"a\.npy has shape \(8, 9, 3\), with channels last it seems: set data\.channels=last",
+    ),
+    "two dimensions": (
+        {"a.npy": npy(np.ones((8, 9), bool))},
+        r"shape \(8, 9\): set data\.channels=none for pictures \(H, W\), or first for signals \(C",
+    ),
+    "a number for a class": (
+        {"a.npy": VECTOR, "a.cls": b"999999999"},
+        r"\(\.cls\) reach 999,999,999 but take only 1 values: number the classes from 0",
+    ),
     "sizes": (
         {"a.png": PICTURE, "b.png": png(size=(9, 8))},
         r"b\.png is 8×9 pixels \(H×W\), the first picture 8×8: set data\.image_size=64",
@@ -283,7 +299,8 @@ def test_pictures_and_arrays_of_zero_and_one_are_bits(tmp_path):
         folder = tmp_path / suffix
         made = [npy(x) if suffix == "npy" else encoded(x) for x in bits]
         write(folder / "a.tar", {f"{i:03d}.{suffix}": content for i, content in enumerate(made)})
-        settings = {"mode": "gray", "resize": "none"} if suffix == "png" else {}
+        png_only = {"mode": "gray", "resize": "none"}
+        settings = png_only if suffix == "png" else {"channels": "none"}
         data = DataModule(source(folder, **settings), batch_size=4)
         assert (data.spec.support, data.spec.levels) == ("boolean", 2)
         assert data.examples("train", 9).x.unique().tolist() == [0, 1]
@@ -291,9 +308,51 @@ def test_pictures_and_arrays_of_zero_and_one_are_bits(tmp_path):
     # One that is not looked at is met when it is read.
     made[2] = npy(np.full((8, 8), 7, np.uint8))
     write(folder / "a.tar", {f"{i:03d}.npy": content for i, content in enumerate(made)})
-    examples = source(folder).load().train
-    with pytest.raises(ValueError, match=r"002\.npy holds 7, but 64 examples .* only 0 and 1"):
+    examples = source(folder, channels="none").load().train
+    with pytest.raises(ValueError, match=r"002\.npy holds 7, but the training .* only 0 and 1"):
         examples.take(torch.arange(3))
+
+
+def test_deep_values_are_no_bits_though_their_bytes_are(tmp_path):
+    """Of 16 bits 200 becomes the byte 1: that of 12 bits of three pictures is told as it is."""
+    for i, value in enumerate((1, 200)):
+        pictures = {f"{k}.png": encoded(np.full((8, 8), value, np.uint16)) for k in range(3)}
+        write(tmp_path / str(i) / "a.tar", pictures | {"3.png": png(1, mode="L")})
+    data = source(tmp_path / "1", mode="gray", resize="none")
+    assert (data.spec.support, data.spec.levels) == ("unit_interval", 256)
+    assert data.load().facts["values"].startswith("at most 200 of 65535")
+    assert source(tmp_path / "0", mode="gray", resize="none").spec.support == "boolean"
+
+
+def test_the_summary_says_how_many_were_looked_at(tmp_path):
+    write(tmp_path / "v" / "train" / "a.tar", {f"{i}.png": png(9) for i in range(3)})
+    assert "looked at" not in source(tmp_path / "v").load().facts["values"]
+    write(tmp_path / "v" / "test" / "a.tar", {"0.png": png(9)})
+    assert source(tmp_path / "v").load().facts["values"].endswith("(3 looked at)")
+
+
+def test_headers_are_parsed_only_where_they_differ(tmp_path, monkeypatch):
+    """Parsing in several threads at once fails now and then on Python 3.11."""
+    other = io.BytesIO()
+    np.lib.format.write_array(other, np.full(3, 2, np.float32), version=(2, 0))
+    same = {f"{i}.npy": VECTOR for i in range(8)}
+    write(tmp_path / "v" / "a.tar", same | {"8.npy": other.getvalue()})
+    calls = []
+    header = members.read_header
+    monkeypatch.setattr(members, "read_header", lambda file: (calls.append(1), header(file))[1])
+    x = source(tmp_path / "v").load().train.take(torch.arange(9))
+    assert x[:, 0].tolist() == [1.0] * 8 + [2.0]
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize(("channels", "shape"), [("none", (1, 4, 3)), ("last", (3, 4))])
+def test_arrays_with_channels_elsewhere(tmp_path, channels, shape):
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    write(tmp_path / "v" / "a.tar", {"a.npy": npy(x)})
+    data = source(tmp_path / "v", channels=channels)
+    assert data.spec.shape == shape
+    taken = data.load().train.take(torch.arange(1))[0].numpy()
+    np.testing.assert_array_equal(taken, x[None] if channels == "none" else x.T)
 
 
 def encoded(x) -> bytes:

@@ -1,9 +1,10 @@
-"""Which members of a tar file are examples, and which are left out aloud."""
+"""Which tar files and members of them are examples, and which are left out aloud."""
 
 import numpy as np
+import pytest
 import torch
 
-from tests.data.test_shards import npy, png, source, write
+from tests.data.test_shards import npy, png, source, vectors, write
 
 
 def test_files_that_a_mac_or_a_packer_adds_are_no_examples(tmp_path):
@@ -40,3 +41,37 @@ def test_the_setting_says_which_of_several_pictures(tmp_path):
     splits = source(tmp_path / "v", resize="none", member="jpg").load()
     assert splits.train.take(torch.arange(3)).unique().tolist() == [7]
     assert splits.facts["left out"] == "3 .seg.png"
+
+
+def test_parts_by_their_other_names(tmp_path):
+    for name in ("Training", "valid", "testing"):
+        vectors(tmp_path / "v" / name, 1, 2)
+    shards = source(tmp_path / "v")
+    assert (shards.has_val, shards.has_test, set(shards.parts)) == (
+        True,
+        True,
+        {"train", "val", "test"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        (("train", "val", "valid"), "holds val and valid, which are one part"),
+        (("train", "."), r"holds part-000\.tar and besides it a folder train of tar files"),
+        ((".", "more"), r"more/part-000\.tar lies in a folder that is not read: move it"),
+        (("train", "train/more"), r"train/more/part-000\.tar lies in a folder that is not read"),
+    ],
+)
+def test_tars_that_would_not_be_read_are_refused(tmp_path, places, told):
+    for place in places:
+        vectors(tmp_path / "v" / place, 1, 2)
+    with pytest.raises(ValueError, match=told):
+        source(tmp_path / "v").load()
+
+
+def test_labels_of_some_parts_alone_are_refused(tmp_path):
+    vectors(tmp_path / "v" / "train", 1, 2)
+    write(tmp_path / "v" / "test" / "a.tar", {"0.npy": npy(np.ones(2, np.float32))})
+    with pytest.raises(ValueError, match=r"train has labels \(\.cls\) and test has none"):
+        source(tmp_path / "v").load()

@@ -1,6 +1,6 @@
 """From an array of labels, whatever their values, to classes 0…C−1 with names."""
 
-__all__ = ["Classes", "as_classes"]
+__all__ = ["MAX_CLASSES", "Classes", "as_classes"]
 
 from collections.abc import Mapping
 from typing import NamedTuple

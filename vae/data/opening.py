@@ -56,7 +56,8 @@ class Damaged(ValueError):
     def __init__(self, path: Path, error: Exception) -> None:
         lines = str(error).splitlines()
         self.path = path
-        self.reason = lines[0].replace(str(path), "the file") if lines else "damaged"
+        reason = lines[0].replace(str(path), "the file") if lines else "damaged"
+        self.reason = re.sub(r"<_io\.BytesIO object at \w+>", "the file", reason)
         super().__init__(
             f"{path} cannot be read as a picture ({self.reason}): repair, convert or remove it."
         )

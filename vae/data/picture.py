@@ -24,10 +24,10 @@ _MODES = {"gray": "L", "rgb": "RGB", "rgba": "RGBA"}
 
 
 class Page(NamedTuple):
-    """One decoded picture.
+    """One decoded picture, or an array that stands in its place.
 
     Attributes:
-        pixels: ``(C, H, W)`` uint8.
+        pixels: ``(C, H, W)`` uint8; of an array its values.
         deepest: The largest of its 16-bit values as stored; 0 for a picture of 8 bits.
     """
 

@@ -11,12 +11,14 @@ from typing import final
 import numpy as np
 import torch
 
+from vae.data.array_shapes import CHANNELS
 from vae.data.cache import CACHE
 from vae.data.checks import check_choice, check_int
 from vae.data.decoded import range_told
 from vae.data.members import ArrayMembers, PictureMembers
 from vae.data.picture import picture_reader
-from vae.data.shard_examples import LOOKED_AT, MOST, ShardExamples
+from vae.data.shard_examples import MOST, ShardExamples
+from vae.data.shard_files import check_labels, part_folders, tar_files
 from vae.data.source import Source, Splits
 from vae.data.spec import DataSpec
 from vae.data.tars import (
@@ -31,20 +33,26 @@ from vae.data.tars import (
     told,
 )
 
+LOOKED_AT = 64  # examples, evenly over all, that tell the range of the values
+
 
 @final
 class Shards(Source):
     """Examples in tar files: of each a picture or an ``.npy`` array, and perhaps a ``.cls`` label.
 
     Files in a tar that are alike up to the first dot of their name are one example, and stand one
-    after the other. The tars lie in the folder, or in folders train, val and test in it; val and
-    test may be missing. Where examples lie is found out once, and kept in the cache folder. If
-    examples that are looked at hold 0 and 1 alone, all are taken for bits.
+    after the other. The tars lie in the folder, or in folders ``train`` (``training``), ``val``
+    (``valid``, ``validation``) and ``test`` (``testing``) in it; val and test may be missing. Where
+    examples lie is found out once, and kept in the cache folder. If examples that are looked at
+    hold 0 and 1 alone, all are taken for bits.
 
     Args:
         root: The folder; ``~`` is the home folder.
         member: What names the picture or array, after the first dot (png, npy); ``None`` goes by
             the first example: its array, or its picture of whatever suffix. Others are not read.
+        channels: Where the channels of arrays stand: ``first``, ``last``, or ``none`` of arrays
+            ``(H, W)``; ``None`` is ``first``, but refuses two dimensions and what seems to be
+            ``(H, W, C)``.
         window: How many tars are shuffled together, ≥ 1: an epoch takes them in a new order, so
             many at a time.
         image_size: Side, or ``(H, W)``, in pixels; ``None`` keeps the pictures as they are, and
@@ -66,6 +74,7 @@ class Shards(Source):
         root: str,
         *,
         member: str | None = None,
+        channels: str | None = None,
         window: int = 8,
         image_size: int | tuple[int, int] | list[int] | None = 64,
         resize: str = "crop",
@@ -79,14 +88,16 @@ class Shards(Source):
         if not root:
             raise ValueError("data=shards needs data.root=<a folder of tar files>.")
         check_int("data.window", window)
+        check_choice("data.channels", channels, CHANNELS)
         check_choice("data.pages", pages, ("refuse", "first"))
         self.root = Path(root).expanduser().absolute()
         self.member = member
+        self.channels = channels
         self.window = window
         self.cache = cache
         self.pictures = picture_reader(image_size, resize, mode, alpha, max_pixels, bits, pages)
-        self.has_val = (self.root / "val").is_dir()
-        self.has_test = (self.root / "test").is_dir()
+        folders = part_folders(self.root)
+        self.has_val, self.has_test = "val" in folders, "test" in folders
 
     @cached_property
     def parts(self) -> dict[str, tuple[Path, ...]]:
@@ -94,20 +105,9 @@ class Shards(Source):
 
         Raises:
             FileNotFoundError: If there is no such folder, or no tar file in it.
+            ValueError: If it cannot be told which part a tar file belongs to.
         """
-        if not self.root.is_dir():
-            raise FileNotFoundError(
-                f"There is no folder {self.root}: set data.root to your shards."
-            )
-        folders = {name: self.root / name for name in ("train", "val", "test")}
-        found = {n: tuple(sorted(f.glob("*.tar"))) for n, f in folders.items() if f.is_dir()}
-        if not found.get("train"):
-            found["train"] = tuple(sorted(self.root.glob("*.tar")))
-        for name, files in found.items():
-            if not files:
-                place = self.root if name == "train" else folders[name]
-                raise FileNotFoundError(f"No tar files in {place}: shards are called *.tar.")
-        return found
+        return tar_files(self.root)
 
     @cached_property
     def chosen(self) -> str:
@@ -134,27 +134,36 @@ class Shards(Source):
         place = first / f"{Path(key).name}.{name}"
         content = read_member(first, members[name].offset_data, members[name].size)
         if name.endswith(ARRAYS):
-            return ArrayMembers.like(place, content)
+            return ArrayMembers.like(place, content, self.channels)
         return PictureMembers.like(place, content, self.pictures)
 
     @cached_property
     def indices(self) -> dict[str, Index]:
-        """Where the examples of each part are."""
-        return {name: index_of(p, self.chosen, self.cache) for name, p in self.parts.items()}
+        """Where the examples of each part are.
+
+        Raises:
+            ValueError: If the labels of some parts are missing, or are no classes.
+        """
+        found = {name: index_of(p, self.chosen, self.cache) for name, p in self.parts.items()}
+        check_labels(self.root, {name: index.labels for name, index in found.items()})
+        return found
 
     @cached_property
-    def highest(self) -> int:
-        """The largest value of some training examples."""
+    def largest(self) -> tuple[int, int]:
+        """The largest byte of some training examples, and of those of 16 bits the largest value."""
         paths, places = self.parts["train"], self.indices["train"].places
         rows = np.linspace(0, len(places) - 1, min(LOOKED_AT, len(places))).astype(int)
-        return max(
-            int(self.reader.read(*member_at(paths, place)).max()) for place in places[rows].tolist()
-        )
+        pages = (self.reader.read(*member_at(paths, place)) for place in places[rows].tolist())
+        highest, deepest = zip(*((int(p.pixels.max()), p.deepest) for p in pages), strict=True)
+        return max(highest), max(deepest)
 
     @property
     def is_bits(self) -> bool:
         """Whether the bytes are 0 and 1 alone."""
-        return self.reader.dtype.kind == "u" and self.highest == 1
+        if self.reader.dtype.kind != "u":
+            return False
+        highest, deepest = self.largest
+        return highest == 1 and deepest <= 1
 
     @property
     def spec(self) -> DataSpec:
@@ -188,8 +197,16 @@ class Shards(Source):
         parts = {name: self._examples(name, pool) for name in self.parts}
         facts = told(self.indices.values())
         if self.reader.dtype.kind == "u":
-            facts["values"] = f"{range_told(self.highest)} ({LOOKED_AT} looked at)"
+            facts["values"] = self._range()
         return Splits(**parts, facts=facts)
+
+    def _range(self) -> str:
+        highest, deepest = self.largest
+        # Of 16 bits the bytes may be 0 and 1 where the values are not.
+        text = range_told(max(highest, deepest if deepest > 1 else 0), deepest, self.pictures.bits)
+        looked_at = min(LOOKED_AT, len(self.indices["train"].places))
+        total = sum(len(index.places) for index in self.indices.values())
+        return text if looked_at == total else f"{text} ({looked_at} looked at)"
 
     def _examples(self, name: str, pool: ThreadPoolExecutor) -> ShardExamples:
         index = self.indices[name]

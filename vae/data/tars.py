@@ -27,7 +27,7 @@ from vae.data.damage import DAMAGE
 from vae.data.opening import SUFFIXES
 from vae.files import replace_durably
 
-VERSION = 2  # of what is kept
+VERSION = 3  # of what is kept
 LABEL = "cls"
 ARRAYS = "npy"  # the members that are wanted, or
 PICTURES = "picture"  # any of a picture's suffixes
@@ -122,7 +122,7 @@ def scanned(file: Path, member: str, number: int) -> Index:
     places, labels = [], []
     everything, hidden = members_of(file)
     left_out = Counter({HIDDEN: hidden} if hidden else {})
-    for key, members in grouped(everything):
+    for key, members in grouped(file, everything):
         name = only(matching(members, member), members, member, f"{file}: {key}")
         places.append((number, members[name].offset_data, members[name].size))
         if LABEL in members:
@@ -161,13 +161,25 @@ def samples(file: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
     Raises:
         ValueError: Naming the file, if it is damaged or no tar file.
     """
-    return grouped(members_of(file)[0])
+    return grouped(file, members_of(file)[0])
 
 
-def grouped(members: Iterable[tarfile.TarInfo]) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
-    """Yield key and members of each example."""
+def grouped(
+    file: Path, members: Iterable[tarfile.TarInfo]
+) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
+    """Yield key and members of each example.
+
+    Raises:
+        ValueError: Naming the file, if an example has two members of one name.
+    """
     for key, group in groupby(members, lambda m: split(m.name)[0]):
-        yield key, {split(m.name)[1]: m for m in group}
+        found: dict[str, tarfile.TarInfo] = {}
+        for member in group:
+            suffix = split(member.name)[1]
+            if suffix in found:
+                raise ValueError(f"{file}: {key} has two members {member.name}: leave one of them.")
+            found[suffix] = member
+        yield key, found
 
 
 def members_of(file: Path) -> tuple[list[tarfile.TarInfo], int]:
