@@ -236,7 +236,7 @@ def test_what_cannot_be_used_is_named(tmp_path, name):
     members, told = WRONG[name]
     write(tmp_path / "v" / "a.tar", members)
     with pytest.raises(ValueError, match=told):
-        read_all(source(tmp_path / "v", resize="none"))
+        read_all(source(tmp_path / "v", resize="none", channels=None))
 
 
 def test_damaged_tars_are_named(tmp_path):

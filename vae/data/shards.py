@@ -74,7 +74,7 @@ class Shards(Source):
         root: str,
         *,
         member: str | None = None,
-        channels: str | None = None,
+        channels: str | None = "first",
         window: int = 8,
         image_size: int | tuple[int, int] | list[int] | None = 64,
         resize: str = "crop",
@@ -202,8 +202,7 @@ class Shards(Source):
 
     def _range(self) -> str:
         highest, deepest = self.largest
-        # Of 16 bits the bytes may be 0 and 1 where the values are not.
-        text = range_told(max(highest, deepest if deepest > 1 else 0), deepest, self.pictures.bits)
+        text = range_told(highest, deepest, self.pictures.bits)
         looked_at = min(LOOKED_AT, len(self.indices["train"].places))
         total = sum(len(index.places) for index in self.indices.values())
         return text if looked_at == total else f"{text} ({looked_at} looked at)"
