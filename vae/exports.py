@@ -14,6 +14,7 @@ import vae
 from vae.build import rebuild
 from vae.files import replace_durably
 from vae.instantiate import MODEL
+from vae.older import lacks_statistics
 from vae.saved import CONFIG, FORMAT, WEIGHTS, read_config, read_saved
 
 
@@ -32,11 +33,18 @@ def export(run: str | Path, folder: str | Path) -> Path:
 
     Raises:
         FileNotFoundError: If there is no such run.
-        ValueError: If it holds no model, or the folder holds something else than an export.
+        ValueError: If it holds no model, or one in z-scores of an older version, or the folder
+            holds something else than an export.
     """
     folder = Path(folder).expanduser()
     check_folder(folder)
     saved = read_saved(run)
+    if lacks_statistics(saved.config, saved.spec):
+        raise ValueError(
+            f"{saved.path} was trained on standardised data by an older version, which kept their "
+            "mean and width nowhere, so that an export would speak z-scores: go on with the run by "
+            "resume=, which takes them from the data, and export that"
+        )
     model = rebuild(saved)
     # Copies: two names of one tensor are stored twice, and strides do not matter.
     plain = torch.contiguous_format

@@ -74,6 +74,8 @@ def test_a_checkpoint_without_statistics_takes_those_of_the_data(monkeypatch, ca
     with pytest.warns(UserWarning, match="neither mean nor width .*: x is in z-scores"):
         plain = vae.load(run)
     assert torch.equal(plain.encode(model.standardized(x)).mean, model.encode(x).mean)
+    with pytest.raises(ValueError, match="an export would speak z-scores"):
+        vae.export(run, tmp_path / "shared")
     done(monkeypatch, capsys, tmp_path, "checkpoint=run", "test_samples=2", command=app.evaluate)
     after = figures_of(run / "eval")
     assert after["elbo"] == pytest.approx(before["elbo"], abs=1e-5)

@@ -56,6 +56,13 @@ def test_an_exact_encoder_has_no_gap():
         assert figures[gap].value == pytest.approx(0, abs=1e-3)
 
 
+def test_fits_that_went_astray_are_said_to_be():
+    subject = subject_of(LinearGaussian().factorised().float(), torch.randn(8, 6))
+    section = Amortization(num_examples=8, num_steps=2, learning_rate=30.0)(subject)
+    assert section.figures["amortization_gap"].value < 0
+    assert "lower report.amortization.learning_rate=30." in section.notes[0]
+
+
 def test_the_best_of_a_family_that_is_too_small_is_not_left():
     gold = LinearGaussian()
     figures, _ = gold_figures(gold.factorised(), gold)

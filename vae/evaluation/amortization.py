@@ -86,9 +86,14 @@ class Amortization(Evaluation):
             for (key, name), column in zip(NAMES.items(), columns, strict=True)
         }
         steps = self.counts["num_steps"]
-        note = f"Fitted for {steps} steps: the amortisation gap is at least what stands here."
+        notes = [f"Fitted for {steps} steps: the amortisation gap is at least what stands here."]
+        if (fitted - elbo).mean() < 0:
+            notes = [
+                "The fits ended below the encoder's own posteriors, whose gaps are not known then: "
+                f"lower report.amortization.learning_rate={self.learning_rate:g}."
+            ]
         protocol = {**self.counts, "num_examples": len(elbo), "learning_rate": self.learning_rate}
-        return Section("Amortisation gap", figures, protocol, notes=[note])
+        return Section("Amortisation gap", figures, protocol, notes=notes)
 
     def compare(self, subject: Subject, model: VAE, x: Tensor, index: int) -> Tensor:
         """Return the ELBO, that of fitted posteriors, and log p(x) of a batch, ``(3, B)``."""
