@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
+from vae.data.damage import DAMAGE
+
 HEAD = 4096  # bytes that are looked at
 GZIP = b"\x1f\x8b"
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -215,7 +217,7 @@ def kind_of_archive(path: Path) -> str | None:
     try:
         with ZipFile(path) as archive:
             names = archive.namelist()
-    except (BadZipFile, OSError, ValueError):
+    except (BadZipFile, *DAMAGE):
         return None
     if any(name.endswith("/data.pkl") for name in names):
         return "torch"
