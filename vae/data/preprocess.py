@@ -134,22 +134,20 @@ class Preprocess:
             noise: ``(B, *shape)``, on the device of ``raw``, without meaning unless `noisy`;
                 ``None`` gives means over the noise: P(1) of a bit, the middle of a level.
         """
-        if noise is None and self.noisy:
-            x = raw.float()
-            return (
-                (x + 0.5) / 256 if self.dequantize else x / (255 if raw.dtype == torch.uint8 else 1)
-            )
-        if noise is None:
+        if not self.noisy:
             return self._scaled(raw)
-        if self.binarization == "dynamic":
-            # Floats hold 255 · noise of 24 bits well enough: P(1) of a byte is off by 1e-7 at most.
-            # Compared into floats: 30 µs for 128 × 784 bytes, by way of bools 120.
-            x, scale = raw.float(), 255 if raw.dtype == torch.uint8 else 1
-            return torch.gt(x, noise * scale, out=torch.empty_like(x))
+        x = raw.float()
         if self.dequantize:
+            if noise is None:
+                return (x + 0.5) / 256
             # As much of the noise as a float has room for beside 255, or it would round up to 256.
-            return noise.mul(2**16).floor_().div_(2**16).add(raw).div_(256)
-        return self._scaled(raw)
+            return noise.mul(2**16).floor_().div_(2**16).add(x).div_(256)
+        scale = 255 if raw.dtype == torch.uint8 else 1
+        if noise is None:
+            return x / scale
+        # Floats hold 255 · noise of 24 bits well enough: P(1) of a byte is off by 1e-7 at most.
+        # Compared into floats: 30 µs for 128 × 784 bytes, by way of bools 120.
+        return torch.gt(x, noise * scale, out=torch.empty_like(x))
 
     def _scaled(self, raw: Tensor) -> Tensor:
         if self.binarization == "threshold":
