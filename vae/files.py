@@ -3,6 +3,7 @@
 __all__ = [
     "check_folder",
     "check_whole",
+    "holds_cache",
     "locked",
     "remove_abandoned",
     "remove_leftovers",
@@ -76,6 +77,12 @@ def remove_abandoned(folder: Path, names: str) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.stat().st_size:  # one that was opened just now is not held yet, and empty
                 path.unlink()
+
+
+def holds_cache(folder: str) -> bool:
+    """Say whether earlier runs kept pictures or an index of shards in a folder."""
+    place = Path(folder).expanduser()
+    return any(next(place.glob(names), None) for names in ("pictures-*.u8", "shards-*.npz"))
 
 
 def flush_folder(folder: Path) -> None:

@@ -18,6 +18,7 @@ from vae.cli.checks import check_data_shape, check_evaluation
 from vae.cli.environment import prepare_process
 from vae.cli.evaluations import build_evaluations
 from vae.cli.messages import SWAPPED
+from vae.cli.places import read_only
 from vae.cli.reporting import headline, make_report, write_report
 from vae.cli.summary import show_comparison, show_report
 from vae.data import DataModule
@@ -97,7 +98,7 @@ def replaced(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     Raises:
         ValueError: If the run's data has no such setting.
     """
-    result = {**data, "source": dict(data["source"])}
+    result = read_only({**data, "source": read_only(data["source"], changes)}, changes)
     for key, value in changes.items():
         if key not in data:
             other = SWAPPED.get(f"data.{key}", "").removeprefix("data.")
