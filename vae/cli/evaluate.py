@@ -25,6 +25,7 @@ from vae.data import DataModule
 from vae.evaluation import Evaluation, Run, Subject, compare
 from vae.older import completed
 from vae.saved import Saved, read_saved
+from vae.terminal import say
 
 NUM_CODES = 2000  # examples on whose codes several runs may agree
 
@@ -61,6 +62,9 @@ def evaluate_saved(
     """Evaluate one checkpoint on the data it was trained on and write its report."""
     data = saved_data(saved, settings["data"])
     saved = completed(saved, data)
+    if told := data.changes(saved.data):
+        data.note("not the training data", told)
+        say(f"{name}: these are not the data that the model was trained on: {told}")
     model = rebuild(saved).to(pick_device(settings["device"])).eval()
     chosen = {name: settings[name] for name in ("split", "max_examples", "max_rows", "seed")}
     subject = Subject(model, data, **chosen)

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
 
 import numpy as np
-import torch
 from PIL import Image
 from rich.progress import track
 from torch import Tensor
@@ -148,7 +147,7 @@ def recalled(path: Path) -> Kept | None:
     try:
         record = read_record(path.with_suffix(".npz"))
         x, file = mapped_bytes(path), MappedFile(path)
-        if record[SIZE] == len(x) and is_whole(x, torch.from_numpy(record[SUMS])):
+        if record[SIZE] == len(x) and is_whole(x, record[SUMS]):
             return Kept(x, file, record)
         reason = "is damaged"
     except DAMAGE:
@@ -185,7 +184,7 @@ def stored(
         pictures(out)
         out.flush()
         x = mapped_bytes(Path(out.name))
-        kept.update(record(), **{SIZE: np.array(len(x)), SUMS: block_sums(x).numpy()})
+        kept.update(record(), **{SIZE: np.array(len(x)), SUMS: block_sums(x)})
 
     remove_abandoned(path.parent, "pictures-*")
     try:

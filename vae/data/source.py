@@ -21,11 +21,13 @@ class Examples(ABC):
         labels: ``(N,)`` int64 classes, or ``None``.
         files: ``(N,)`` int64, which file an example is read from, each time it is needed; ``None``
             if all are at hand.
+        places: ``(N, M)`` int64, where in these files each lies and how long it is; or ``None``.
         window: How many of these files are shuffled together.
     """
 
     labels: Tensor | None
     files: Tensor | None = None
+    places: Tensor | None = None
     window: int = 1
 
     @property
