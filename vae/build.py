@@ -11,6 +11,7 @@ __all__ = [
 ]
 
 import inspect
+import re
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -40,8 +41,27 @@ NARROWER = {  # for each support of a likelihood, the supports of data that it c
 
 
 def build_data(config: Mapping[str, Any]) -> DataModule:
-    """Build the data module that ``config["data"]`` describes; nothing is read yet."""
-    return make_data(config["data"], partial(instantiate, path="data.source"))
+    """Build the data module that ``config["data"]`` describes; nothing is read yet.
+
+    Raises:
+        ValueError: If a setting is wrong, under the name that it has for the user.
+    """
+    try:
+        return make_data(config["data"], partial(instantiate, path="data.source"))
+    except ValueError as error:
+        raise ValueError(short_names(str(error), config["data"])) from error
+
+
+def short_names(message: str, data: Mapping[str, Any]) -> str:
+    """Return a message in which settings of the source that have a name of their own bear that.
+
+    Example:
+        >>> short_names("data.source.root and data.source.color", {"root": "x", "source": {}})
+        'data.root and data.source.color'
+    """
+    pattern = r"\bdata\.source\.(\w+)"
+    named = re.sub(pattern, lambda m: f"data.{m[1]}" if m[1] in data else m[0], message)
+    return named.removeprefix("data.source: ")
 
 
 def build_model(config: Mapping[str, Any], spec: DataSpec) -> Model:

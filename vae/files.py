@@ -1,13 +1,21 @@
 """Files that survive: written whole or not at all, checked when read, and one run per folder."""
 
-__all__ = ["check_folder", "check_whole", "locked", "remove_leftovers", "replace_durably"]
+__all__ = [
+    "check_folder",
+    "check_whole",
+    "holds_cache",
+    "locked",
+    "remove_abandoned",
+    "remove_leftovers",
+    "replace_durably",
+]
 
 import fcntl
 import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -33,6 +41,7 @@ def replace_durably(
     try:
         for part, path in parts.items():
             with part.open("wb") as file:
+                hold(file)
                 contents[path](file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -45,6 +54,35 @@ def replace_durably(
             part.unlink(missing_ok=True)
     for folder in {path.parent for path in contents}:
         flush_folder(folder)
+
+
+def hold(file: IO[bytes]) -> None:
+    """Lock a file for as long as it is being written; the kernel opens the lock of a dead process.
+
+    Some network file systems know no locks: what is left over there is never removed.
+    """
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def remove_abandoned(folder: Path, names: str) -> None:
+    """Remove what killed processes were writing to a folder that others are writing to as well.
+
+    Args:
+        folder: Which may hold what is not ours.
+        names: Of the files that were to be written, with ``*`` for any letters.
+    """
+    for path in folder.glob(f"{names}{TEMPORARY}"):
+        with suppress(OSError), path.open("r+b") as file:  # it is gone, or somebody holds it
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.stat().st_size:  # one that was opened just now is not held yet, and empty
+                path.unlink()
+
+
+def holds_cache(folder: str) -> bool:
+    """Say whether earlier runs kept pictures or an index of shards in a folder."""
+    place = Path(folder).expanduser()
+    return any(next(place.glob(names), None) for names in ("pictures-*.u8", "shards-*.npz"))
 
 
 def flush_folder(folder: Path) -> None:

@@ -33,6 +33,7 @@ class Saved(NamedTuple):
         spec: What it was trained on.
         state: Its weights and buffers.
         step: The optimizer step they are of, where the file says it.
+        data: What tells the data that it was trained on from others; see `DataModule.changes`.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Saved(NamedTuple):
     spec: DataSpec
     state: dict[str, Tensor]
     step: int = 0
+    data: Any = None
 
 
 def read_saved(path: str | Path) -> Saved:
@@ -58,7 +60,8 @@ def read_saved(path: str | Path) -> Saved:
     hparams, weights = checkpoint["hyper_parameters"], checkpoint["state_dict"]
     state = {k[len(PREFIX) :]: v for k, v in weights.items() if str(k).startswith(PREFIX)}
     spec, step = read_spec(hparams["spec"], path), checkpoint.get("global_step")
-    return Saved(path, hparams["config"], spec, state, step if isinstance(step, int) else 0)
+    step, data = step if isinstance(step, int) else 0, checkpoint.get("DataModule")
+    return Saved(path, hparams["config"], spec, state, step, data)
 
 
 def read_best(folder: Path) -> Saved:

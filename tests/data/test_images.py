@@ -178,7 +178,7 @@ def test_the_cache_is_used_until_something_changes(folder, images, tmp_path, mon
     cached = list((tmp_path / "cache dir").iterdir())
     assert len(cached) == 2
     with monkeypatch.context() as patch:
-        patch.setattr(decoded, "write", pytest.fail)
+        patch.setattr(decoded, "stored", pytest.fail)
         assert torch.equal(images().load().train.take(torch.arange(1)), first)
     for file in cached:
         file.write_bytes(b"half")

@@ -18,12 +18,14 @@ from vae.cli.checks import check_data_shape, check_evaluation
 from vae.cli.environment import prepare_process
 from vae.cli.evaluations import build_evaluations
 from vae.cli.messages import SWAPPED
+from vae.cli.places import read_only
 from vae.cli.reporting import headline, make_report, write_report
 from vae.cli.summary import show_comparison, show_report
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Run, Subject, compare
 from vae.older import completed
 from vae.saved import Saved, read_saved
+from vae.terminal import say
 
 NUM_CODES = 2000  # examples on whose codes several runs may agree
 
@@ -60,6 +62,9 @@ def evaluate_saved(
     """Evaluate one checkpoint on the data it was trained on and write its report."""
     data = saved_data(saved, settings["data"])
     saved = completed(saved, data)
+    if told := data.changes(saved.data):
+        data.note("not the training data", told)
+        say(f"{name}: these are not the data that the model was trained on: {told}")
     model = rebuild(saved).to(pick_device(settings["device"])).eval()
     chosen = {name: settings[name] for name in ("split", "max_examples", "max_rows", "seed")}
     subject = Subject(model, data, **chosen)
@@ -97,7 +102,7 @@ def replaced(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     Raises:
         ValueError: If the run's data has no such setting.
     """
-    result = {**data, "source": dict(data["source"])}
+    result = read_only({**data, "source": read_only(data["source"], changes)}, changes)
     for key, value in changes.items():
         if key not in data:
             other = SWAPPED.get(f"data.{key}", "").removeprefix("data.")

@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from vae.cli.compose import CONF, choices
+from vae.files import holds_cache
 from vae.nested import leaves
 
 MAX_BYTES = 1_000_000
@@ -22,7 +23,8 @@ def recorded_overrides(record: Path, given: Sequence[str]) -> list[str]:
     """Return the overrides in a run's ``overrides.yaml``.
 
     What could read the environment, change Hydra itself, or write outside the run's folder is not
-    taken over; the user may give the same setting on the command line instead.
+    taken over; the user may give the same setting on the command line instead. Nothing is
+    downloaded to a folder that the record names.
 
     Args:
         record: The file.
@@ -43,7 +45,24 @@ def recorded_overrides(record: Path, given: Sequence[str]) -> list[str]:
                 f"{record} holds {text!r}, which is not taken over ({reason}): "
                 "remove it, or give the setting anew on the command line"
             )
+    recorded = {key_of(text) for text in accepted}
+    if "data.root" in recorded and given_keys.isdisjoint(("data.root", "data.download")):
+        data = [text for text in (*accepted, *given) if key_of(text) == "data"]
+        accepted += ["data.download=false"] if downloads(data) else []
     return accepted
+
+
+def key_of(text: str) -> str:
+    """Return the setting or group that an argument names; nothing for an option."""
+    override = parsed(text)
+    return override.key_or_group if override else ""
+
+
+def downloads(data: Sequence[str]) -> bool:
+    """Say whether the last of some choices of data, if there are any, may be downloaded."""
+    override = parsed(data[-1]) if data else None
+    config = CONF / "data" / f"{override.value()}.yaml" if override else None
+    return bool(config and config.is_file() and "download" in yaml.safe_load(config.read_text()))
 
 
 def read_list(record: Path) -> list[str]:
@@ -75,12 +94,27 @@ def refusal(text: str, override: Override) -> str | None:
         return "an interpolation may read the environment"
     if "hydra" in f"{key}@{override.package}":
         return "it changes Hydra"
-    values = [value for _, value in leaves(override.value())]
+    settings = dict(leaves(override.value(), key))
+    values = settings.values()
     if (CONF / key).is_dir() or "/" in key:
         if not all(value is None or value in choices(key) for value in values):
             return "there is no such choice"
     elif key.partition(".")[0] in WRITERS and any(map(leads_out, values)):
         return "it names a place outside the run's folder"
+    elif key.partition(".")[0] == "data":
+        return next(filter(None, (writes(name, value) for name, value in settings.items())), None)
+    return None
+
+
+def writes(name: str, value: Any) -> str | None:
+    """Say where a setting of the data would have something written; ``None`` if nowhere."""
+    setting = name.rpartition(".")[2]
+    if setting == "cache" and not holds_cache(str(value)):
+        return "it names a folder to write to which holds no cache yet"
+    if setting == "download" and value is not False:
+        return "it would download files"
+    if name == "data.source.root":
+        return "the folder of the data is data.root"
     return None
 
 

@@ -16,6 +16,7 @@ from vae.data.checks import check_bool, check_choice, check_int
 from vae.data.factor_columns import Factors, as_factors
 from vae.data.headers import ArrayHeader, load_array, read_headers
 from vae.data.labels import Classes, as_classes
+from vae.data.mapped import MappedFile
 from vae.data.precision import narrowed
 from vae.data.source import Source, Splits, TensorExamples
 from vae.data.spec import DataSpec
@@ -166,6 +167,7 @@ class Array(Source):
     def _examples(self, part: str) -> TensorExamples:
         key = self._keys[part].data
         dtype, mapped = self._headers[key].dtype, self._is_mapped(key)
+        file = MappedFile(self.path) if mapped else None
         x = load_array(self.path, key, mapped=mapped)
         if self.channels == "last":
             x = np.moveaxis(x, -1, 1)
@@ -179,6 +181,7 @@ class Array(Source):
             torch.from_numpy(x),
             None if classes is None else classes.labels[part],
             None if factors is None else factors.columns[part],
+            file=file,
         )
 
     def _is_mapped(self, key: str) -> bool:

@@ -1,36 +1,59 @@
-"""Decoded pictures in one memory-mapped file, made once."""
+"""Decoded pictures in one memory-mapped file, made once and checked whenever it is used."""
 
 __all__ = [
     "CACHE",
+    "Kept",
     "bombs_are_errors",
     "cache_key",
     "cached_blocks",
     "cached_bytes",
     "decoded_files",
     "make_room",
-    "mapped",
+    "read_record",
+    "recalled",
+    "stored",
 ]
 
 import hashlib
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, NamedTuple, TypeVar
 
 import numpy as np
-import torch
 from PIL import Image
 from rich.progress import track
 from torch import Tensor
+
+from vae.data.headers import DAMAGE
+from vae.data.mapped import MappedFile, mapped_bytes
+from vae.data.sums import block_sums, is_whole
+from vae.files import check_whole, remove_abandoned, replace_durably
+from vae.terminal import say
 
 T = TypeVar("T")
 CACHE = "~/.cache/vae"
 # Room that must remain: a full disk would take the run's checkpoints with it.
 SPARE_BYTES = 64 << 20
+SIZE, SUMS = "size", "sums"  # of the pictures, in the record beside them
+
+
+class Kept(NamedTuple):
+    """A cache of pictures.
+
+    Attributes:
+        x: Its bytes, uint8, memory-mapped.
+        file: That they are mapped from.
+        record: What else was written down, by name.
+    """
+
+    x: Tensor
+    file: MappedFile
+    record: Mapping[str, np.ndarray]
 
 
 def cache_key(files: Sequence[Path], *settings: object) -> str:
@@ -48,7 +71,7 @@ def cached_bytes(
     files: Sequence[Path],
     shape: tuple[int, ...],
     decode: Callable[[Path], np.ndarray],
-) -> Tensor:
+) -> Kept:
     """Return ``(len(files), *shape)`` uint8, memory-mapped, decoding the files if need be.
 
     Args:
@@ -76,7 +99,7 @@ def cached_blocks(
     key: str,
     shape: tuple[int, ...],
     blocks: Callable[[], Iterable[np.ndarray]],
-) -> Tensor:
+) -> Kept:
     """Return a uint8 tensor of ``shape``, memory-mapped, writing its parts if need be.
 
     Args:
@@ -91,16 +114,86 @@ def cached_blocks(
     """
     path = Path(folder).expanduser().absolute() / f"pictures-{key}.u8"
     size = prod(shape)
-    if not path.is_file() or path.stat().st_size != size:
+    kept = recalled(path)
+    if kept is None or len(kept.x) != size:
         make_room(path.parent, size)
-        _write(path, size, blocks)
-    return mapped(path, shape)
+        kept = stored(path, lambda out: write_blocks(out, size, blocks()), dict)
+    return kept._replace(x=kept.x.view(shape))
 
 
-def mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
-    """Return a file as a uint8 tensor of ``shape``, which stays there until it is used."""
-    size = prod(shape)
-    return torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8).view(shape)
+def write_blocks(out: IO[bytes], size: int, blocks: Iterable[np.ndarray]) -> None:
+    """Write arrays one after the other.
+
+    Raises:
+        ValueError: If they are not of so many bytes together.
+    """
+    for block in blocks:
+        out.write(np.ascontiguousarray(block).tobytes())
+        if out.tell() > size:  # before it fills the disk
+            break
+    if (written := out.tell()) != size:
+        raise ValueError(
+            f"there are {'more' if written > size else 'fewer'} pictures than expected"
+        )
+
+
+def recalled(path: Path) -> Kept | None:
+    """Return a cache that an earlier run left; ``None`` if there is none that is whole.
+
+    One that is damaged is told, and is to be written anew.
+    """
+    if not path.is_file():
+        return None
+    try:
+        record = read_record(path.with_suffix(".npz"))
+        x, file = mapped_bytes(path), MappedFile(path)
+        if record[SIZE] == len(x) and is_whole(x, record[SUMS]):
+            return Kept(x, file, record)
+        reason = "is damaged"
+    except DAMAGE:
+        reason = "is damaged, or was left by an older version without checksums"
+    say(f"the cache {path} {reason}: the pictures are read anew")
+    return None
+
+
+def read_record(path: Path) -> dict[str, np.ndarray]:
+    """Read what lies beside a cache; its checksums must fit."""
+    check_whole(path)
+    with np.load(path, allow_pickle=False) as found:
+        return dict(found)
+
+
+def stored(
+    path: Path,
+    pictures: Callable[[IO[bytes]], object],
+    record: Callable[[], Mapping[str, np.ndarray]],
+) -> Kept:
+    """Write a cache, and beside it its checksums and what else is to be known of it.
+
+    Args:
+        path: Where; the folder exists.
+        pictures: Writes them.
+        record: Called afterwards.
+
+    Raises:
+        ValueError: If it cannot be written, or from ``pictures``.
+    """
+    kept: dict[str, np.ndarray] = {}
+
+    def write(out: IO[bytes]) -> None:
+        pictures(out)
+        out.flush()
+        x = mapped_bytes(Path(out.name))
+        kept.update(record(), **{SIZE: np.array(len(x)), SUMS: block_sums(x)})
+
+    remove_abandoned(path.parent, "pictures-*")
+    try:
+        replace_durably({path: write, path.with_suffix(".npz"): lambda out: np.savez(out, **kept)})
+    except OSError as error:
+        raise ValueError(
+            f"The cache {path} could not be written ({error}): set data.cache to another folder."
+        ) from error
+    return Kept(mapped_bytes(path), MappedFile(path), kept)
 
 
 def make_room(folder: Path, size: int) -> None:
@@ -123,29 +216,6 @@ def make_room(folder: Path, size: int) -> None:
             f"{free / 1e9:.2f} GB free: make room, set data.cache to another folder, or use "
             "smaller or fewer pictures."
         )
-
-
-def _write(path: Path, size: int, blocks: Callable[[], Iterable[np.ndarray]]) -> None:
-    # Written under another name, so that a run that is killed leaves no half a cache behind.
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as out:
-            for block in blocks():
-                out.write(np.ascontiguousarray(block).tobytes())
-                if out.tell() > size:  # before it fills the disk
-                    break
-            out.flush()
-            os.fsync(out.fileno())
-        if (written := temporary.stat().st_size) != size:
-            more = "more" if written > size else "fewer"
-            raise ValueError(f"there are {more} pictures than expected")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ValueError(
-            f"The cache {path} could not be written ({error}): set data.cache to another folder."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def bombs_are_errors() -> warnings.catch_warnings:

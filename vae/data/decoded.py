@@ -5,7 +5,6 @@ __all__ = ["Decoded", "decode", "range_told"]
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import prod
 from pathlib import Path
 from typing import IO
 
@@ -13,11 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae.data.cache import cache_key, decoded_files, make_room, mapped
-from vae.data.headers import DAMAGE
+from vae.data.cache import cache_key, decoded_files, make_room, recalled, stored
+from vae.data.mapped import MappedFile
 from vae.data.opening import Damaged
 from vae.data.picture import Page, PictureReader
-from vae.files import replace_durably
 
 VERSION = 2  # of what is kept
 NAMED = 5  # damaged files that a message names
@@ -62,11 +60,13 @@ class Decoded:
         x: ``(N, C, H, W)`` uint8, memory-mapped.
         origin: ``(N,)`` int64, rising: which of the files each is from.
         notes: What is known of them.
+        file: That ``x`` is mapped from.
     """
 
     x: Tensor
     origin: Tensor
     notes: Notes
+    file: MappedFile
 
 
 def decode(
@@ -85,34 +85,15 @@ def decode(
     """
     key = cache_key(files, reader, VERSION)
     path = Path(folder).expanduser().absolute() / f"pictures-{key}.u8"
-    kept = recorded(path)
+    kept = recalled(path)
     if kept is None:
         make_room(path.parent, 0)
-        kept = write(path, Writer(files, reader, skip=skip))
-    origin, notes = kept
+        writer = Writer(files, reader, skip=skip)
+        kept = stored(path, writer.pictures, writer.record)
+    notes = Notes(**json.loads(str(kept.record["notes"])))
     check_damage(notes.damaged, len(files), skip=skip)
-    return Decoded(mapped(path, tuple(notes.shape)), torch.from_numpy(origin), notes)
-
-
-def recorded(path: Path) -> tuple[np.ndarray, Notes] | None:
-    """Return what lies beside a cache of pictures; ``None`` if one of the two is not whole."""
-    try:
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as kept:
-            notes = Notes(**json.loads(str(kept["notes"])))
-            return (kept["origin"], notes) if path.stat().st_size == prod(notes.shape) else None
-    except DAMAGE:
-        return None
-
-
-def write(path: Path, writer: "Writer") -> tuple[np.ndarray, Notes]:
-    """Write a cache of pictures, and then what is known of them."""
-    try:
-        replace_durably({path: writer.pictures, path.with_suffix(".npz"): writer.record})
-    except OSError as error:
-        raise ValueError(
-            f"The cache {path} could not be written ({error}): set data.cache to another folder."
-        ) from error
-    return np.array(writer.origin), writer.notes
+    x, origin = kept.x.view(tuple(notes.shape)), torch.from_numpy(kept.record["origin"])
+    return Decoded(x, origin, notes, kept.file)
 
 
 class Writer:
@@ -170,9 +151,9 @@ class Writer:
         self.deepest = max(self.deepest, page.deepest)
         out.write(np.ascontiguousarray(page.pixels).tobytes())
 
-    def record(self, out: IO[bytes]) -> None:
-        """Write what is known of the pictures."""
-        np.savez(out, origin=np.array(self.origin), notes=json.dumps(asdict(self.notes)))
+    def record(self) -> dict[str, np.ndarray]:
+        """Return what is known of the pictures."""
+        return {"origin": np.array(self.origin), "notes": np.array(json.dumps(asdict(self.notes)))}
 
 
 def different(one: Path, shape: tuple[int, ...], two: Path, page: Page) -> str:

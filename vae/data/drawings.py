@@ -79,8 +79,9 @@ def _read_omniglot(root: Path, *, home: str, side: int, cache: str) -> Splits:
         first_label += len(characters)
         key = cache_key(files, "omniglot", side)
         decode = partial(_light_on_dark, side=side)
-        x = cached_bytes(cache, key, files, (1, side, side), decode)
-        parts.append(TensorExamples(x, torch.tensor([number[file.parent] for file in files])))
+        kept = cached_bytes(cache, key, files, (1, side, side), decode)
+        labels = torch.tensor([number[file.parent] for file in files])
+        parts.append(TensorExamples(kept.x, labels, file=kept.file))
     return Splits(train=parts[0], test=parts[1])
 
 
@@ -156,11 +157,12 @@ def _read_celeba(root: Path, *, home: str, side: int, cache: str) -> Splits:
             elif line.strip() and part != "partition":
                 raise ValueError(f"{listed.name} holds {line[:80]!r}, no picture and 0, 1 or 2")
     decode, shape = partial(_middle, side=side), (3, side, side)
-    train, val, test = (
-        TensorExamples(cached_bytes(cache, cache_key(files, "celeba", side), files, shape, decode))
-        for files in parts.values()
-    )
-    return Splits(train, val, test)
+    keys = [cache_key(files, "celeba", side) for files in parts.values()]
+    kept = [
+        cached_bytes(cache, key, files, shape, decode)
+        for key, files in zip(keys, parts.values(), strict=True)
+    ]
+    return Splits(*(TensorExamples(x, file=file) for x, file, _ in kept))
 
 
 def _middle(path: Path, *, side: int) -> np.ndarray:

@@ -120,7 +120,7 @@ def _read(root: Path, *, name: str, layout: Layout, cache: str) -> Splits:
     else:
         factors = layout.factors(files, sizes)
         _check_factors(factors, layout.sizes)
-    x = cached_blocks(
+    kept = cached_blocks(
         cache,
         cache_key(files, name, SIDE),
         (count, layout.channels, SIDE, SIDE),
@@ -128,7 +128,7 @@ def _read(root: Path, *, name: str, layout: Layout, cache: str) -> Splits:
     )
     columns = torch.from_numpy(factors.astype(np.int64))
     label = None if layout.label is None else columns[:, list(layout.sizes).index(layout.label)]
-    return Splits(TensorExamples(x, label, columns))
+    return Splits(TensorExamples(kept.x, label, columns, file=kept.file))
 
 
 def _check_factors(factors: np.ndarray, sizes: Mapping[str, int]) -> None:

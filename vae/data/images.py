@@ -138,6 +138,7 @@ class Images(Source):
                 raise ValueError(f"{self.root}: no picture of the part {name} can be read.")
             files = self.decoded.origin[first:last] - start
             labels = None if part.labels is None else torch.tensor(part.labels)[files]
-            found[name] = TensorExamples(self.decoded.x[first:last], labels)
+            x, file = self.decoded.x[first:last], self.decoded.file
+            found[name] = TensorExamples(x, labels, file=file)
             start += len(part.files)
         return found

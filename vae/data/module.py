@@ -13,6 +13,7 @@ from vae.data.amounts import LARGEST, suited_batch_size
 from vae.data.batches import Sample, TrainBatches
 from vae.data.checks import check_bool, check_choice, check_int, check_values
 from vae.data.eval_batches import EvalBatches
+from vae.data.identity import changes, identity
 from vae.data.moments import moments
 from vae.data.parts import SPLITS, Parts
 from vae.data.preprocess import Preprocess, check_at_hand
@@ -114,6 +115,7 @@ class DataModule(LightningDataModule):
         )
         self._parts: Parts | None = None
         self._facts: Mapping[str, str] = {}
+        self._identity: dict[str, Any] = {}
 
     @property
     def spec(self) -> DataSpec:
@@ -155,7 +157,39 @@ class DataModule(LightningDataModule):
             check_at_hand(train, "data.standardize=true", "false")
         told = advice(train, self.source.spec, standardized=self.spec.standardized)
         self._facts = {**loaded.facts, "advice": told} if told else loaded.facts
+        self._identity = identity(loaded)
         self._parts = parts
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return which data these are, for Lightning to keep in checkpoints."""
+        return {"identity": self._identity}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Refuse to go on with other data than those of a checkpoint.
+
+        Raises:
+            ValueError: Naming what is another.
+        """
+        if told := self.changes(state_dict):
+            raise ValueError(
+                f"the data are not those that the run was trained on: {told}. Put them back, or "
+                "start a new run from its weights: init=<the run's folder>"
+            )
+
+    def changes(self, state: Any) -> str:
+        """Say what is another in these data than in those of a checkpoint; loads them if need be.
+
+        Args:
+            state: What `state_dict` returned then; ``None`` of a checkpoint from before it did.
+        """
+        self.setup()
+        if state is None:
+            return ""
+        return changes(state.get("identity") if isinstance(state, dict) else state, self._identity)
+
+    def note(self, name: str, text: str) -> None:
+        """Add what `describe` says of the data."""
+        self._facts = {**self._facts, name: text}
 
     @property
     def parts(self) -> Parts:

@@ -10,6 +10,7 @@ from typing import Protocol, Self, final
 import torch
 from torch import Tensor
 
+from vae.data.mapped import MappedFile
 from vae.data.spec import DataSpec
 
 
@@ -20,11 +21,13 @@ class Examples(ABC):
         labels: ``(N,)`` int64 classes, or ``None``.
         files: ``(N,)`` int64, which file an example is read from, each time it is needed; ``None``
             if all are at hand.
+        places: ``(N, M)`` int64, where in these files each lies and how long it is; or ``None``.
         window: How many of these files are shuffled together.
     """
 
     labels: Tensor | None
     files: Tensor | None = None
+    places: Tensor | None = None
     window: int = 1
 
     @property
@@ -76,6 +79,7 @@ class TensorExamples(Examples):
         factors: ``(N, F)`` int64, or ``None``.
         index: ``(N,)`` int64, which rows of ``x`` are meant; ``None`` means all, in order.
         rows: ``(N,)`` int64, where each stands in its source; ``None`` means ``index``.
+        file: What ``x`` is mapped from; ``None`` if it is in memory.
     """
 
     def __init__(
@@ -86,12 +90,14 @@ class TensorExamples(Examples):
         *,
         index: Tensor | None = None,
         rows: Tensor | None = None,
+        file: MappedFile | None = None,
     ) -> None:
         self.x = x
         self.labels = labels
         self._factors = factors
         self.index = index
         self._rows = index if rows is None else rows
+        self.file = file
 
     @property
     def rows(self) -> Tensor:
@@ -117,7 +123,13 @@ class TensorExamples(Examples):
         return len(self.x if self.index is None else self.index)
 
     def take(self, indices: Tensor) -> Tensor:
-        """Return ``(B, *shape)`` raw values at ``indices`` ``(B,)``."""
+        """Return ``(B, *shape)`` raw values at ``indices`` ``(B,)``.
+
+        Raises:
+            OSError: If the file that they are mapped from was changed meanwhile.
+        """
+        if self.file is not None:
+            self.file.check()
         if self.index is not None:
             indices = self.index.index_select(0, indices)
         # On the CPU ten times faster than x[indices]: 9 against 90 µs for 128 × 784 bytes.
@@ -131,12 +143,15 @@ class TensorExamples(Examples):
             None if self._factors is None else self._factors[indices],
             index=indices if self.index is None else self.index[indices],
             rows=self.rows[indices],
+            file=self.file,
         )
 
     def to(self, device: torch.device) -> "TensorExamples":
         """Return the same examples on ``device``; rows outside the subset are left behind."""
         if device == self.device:
             return self
+        if self.file is not None:
+            self.file.check()
         x = self.x if self.index is None else self.x.index_select(0, self.index)
         labels = None if self.labels is None else self.labels.to(device)
         factors = None if self._factors is None else self._factors.to(device)

@@ -22,10 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vae.data.cache import cache_key
-from vae.data.damage import DAMAGE
+from vae.data.cache import cache_key, read_record
+from vae.data.headers import DAMAGE
 from vae.data.opening import SUFFIXES
-from vae.files import replace_durably
+from vae.files import remove_abandoned, replace_durably
+from vae.terminal import say
 
 VERSION = 3  # of what is kept
 LABEL = "cls"
@@ -72,18 +73,34 @@ def index_of(files: Sequence[Path], member: str, cache: str | Path) -> Index:
     """
     folder = Path(cache).expanduser().absolute()
     path = folder / f"shards-{cache_key(files, member, VERSION)}.npz"
+    found = recalled(path)
+    if found is not None:
+        return found
+    index = joined([scanned(file, member, i) for i, file in enumerate(files)])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(folder, "shards-*")
+        replace_durably({path: lambda out: np.savez(out, **vars(index))})
+    except OSError as error:
+        raise ValueError(
+            f"The index {path} could not be written ({error.strerror}): set data.cache to a "
+            "folder that can be."
+        ) from error
+    return index
+
+
+def recalled(path: Path) -> Index | None:
+    """Return an index that an earlier run left; ``None`` if there is none that is whole.
+
+    One that is damaged is told, and is to be written anew.
+    """
     if not path.is_file():
-        index = joined([scanned(file, member, i) for i, file in enumerate(files)])
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            replace_durably({path: lambda out: np.savez(out, **vars(index))})
-        except OSError as error:
-            raise ValueError(
-                f"The index {path} could not be written ({error.strerror}): set data.cache to a "
-                "folder that can be."
-            ) from error
-    with np.load(path, allow_pickle=False) as kept:
-        return Index(**kept)
+        return None
+    try:
+        return Index(**read_record(path))
+    except DAMAGE:
+        say(f"the index {path} is damaged: the tar files are looked through anew")
+        return None
 
 
 def joined(parts: Sequence[Index]) -> Index:
