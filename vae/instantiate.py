@@ -42,7 +42,8 @@ NAMES: dict[str, frozenset[str]] = {  # for each group, the names that its nodes
     | listed("vae.data", "FactorSet KMNIST MNIST Omniglot STL10 SVHN Shards"),
     "trainer": listed("vae.training", "DataParallel ShardedParallel")
     | frozenset(["lightning.pytorch.Trainer"]),
-    "logger": frozenset(["lightning.pytorch.loggers.TensorBoardLogger"]),
+    # Lightning's own stands in the records of older runs.
+    "logger": frozenset(["lightning.pytorch.loggers.TensorBoardLogger", "vae.training.EventLog"]),
     "report": frozenset(),
     "callbacks": listed("lightning.pytorch.callbacks", "EarlyStopping ModelCheckpoint"),
 }

@@ -2,11 +2,14 @@
 
 __all__ = ["Interrupted", "Signals"]
 
+import os
+import select
 import signal
 from types import FrameType
 from typing import Any
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+NUMBERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+OUTPUTS = (1, 2)  # standard output and standard error
 
 
 class Interrupted(BaseException):
@@ -23,12 +26,15 @@ class Interrupted(BaseException):
 
     @property
     def status(self) -> int:
-        """The exit status, as a shell counts it: 130 for SIGINT, 143 for SIGTERM."""
+        """The exit status, as a shell counts it: 129 for SIGHUP, 130 SIGINT, 143 SIGTERM."""
         return 128 + self.number
 
 
 class Signals:
-    """Notes the first SIGINT, SIGTERM or SIGUSR1; a second SIGINT is obeyed at once.
+    """Notes the first SIGHUP, SIGINT, SIGTERM or SIGUSR1; a second SIGINT is obeyed at once.
+
+    SIGHUP comes when a terminal is closed or a connection to one is lost. ``nohup`` has it ignored,
+    and so it stays.
 
     Saving inside a handler would find the model in the middle of a step, and hang where several
     processes have to save together.
@@ -43,7 +49,8 @@ class Signals:
 
     def install(self) -> None:
         """Take the place of the handlers there are."""
-        for number in NUMBERS:
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        for number in NUMBERS[ignored:]:
             self.before[number] = signal.signal(number, self.note)
 
     def restore(self) -> None:
@@ -57,4 +64,17 @@ class Signals:
         if number == signal.SIGINT and self.received == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a third one is the kernel's
             raise Interrupted(number, "stopped at once; the last checkpoint is as it was")
+        if number == signal.SIGHUP:
+            leave_terminal()
         self.received = self.received or number
+
+
+def leave_terminal() -> None:
+    """Write to nowhere what would go to a terminal that is gone: it would be an error each time."""
+    for output in OUTPUTS:
+        state = select.poll()
+        state.register(output, 0)
+        if any(event & select.POLLHUP for _, event in state.poll(0)):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, output)
+            os.close(nowhere)

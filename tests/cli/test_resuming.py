@@ -105,7 +105,6 @@ def test_auto_begins_or_goes_on(monkeypatch, capsys, tmp_path):
     assert f"going on from {tmp_path}/{CHECKPOINTS}/last.ckpt" in told.replace("\n", "")
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("logger", ["none", "tensorboard"])
 def test_a_full_disk_ends_with_a_message_and_the_old_files(monkeypatch, capsys, trained, logger):
     """Whether the checkpoint or the log meets it first."""

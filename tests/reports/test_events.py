@@ -1,17 +1,21 @@
 """A report in TensorBoard."""
 
+import re
+from html import unescape
+
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch.utils.tensorboard import SummaryWriter
 
 from tests.reports.example import example
 from vae.reports import write_events, write_files
+from vae.reports.events import markdown
+from vae.training.event_log import EventWriter
 
 
 @pytest.fixture
 def folder(tmp_path):
     report = example()
-    with SummaryWriter(str(tmp_path)) as writer:
+    with EventWriter(str(tmp_path)) as writer:
         write_events(report, write_files(report, tmp_path), writer, 7)
     return tmp_path
 
@@ -38,3 +42,18 @@ def test_the_projector_knows_points_labels_and_thumbnails(folder):
     (factors,) = folder.glob("*/bound-factors/metadata.tsv")
     assert factors.read_text().splitlines()[0] == "shape\tscale"
     assert len(list(folder.glob("*/bound-labelled/sprite.png"))) == 1
+
+
+NAMES = ["log p(x|z)", "a*b*c", "_x_", "`x`", "[x](y)", "<b>x</b>", "a & b", "\\|", "−3.5", "~x~"]
+
+
+@pytest.mark.filterwarnings("ignore:html5lib's sanitizer is deprecated")
+@pytest.mark.parametrize("name", NAMES)
+def test_tensorboard_shows_a_name_as_it_is(name):
+    """As the title of a column and in a cell, by what TensorBoard's server makes HTML with."""
+    from tensorboard.plugin_util import markdown_to_safe_html
+
+    shown = markdown_to_safe_html(markdown([{name: name, "other": name}]))
+    assert shown.count("<th>") == shown.count("<td>") == 2
+    texts = re.findall("<t[hd]>(.*)</t[hd]>", shown)
+    assert [unescape(text) for text in texts] == [name, "other", name, name]

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -12,13 +13,13 @@ import pytest
 import torch
 
 from tests.training.runs import make_run, make_trainer, same
-from vae.interruption import Interrupted
+from vae.interruption import Interrupted, Signals
 from vae.training.callbacks import Checkpoints
 from vae.training.storage import DurableCheckpoints
 
 ROOT = Path(__file__).parents[2]
 EPOCHS, STEPS = 3, 7
-ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 138}
+ENDS = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 138}
 
 
 class Sender(pl.Callback):
@@ -70,6 +71,18 @@ def test_a_signal_ends_the_run_with_a_checkpoint(tmp_path, number, moment, batch
     checkpoint = tmp_path / "last.ckpt"
     assert torch.load(checkpoint, weights_only=True)["global_step"] == step
     assert same(run(tmp_path, checkpoint=checkpoint), run(tmp_path))
+
+
+def test_a_hangup_that_nohup_has_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signals = Signals()
+    signals.install()
+    try:
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == signals.note
+    finally:
+        signals.restore()
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("group_size", [1, 3])
@@ -207,3 +220,27 @@ def test_two_processes_end_at_the_same_step_though_one_got_the_signal(tmp_path):
     assert status == 143, told
     assert "SIGTERM: saved at step " in told
     check_going_on(tmp_path, *arguments)
+
+
+@pytest.mark.slow
+def test_a_run_whose_terminal_is_closed_saves_and_ends(tmp_path):
+    """Though its live bar can be drawn no longer."""
+    ours, terminal = os.openpty()
+    call = [sys.executable, str(ROOT / "train.py"), f"hydra.run.dir={tmp_path}/run"]
+    process = subprocess.Popen(
+        ["setsid", "--ctty", *call, *SMALL, "trainer=cpu"],
+        cwd=tmp_path, stdin=terminal, stdout=terminal, stderr=terminal,
+        env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(terminal)
+    os.set_blocking(ours, False)
+    end = time.monotonic() + 240
+    while not list(tmp_path.rglob("last.ckpt")) and time.monotonic() < end:
+        with suppress(BlockingIOError):
+            os.read(ours, 10_000)  # or else the terminal fills and the run stands still
+        time.sleep(0.05)
+    before = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["global_step"]
+    os.close(ours)
+    assert process.wait(timeout=60) == 129
+    after = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["global_step"]
+    assert after > before

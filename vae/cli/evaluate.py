@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from torch.utils.tensorboard import SummaryWriter
 
 from vae.build import build_data, rebuild
 from vae.cli.checkpoints import find_checkpoints, named, run_folder
@@ -26,6 +25,7 @@ from vae.evaluation import Evaluation, Run, Subject, compare
 from vae.older import completed
 from vae.saved import Saved, read_saved
 from vae.terminal import say
+from vae.training.event_log import EventWriter
 
 NUM_CODES = 2000  # examples on whose codes several runs may agree
 
@@ -69,7 +69,7 @@ def evaluate_saved(
     chosen = {name: settings[name] for name in ("split", "max_examples", "max_rows", "seed")}
     subject = Subject(model, data, **chosen)
     report = make_report(subject, saved, evaluations)
-    with SummaryWriter(str(folder)) as writer:
+    with EventWriter(str(folder)) as writer:
         write_report(report, folder, writer, step=saved.step)
     return Run(name, saved.config, report, subject.codes(NUM_CODES).z)
 

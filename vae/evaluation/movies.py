@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vae.data.checks import check_choice
 from vae.evaluation.render import as_image
+from vae.files import replace_durably
 
 MovieFormat = Literal["gif", "mp4", "none"]
 MOVIES = ("gif", "mp4", "none")
@@ -57,9 +58,9 @@ def save_movie(path: str | Path, frames: Tensor) -> Path:
     check_movie(path.suffix[1:])
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".mp4":
-        write_mp4(path, frames)
+        replace_durably({path: lambda file: write_mp4(Path(file.name), frames)})
     else:
-        path.write_bytes(encode_gif(frames))
+        replace_durably({path: lambda file: file.write(encode_gif(frames))})
     return path
 
 
@@ -95,6 +96,6 @@ def write_mp4(path: Path, frames: Tensor) -> None:
     even[:, : frames.shape[-2], : frames.shape[-1]] = frames.permute(0, 2, 3, 1)
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
     source = [*raw, "-r", str(1000 / DURATION), "-i", "-"]
-    target = ["-c:v", "libx264", "-pix_fmt", "yuv420p", str(path.resolve())]
+    target = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-f", "mp4", str(path.resolve())]
     command = [str(encoder()), "-y", "-loglevel", "error", *source, *target]
     subprocess.run(command, input=even.numpy().tobytes(), check=True, capture_output=True)

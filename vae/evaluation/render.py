@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vae.files import replace_durably
+
 DPI = 90
 GAP = 2  # pixels between two pictures
 MARKERS = ("o", "")  # of a single value, of a curve
@@ -151,5 +153,5 @@ def save_picture(path: str | Path, picture: Tensor) -> Path:
     """Write a uint8 picture ``(3, height, width)`` as PNG and return the path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    as_image(picture).save(path)
+    replace_durably({path: lambda file: as_image(picture).save(file, "PNG")})
     return path

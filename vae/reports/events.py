@@ -2,7 +2,9 @@
 
 __all__ = ["write_events"]
 
+import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from vae.evaluation import Embedding, Report, encode_gif
 from vae.evaluation.section import cell
+
+MARKS = re.compile(r"[\\`*_{}\[\]()#+!|-]")  # that mean something in Markdown
 
 
 def write_events(
@@ -32,7 +36,8 @@ def write_events(
         for title, rows in section.tables.items():
             writer.add_text(f"report/{name}/{title}", markdown(rows), step)
         if section.notes:
-            writer.add_text(f"report/{name}/notes", "\n\n".join(section.notes), step)
+            notes = "\n\n".join(map(escaped, section.notes))
+            writer.add_text(f"report/{name}/notes", notes, step)
         for title, picture in section.pictures.items():
             tag = f"report/{name}/{title}"
             add_encoded(writer, tag, picture, pictures[name, title], step)
@@ -67,9 +72,19 @@ def add_embedding(writer: SummaryWriter, tag: str, embedding: Embedding, step: i
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return a table as Markdown."""
+    """Return a table as Markdown in which every cell is plain text."""
     if not rows:
         return ""
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[cell(value) for value in row.values()] for row in rows]
+    lines = [list(map(escaped, rows[0])), ["---"] * len(rows[0])]
+    lines += [[escaped(cell(value)) for value in row.values()] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Return text of which Markdown makes that text: a name may come from somebody's files.
+
+    Example:
+        >>> print(escaped("log p(x|z) of <b>"))
+        log p\\(x\\|z\\) of &lt;b&gt;
+    """
+    return MARKS.sub(r"\\\g<0>", escape(" ".join(text.split()), quote=False))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vae.evaluation import Report, Section, save_movie, save_picture
+from vae.files import replace_durably
 
 
 def write_files(report: Report, folder: Path) -> dict[tuple[str, str], Path]:
@@ -19,7 +20,8 @@ def write_files(report: Report, folder: Path) -> dict[tuple[str, str], Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(finite(report.as_dict()), indent=2, allow_nan=False)
-    (folder / "metrics.json").write_text(text + "\n")
+    content = f"{text}\n".encode()
+    replace_durably({folder / "metrics.json": lambda file: file.write(content)})
     return {
         (name, title): write_picture(section, title, folder / "pictures")
         for name, section in report.sections.items()

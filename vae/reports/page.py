@@ -14,6 +14,7 @@ from torch import Tensor
 import vae
 from vae.evaluation import Report, Section
 from vae.evaluation.section import cell, quantity
+from vae.files import replace_durably
 
 TYPES = {".png": "image/png", ".gif": "image/gif", ".mp4": "video/mp4"}
 FEW_PIXELS = 700  # pictures below this width are drawn with sharp edges
@@ -39,7 +40,7 @@ def write_page(report: Report, pictures: Mapping[tuple[str, str], Path], path: P
         details=[(title, list(flattened(node))) for title, node in report.details.items()],
         left_out=list(report.left_out.items()),
     )
-    path.write_text(text, encoding="utf-8")
+    replace_durably({path: lambda file: file.write(text.encode())})
 
 
 def shown(key: str, section: Section, pictures: Mapping[tuple[str, str], Path]) -> dict[str, Any]:

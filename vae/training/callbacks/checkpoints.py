@@ -25,9 +25,9 @@ class Checkpoints(ModelCheckpoint):
     """Keeps ``best.ckpt`` by the monitored figure, ``last.ckpt`` and the one before it.
 
     The last state is saved after each validation, every `minutes`, at the end of the run, and when
-    SIGINT, SIGTERM or SIGUSR1 comes: always between two optimizer steps, on all processes at the
-    same one. A signal then ends the run; under Slurm SIGUSR1 puts the job back into the queue as
-    well.
+    SIGHUP, SIGINT, SIGTERM or SIGUSR1 comes: always between two optimizer steps, on all processes
+    at the same one. A signal then ends the run; under Slurm SIGUSR1 puts the job back into the
+    queue as well.
 
     Args:
         folder: Where the checkpoints go.

@@ -4,6 +4,7 @@ __all__ = ["Scalars"]
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -11,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
+from vae.training.cutting import cut_events
 from vae.training.measure import with_totals
 from vae.training.meter import check_figures
 from vae.training.module import VAEModule
@@ -45,6 +47,12 @@ class Scalars(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_custom_scalars(LAYOUT)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Of a run that goes on, drop what was logged after its checkpoint."""
+        for logger in trainer.loggers if trainer.is_global_zero and trainer.global_step else ():
+            if isinstance(logger, TensorBoardLogger):
+                cut_events(Path(logger.log_dir), trainer.global_step)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""

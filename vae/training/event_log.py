@@ -1,0 +1,112 @@
+"""TensorBoard's event file, written by the thread that trains."""
+
+__all__ = ["EventLog", "EventWriter"]
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.summary.writer.record_writer import RecordWriter
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.writer import FileWriter
+
+NUMBERS = count()  # tell apart the files that one process begins within a second
+
+
+class EventLog(TensorBoardLogger):
+    """Lightning's logger, but an event is in the file when it has been logged.
+
+    TensorBoard's own writer (2.21, ``event_file_writer.py``) leaves that to a thread, which meets a
+    full disk first: it prints its stack trace, and the run learns of it at the next event, which
+    Lightning 2.6 then reports as a value that it cannot log. Here `OSError` is raised where the
+    event is logged. Nor does it cost more: to hand a number to that thread takes longer than to
+    write it.
+
+    Args:
+        save_dir: The folder of the log.
+        name: A folder in it, or nothing.
+        version: A folder in that one, or nothing.
+        default_hp_metric: Whether hyperparameters without figures are written, under a false one.
+    """
+
+    def __init__(
+        self, save_dir: str, *, name: str = "", version: str = "", default_hp_metric: bool = False
+    ) -> None:
+        super().__init__(save_dir, name, version, default_hp_metric=default_hp_metric)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> SummaryWriter:
+        """What writes to the log; on all processes but the first, what does nothing."""
+        if self._experiment is None:
+            self._experiment = EventWriter(self.log_dir)
+        return self._experiment
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Write numbers by name.
+
+        Raises:
+            OSError: If the disk is full.
+        """
+        for name, value in metrics.items():
+            self.experiment.add_scalar(name, value, step)
+
+
+class EventWriter(SummaryWriter):
+    """Torch's writer of summaries, to an `EventFile`; after `close` it begins another."""
+
+    def _get_file_writer(self) -> FileWriter:
+        if self.file_writer is None:
+            self.file_writer: Any = EventFileWriter(self.log_dir)
+            self.all_writers: Any = {self.log_dir: self.file_writer}
+        return self.file_writer
+
+
+class EventFileWriter(FileWriter):
+    """Torch's writer of events, to an `EventFile`."""
+
+    def __init__(self, folder: str) -> None:
+        self.event_writer: Any = EventFile(Path(folder))
+
+
+class EventFile:
+    """A file of TensorBoard's events, each written before `add_event` returns.
+
+    Args:
+        folder: Made if it does not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        # As TensorBoard does: files are read in the order of their names.
+        place = f"{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
+        self.path = folder / f"events.out.tfevents.{place}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.add_event(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def get_logdir(self) -> str:
+        """Return the folder."""
+        return str(self.path.parent)
+
+    def add_event(self, event: Event) -> None:
+        """Write an event.
+
+        Raises:
+            OSError: If the disk is full.
+        """
+        with self.path.open("ab") as file:
+            RecordWriter(file).write(event.SerializeToString())
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        """Nothing is open."""
