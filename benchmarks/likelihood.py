@@ -7,8 +7,9 @@ the samples it takes the first hundred of one picture, and its time is scaled up
 puts a hundred copies of a picture through encoder and decoder at a time, as libraries do. `one
 picture` encodes a picture once and decodes all its samples at once. They and `log_weights` on the
 whole batch take turns in one process, all without gradient; figures are seconds for 1,000
-pictures, medians over rounds. The model is 784-400-20 and untrained: times do not depend on
-weights, and are those that the processor spent on this process. ``--whole`` then times so many pictures once with `evaluate`, with the peak of the memory.
+pictures that the processor spent on this process, medians over rounds. The model is 784-400-20 and
+untrained: times do not depend on weights. ``--whole`` then times so many pictures once with
+`evaluate`, with the peak of the memory.
 """
 
 import argparse
@@ -161,9 +162,8 @@ def main() -> None:
     model = build_model(settings, SPEC).eval()
     sizes = {"num_samples": options.num_samples, "max_rows": options.max_rows}
     given = {"rounds": options.rounds, "threads": options.threads, "whole": options.whole}
-    command = " ".join(
-        ["python -m benchmarks.likelihood", *(f"--{k} {v}" for k, v in given.items())]
-    )
+    flags = " ".join(f"--{name} {value}" for name, value in given.items())
+    command = f"python -m benchmarks.likelihood {flags}"
     results: dict[str, Any] = {"command": command, "machine": describe(), "data": name, **sizes}
     if options.whole:
         results["whole"] = whole(model, x[: options.whole], **sizes)

@@ -4,8 +4,8 @@
 
 Every step is forward, backward and the update of all parameters, an adversary's included, of the
 mlp 784-400-20 on batches of 128. All variants take turns in one process; the figure is the median
-over rounds of the ratio of a variant's time to that of the ELBO with as many samples. Times are those
-that the processor spent on this process: other users of the machine do not count.
+over rounds of the ratio of a variant's time to that of the ELBO with as many samples. Times are
+those that the processor spent on this process: other users of the machine do not count.
 """
 
 import argparse

@@ -10,6 +10,7 @@ __all__ = [
     "named",
     "prose",
     "spans",
+    "split",
     "tables",
 ]
 
@@ -121,9 +122,14 @@ def joined(block: Block) -> Iterator[tuple[int, str]]:
     assert not line, f"{block.document.name}:{begun} does not end"
 
 
+def split(line: str) -> list[str]:
+    """Return the words of a command, of which one may be `<that run>`."""
+    return shlex.split(re.sub(r"<[^<>]*>", lambda m: m[0].replace(" ", "-"), line))
+
+
 def parts(document: Path, number: int, line: str) -> Iterator[Command]:
     """Yield the commands of a line, also those that others are handed."""
-    words = shlex.split(line)
+    words = split(line)
     while words:
         end = words.index("&&") if "&&" in words else len(words)
         yield Command(document, number, tuple(words[:end]))
