@@ -10,14 +10,6 @@ import pytest
 from tests.training.conftest import IGNORED
 from vae.cli import app
 
-SMALL = [  # a picture's net that is trained in seconds
-    "model.encoder.hidden=[16]",
-    "model.latent_dim=4",
-    "data.batch_size=32",
-    "trainer=cpu",
-    "trainer.max_epochs=1",
-]
-
 
 def pytest_collection_modifyitems(items):
     """Let what Lightning warns of pass, as in the tests of training."""
@@ -48,11 +40,11 @@ def desk(tmp_path_factory):
     (folder / "home").mkdir()
     os.environ["HOME"] = str(folder / "home")
     os.chdir(folder)
-    run = "outputs/sprites-conv/2026-01-02_03-04-05"
-    sizes = ["model=mlp", "data.size=400", "test=false", *SMALL]
-    for seed, place in enumerate((run, "outputs/sprites-conv/2026-01-02_03-05-00")):
-        assert ended(app.train, *sizes, f"seed={seed}", f"hydra.run.dir={place}") == 0
-    yield SimpleNamespace(folder=folder, run=run)
+    small = ["data.size=60", "data.batch_size=16", "trainer=cpu", "trainer.max_epochs=1"]
+    runs = [f"outputs/sprites-conv/2026-01-02_03-04-0{seed}" for seed in range(2)]
+    for seed, run in enumerate(runs):
+        assert ended(app.train, *small, "test=false", f"seed={seed}", f"hydra.run.dir={run}") == 0
+    yield SimpleNamespace(folder=folder, run=runs[0])
     os.chdir(kept[1])
     os.environ.clear()
     os.environ.update(kept[0])
