@@ -24,16 +24,18 @@ def stand_in(words: Sequence[str], *, place: str = "outputs/stand-in") -> list[s
     return [PLACEHOLDER.sub(place, word) for word in words if word != "…"]
 
 
-def settings_and_flags(words: list[str]) -> tuple[list[str], list[str]]:
+def settings_and_flags(
+    words: list[str], command: str = "train"
+) -> tuple[list[str], list[str]]:
     """Return the settings of a command line as Hydra is handed them, and the flags before them."""
-    given = [at_home(word) for word in ordered(words)]
+    given = [at_home(word) for word in ordered(words, command)]
     settings = get_args_parser().parse_intermixed_args(given).overrides
     return settings, given[: len(given) - len(settings)]
 
 
 def composed(command: str, words: list[str]) -> dict[str, Any]:
     """Return the settings of a command line, of a sweep those of its first job."""
-    settings, _ = settings_and_flags(words)
+    settings, _ = settings_and_flags(words, command)
     added = {f"{group}={name}" for group, names in ADDED.items() for name in names}
     settings = [setting for setting in settings if setting not in added]
     first = []

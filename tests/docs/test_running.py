@@ -56,6 +56,10 @@ def data(desk):
         latents_classes=factors,
     )
     shutil.copytree("outputs/sprites-conv", "outputs/sweep")
+    shutil.copytree("outputs/sprites-conv", "outputs/digits-mlp")
+    shutil.copytree(photos, "digit_pictures")
+    shutil.copytree(photos, photos.with_name("my pictures"))
+    np.savez("digits.npz", x=rng.integers(0, 256, (PICTURES, 1, 8, 8), dtype=np.uint8))
 
 
 def write_idx(name: str, array: np.ndarray) -> None:
@@ -107,5 +111,7 @@ def test_a_command_runs(desk, command, capfd):
 def test_what_is_made_smaller_is_still_the_command():
     for command in COMMANDS:
         script, *words = stand_in(command.words[1:])
-        before = settings_and_flags(words)[0]
-        assert settings_and_flags(smaller(script, words, "run"))[0][: len(before)] == before
+        name = script.removesuffix(".py")
+        before = settings_and_flags(words, name)[0]
+        after = settings_and_flags(smaller(script, words, "run"), name)[0]
+        assert after[: len(before)] == before
