@@ -1,6 +1,6 @@
 """What the disentangling objectives do to the aggregate posterior of sprites.
 
-    python benchmarks/disentanglement.py [--folder outputs/disentanglement] [--output FILE]
+    python -m benchmarks.disentanglement [--folder outputs/disentanglement] [--output FILE]
 
 Trains the same net with the same budget under each objective, then takes the mean KL apart over all
 training examples (`vae.evaluation.AggregatePosterior`). Runs that are already in the folder are
@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from benchmarks.throughput.report import describe, write
 
 COMMON = ["model=burgess", "data=sprites", "logger=none", "trainer=cpu"]
 DISCRIMINATOR = "penalties.factor.discriminator.hidden=[256,256,256]"
@@ -83,7 +85,8 @@ def main() -> None:
     for name, figures in results.items():
         print(f"| {name} | " + " | ".join(f"{figures[column]:.2f}" for column in COLUMNS) + " |")
     if options.output:
-        options.output.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+        command = "python -m benchmarks.disentanglement"
+        write({"command": command, "machine": describe(), "runs": results}, options.output)
 
 
 if __name__ == "__main__":

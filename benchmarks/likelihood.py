@@ -1,19 +1,19 @@
 """Time of the importance-weighted likelihood against plain loops over the same model and pictures.
 
-    python benchmarks/likelihood.py [--root ../shared/data] [--rounds 5] [--whole 1000]
+    python -m benchmarks.likelihood [--root ../shared/data] [--rounds 5] [--whole 1000]
 
 `single samples` encodes a picture once and decodes one latent at a time, as the formula reads; of
 the samples it takes the first hundred of one picture, and its time is scaled up. `blocks of 100`
 puts a hundred copies of a picture through encoder and decoder at a time, as libraries do. `one
 picture` encodes a picture once and decodes all its samples at once. They and `log_weights` on the
 whole batch take turns in one process, all without gradient; figures are seconds for 1,000
-pictures, medians over rounds. The model is 784-400-20 and untrained: times do not depend on
-weights. ``--whole`` then times so many pictures once with `evaluate`, with the peak of the memory.
+pictures that the processor spent on this process, medians over rounds. The model is 784-400-20 and
+untrained: times do not depend on weights. ``--whole`` then times so many pictures once with
+`evaluate`, with the peak of the memory.
 """
 
 import argparse
 import ctypes
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.throughput.report import describe, write
 from vae.build import build_data, build_model
 from vae.cli.compose import compose_settings
 from vae.cli.environment import prepare_process
@@ -66,10 +67,10 @@ def one_picture(model: Any, x: Tensor, num_samples: int) -> Tensor:
 
 def seconds(draw: Callable[[], Tensor], scale: float) -> float:
     """Return how long it takes to draw weights and average them, times the scale."""
-    start = time.perf_counter()
+    start = time.process_time()
     log_w = draw()
     log_mean_weights(log_w, len(log_w))
-    return scale * (time.perf_counter() - start)
+    return scale * (time.process_time() - start)
 
 
 @torch.no_grad()
@@ -149,7 +150,7 @@ def main() -> None:
     parser.add_argument("--num-samples", type=int, default=5000)
     parser.add_argument("--max-rows", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
         "--whole", type=int, default=0, help="pictures of one evaluation at the end"
     )
@@ -160,14 +161,17 @@ def main() -> None:
     settings = compose_settings(["model=mlp", "likelihood=bernoulli"])
     model = build_model(settings, SPEC).eval()
     sizes = {"num_samples": options.num_samples, "max_rows": options.max_rows}
-    results: dict[str, Any] = {"data": name, **sizes, "threads": options.threads}
+    given = {"rounds": options.rounds, "threads": options.threads, "whole": options.whole}
+    flags = " ".join(f"--{name} {value}" for name, value in given.items())
+    command = f"python -m benchmarks.likelihood {flags}"
+    results: dict[str, Any] = {"command": command, "machine": describe(), "data": name, **sizes}
     if options.whole:
         results["whole"] = whole(model, x[: options.whole], **sizes)
         print(results["whole"])
     results["rounds"] = options.rounds
     results["1,000 pictures"] = against_ours(take_turns(model, x, rounds=options.rounds, **sizes))
     if options.output:
-        options.output.write_text(json.dumps(results, indent=2) + "\n")
+        write(results, options.output)
 
 
 if __name__ == "__main__":

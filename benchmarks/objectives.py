@@ -1,14 +1,14 @@
 """Cost of a training step under each objective, estimator and penalty, against the plain ELBO.
 
-    python benchmarks/objectives.py [--only mmd] [--rounds 5] [--steps 30] [--output FILE]
+    python -m benchmarks.objectives [--only mmd] [--rounds 5] [--steps 30] [--output FILE]
 
 Every step is forward, backward and the update of all parameters, an adversary's included, of the
 mlp 784-400-20 on batches of 128. All variants take turns in one process; the figure is the median
-over rounds of the ratio of a variant's time to that of the ELBO with as many samples.
+over rounds of the ratio of a variant's time to that of the ELBO with as many samples. Times are
+those that the processor spent on this process: other users of the machine do not count.
 """
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.throughput.report import describe, write
 from vae.cli.compose import compose_settings
 from vae.cli.environment import prepare_process
 from vae.data import DataSpec
@@ -61,14 +62,14 @@ def stepper(overrides: list[str]) -> Callable[[int], float]:
     x = (torch.rand(BATCH_SIZE, *SPEC.shape) < 0.2).float()
 
     def steps(count: int) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         for _ in range(count):
             trace = module.model(x, num_samples=module.objective.num_samples)
             torch.stack(list(module.objective(trace).values())).sum().backward()
             for optimizer in optimizers:
                 optimizer.step()
                 optimizer.zero_grad()
-        return (time.perf_counter() - start) / count
+        return (time.process_time() - start) / count
 
     return steps
 
@@ -97,19 +98,20 @@ def main() -> None:
     parser.add_argument("--only", default="", help="variants whose name begins so, and the ELBO")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     prepare_process(options.threads)
-    command = f"python benchmarks/objectives.py --rounds {options.rounds} --steps {options.steps}"
-    results: dict[str, Any] = {"command": command, "threads": options.threads}
+    given = " ".join(f"--{k} {getattr(options, k)}" for k in ("rounds", "steps", "threads"))
+    command = f"python -m benchmarks.objectives {given}"
+    results: dict[str, Any] = {"command": command, "machine": describe()}
     for title, variants in {"1 sample": VARIANTS, f"{K} samples": MANY}.items():
         chosen = {n: o for n, o in variants.items() if n == "elbo" or n.startswith(options.only)}
         results[title] = measure(chosen, rounds=options.rounds, steps=options.steps)
         for name, result in results[title].items():
             print(f"{title}  {name:<28} {result['milliseconds']:8.2f} ms  {result['ratio']:.2f}")
     if options.output:
-        options.output.write_text(json.dumps(results, indent=2) + "\n")
+        write(results, options.output)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import lightning.pytorch as pl
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 import vae.training.module
+from benchmarks.throughput.report import describe, write
 from benchmarks.throughput.workloads import WORKLOADS, Case, write_pictures
 from vae.cli.environment import prepare_process
 from vae.cli.monitor import settle_monitor
@@ -110,10 +111,10 @@ def main() -> None:
     options = parser.parse_args()
     prepare_process(options.threads)
     command = f"python -m benchmarks.reliability --groups {options.groups}"
-    results = {"command": command, "threads": options.threads, **measure(options.groups)}
+    results = {"command": command, "machine": describe(), **measure(options.groups)}
     print(json.dumps(results, indent=2))
     if options.output:
-        options.output.write_text(json.dumps(results, indent=2) + "\n")
+        write(results, options.output)
 
 
 if __name__ == "__main__":

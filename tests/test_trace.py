@@ -46,3 +46,19 @@ def test_several_latents_add_up():
     assert torch.allclose(trace.kl, one.kl + two.kl)
     ratio = one.log_p - one.log_q + two.log_p - two.log_q
     assert torch.allclose(trace.log_weight, trace.log_px + ratio, atol=1e-5)
+
+
+def test_a_trace_is_printed_as_a_summary_and_named_without_a_computation():
+    trace = LinearGaussian().exact().double()(torch.randn(500, 6).double(), num_samples=3)
+    named = repr(trace)
+    assert "log_px" not in vars(trace)
+    assert "tensor(" not in named
+    assert len(named) < 200
+    printed = str(trace)
+    assert "tensor(" not in printed
+    for words in ("(500, 6)", "(3, 500, 3)", "q MultivariateNormal", "KL", "500 examples"):
+        assert words in printed
+    assert f"{trace.elbo.mean():,.2f} ± " in printed
+    several = str(Trace(trace.x, trace.px, trace.latents * 2))
+    assert "z0 " in several
+    assert "z1 " in several

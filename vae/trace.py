@@ -43,7 +43,7 @@ class computed_once(Generic[T]):
         return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Latent:
     """One latent variable of one batch, with its posterior and its prior.
 
@@ -61,6 +61,9 @@ class Latent:
     z: Tensor
     known_log_q: Tensor | None = None
     known_point: Tensor | None = None
+
+    def __repr__(self) -> str:
+        return f"Latent(z {shape(self.z)}, q {kind(self.q)}, p {kind(self.p)})"
 
     @property
     def point(self) -> Tensor:
@@ -105,19 +108,45 @@ class Latent:
         return kl.expand(*self.z.shape[:2], kl.shape[-1])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
-    """What every model returns, with one latent variable or many.
+    """What every model returns, with one latent variable or many; printed, it is a summary.
 
     Args:
         x: The batch, ``(B, *event)``.
         px: The likelihood p(x|z), batch shape ``(K, B)``.
         latents: The latent variables, in the order in which the generative model draws them.
+
+    Example:
+        >>> import torch
+        >>> from torch.distributions import Normal
+        >>> q, p = Independent(Normal(torch.zeros(2, 3), 1.0), 1), Normal(0.0, 1.0).expand((3,))
+        >>> px = Independent(Normal(torch.zeros(1, 2, 4), 1.0), 1)
+        >>> latent = Latent(q, Independent(p, 1), torch.zeros(1, 2, 3))
+        >>> print(Trace(torch.zeros(2, 4), px, (latent,)))
+        x           (2, 4)     p(x|z) Normal
+        z           (1, 2, 3)  q Normal, p Normal
+        ELBO        (1, 2)     -3.68 ± 0.00 nats over 2 examples
+        log p(x|z)  (1, 2)     -3.68 ± 0.00 nats over 2 examples
+        KL          (1, 2)     0.00 ± 0.00 nats over 2 examples
     """
 
     x: Tensor
     px: Distribution
     latents: tuple[Latent, ...]
+
+    def __repr__(self) -> str:
+        return f"Trace(x {shape(self.x)}, px {kind(self.px)}, latents {self.latents})"
+
+    def __str__(self) -> str:
+        rows = [("x", shape(self.x), f"p(x|z) {kind(self.px)}")]
+        for i, latent in enumerate(self.latents):
+            name = "z" if len(self.latents) == 1 else f"z{i}"
+            rows.append((name, shape(latent.z), f"q {kind(latent.q)}, p {kind(latent.p)}"))
+        for name, value in {"ELBO": self.elbo, "log p(x|z)": self.log_px, "KL": self.kl}.items():
+            rows.append((name, shape(value), over_examples(value)))
+        widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows)
 
     @computed_once
     def log_px(self) -> Tensor:
@@ -143,3 +172,22 @@ class Trace:
     def elbo(self) -> Tensor:
         """The evidence lower bound log p(x|z) − KL, ``(K, B)``, whatever the objective."""
         return self.log_px - self.kl
+
+
+def shape(tensor: Tensor) -> str:
+    """Return the shape of a tensor, as it is written."""
+    return str(tuple(tensor.shape))
+
+
+def kind(distribution: Distribution) -> str:
+    """Return the name of a distribution's class, of independent dimensions that of each."""
+    while isinstance(distribution, Independent):
+        distribution = distribution.base_dist
+    return type(distribution).__name__
+
+
+def over_examples(value: Tensor) -> str:
+    """Return the mean over samples and examples, and the deviation over examples, in nats."""
+    each = value.detach().double().mean(0)
+    deviation = each.std(correction=0).item()
+    return f"{each.mean().item():,.2f} ± {deviation:,.2f} nats over {len(each)} examples"

@@ -35,7 +35,8 @@ def main() -> None:
             keep(results, options)
         if options.start and not options.only:
             path = write_pictures(next(iter(WORKLOADS.values())), Path(folder) / "pictures.npy")
-            results["startup"] = measure_startup(
+            made = {"command": command(options), "machine": describe()}
+            results["startup"] = made | measure_startup(
                 path, threads=options.threads, device=options.device
             )
             console.print({k: v for k, v in results["startup"].items() if k != "rounds"})

@@ -9,13 +9,13 @@ from vae.cli import app
 NO_GPU = not torch.cuda.is_available()
 # the arguments, and what the message must say
 WRONG = {
-    "a choice, almost": (["model=convv"], "model=convv does not exist; did you mean conv?"),
+    "a choice, almost": (["model=convv"], "model=convv does not exist; did you mean model=conv?"),
     "a choice": (["model=zzz"], "choose from burda, burgess, conv"),
-    "an optimizer": (["optimizer=adamm"], "did you mean adam?"),
-    "a group": (["modle=conv"], "modle is not a setting; did you mean model?"),
+    "an optimizer": (["optimizer=adamm"], "did you mean optimizer=adam?"),
+    "a group": (["modle=conv"], "modle is not a setting; did you mean model=conv?"),
     "a key": (["model.latentdim=3"], "model.latentdim is not a setting; did you mean model.latent"),
-    "a deep key": (["model.encoder.hiden=[3]"], "did you mean model.encoder.hidden?"),
-    "an objective's key": (["objective.bta=4"], "did you mean objective.beta?"),
+    "a deep key": (["model.encoder.hiden=[3]"], "did you mean model.encoder.hidden=[3]?"),
+    "an objective's key": (["objective.bta=4"], "did you mean objective.beta=4?"),
     "an added key": (["+model.latentdim=3"], "model.latentdim is not a setting"),
     "text for a number": (["model.latent_dim=abc"], "must be a whole number; got 'abc'"),
     "a fraction": (["model.latent_dim=2.5"], "must be a whole number; got 2.5"),
@@ -77,7 +77,7 @@ WRONG = {
     "no file named": (["data.path="], "data=array needs data.path="),
     "a folder's name of a file": (
         ["data.root=x"],
-        "data.root is not a setting; did you mean data.path?",
+        "data.root is not a setting; did you mean data.path=x?",
     ),
     "a table in text": (["data.path=x.csv"], "x.csv is a table in text, not a NumPy"),
     "an absent file": (["data.path=none.npy"], "none.npy is no file: set data.path to"),
@@ -96,15 +96,15 @@ WRONG = {
     "no validation interval": (["trainer.check_val_every_n_epoch=0"], "check_val_every_n_epoch"),
     "epochs below 0": (["trainer.max_epochs=-5"], "max_epochs"),
     "no step": (["trainer.max_steps=0"], "max_steps"),
-    "a callback": (["callbacks=[default,emma]"], "did you mean ema?"),
+    "a callback": (["callbacks=[default,emma]"], "did you mean callbacks=[default,ema]?"),
     "a checkpoint of text": (["resume=text.ckpt"], "text.ckpt is damaged, or not a checkpoint"),
     "a callback's number": (["callbacks=[1]"], "callbacks=[1]: 1 is not a choice; there are def"),
     "a list of lists": (["penalty=[[mmd]]"], "['mmd'] is not a choice; there are adversarial"),
     "a penalty": (["penalty=[nosuch]"], "penalty=nosuch does not exist; choose from adversarial"),
-    "a penalty, almost": (["penalty=mdm"], "penalty=mdm does not exist; did you mean mmd?"),
+    "a penalty, almost": (["penalty=mdm"], "penalty=mdm does not exist; did you mean penalty=mmd?"),
     "a penalty's key": (
         ["penalty=dip", "penalties.dip.diagnal=5"],
-        "penalties.dip.diagnal is not a setting; did you mean penalties.dip.diagonal?",
+        "penalties.dip.diagnal is not a setting; did you mean penalties.dip.diagonal=5?",
     ),
     "a discriminator's rate": (
         ["penalty=factor", "penalties.factor.optimizer.lr=-1"],
@@ -125,7 +125,7 @@ WRONG = {
         "monitor must be one of val/elbo",
     ),
     "a number for penalties": (["penalties=-1"], "penalties must hold parts by name; got -1"),
-    "an experiment": (["experiment=bta_vae"], "did you mean beta_vae?"),
+    "an experiment": (["experiment=bta_vae"], "did you mean experiment=beta_vae?"),
     "an unknown setting": (["+sed=1"], "sed is not a setting; did you mean"),
     "no form": (["seed"], "'seed' is not of the form setting=value"),
     "nothing": (["="], "'=' cannot be read: write setting=value"),
@@ -284,7 +284,10 @@ WRONG_EVALUATION = {
     "text": (["checkpoint=text.ckpt"], "text.ckpt is damaged, or not a checkpoint"),
     "an empty file": (["checkpoint=empty.ckpt"], "empty.ckpt is damaged"),
     "a foreign file": (["checkpoint=foreign.ckpt"], "is not a checkpoint of this framework"),
-    "a key": (["checkpont=none.ckpt"], "checkpont is not a setting; did you mean checkpoint?"),
+    "a key": (
+        ["checkpont=none.ckpt"],
+        "checkpont is not a setting; did you mean checkpoint=none.ckpt?",
+    ),
     "no name": (["checkpoint="], "checkpoint must be .ckpt files or run folders"),
     "a number": (["checkpoint=3"], "checkpoint must be text or a list of text; got 3"),
     "samples": (["checkpoint=text.ckpt", "test_samples=0"], "test_samples must be at least 1"),
@@ -294,7 +297,7 @@ WRONG_EVALUATION = {
     "an output": (["checkpoint=text.ckpt", "output=3"], "output must be text or null; got 3"),
     "an added key": (
         ["checkpoint=text.ckpt", "+sed=1"],
-        "sed is not a setting; did you mean seed?",
+        "sed is not a setting; did you mean seed=1?",
     ),
 }
 

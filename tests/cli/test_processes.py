@@ -20,7 +20,7 @@ def test_a_sweep_finds_its_folder_and_ends_with_the_status_of_a_job(monkeypatch,
     sweep = [*TINY, array(tmp_path), "test=false", "-m", "seed=0,-1"]
     status, _, told = call(monkeypatch, capsys, tmp_path, *sweep)
     assert (status, told) == (2, "error: seed must be at least 0; got -1\n")
-    (folder,) = (tmp_path / "outputs" / "array-mlp").iterdir()
+    (folder,) = (tmp_path / "outputs" / "vectors-mlp").iterdir()
     assert (folder / "0" / "checkpoints" / "best.ckpt").is_file()
     assert not (folder / "1" / "checkpoints").exists()
 
@@ -30,7 +30,7 @@ def test_a_sweep_finds_its_folder_and_ends_with_the_status_of_a_job(monkeypatch,
 def test_the_processes_of_a_job_share_its_folder(tmp_path, sweep):
     done = start("train.py", *TINY, array(tmp_path), *TWO, *sweep, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    (folder,) = (tmp_path / "outputs" / "array-mlp").iterdir()
+    (folder,) = (tmp_path / "outputs" / "vectors-mlp").iterdir()
     jobs = [folder / "0", folder / "1"] if sweep else [folder]
     for job in jobs:
         assert (job / "checkpoints" / "best.ckpt").is_file()
@@ -49,7 +49,7 @@ def test_processes_of_torchrun_share_a_folder(tmp_path):
     command = torchrun(tmp_path, "--standalone", "--nproc-per-node=2")
     done = start("", *command[1:], folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    (folder,) = (tmp_path / "outputs" / "array-mlp").iterdir()
+    (folder,) = (tmp_path / "outputs" / "vectors-mlp").iterdir()
     assert (folder / "checkpoints" / "best.ckpt").is_file()
     assert done.stdout.count("epoch   1") == 1
 
@@ -70,7 +70,7 @@ def test_several_machines_share_a_folder(tmp_path):
         for rank in (0, 1)
     ]
     assert [end.wait(timeout=300) for end in ends] == [0, 0]
-    (folder,) = (tmp_path / "outputs" / "array-mlp").iterdir()
+    (folder,) = (tmp_path / "outputs" / "vectors-mlp").iterdir()
     assert (folder / "checkpoints" / "best.ckpt").is_file()
 
 
@@ -107,7 +107,7 @@ def test_the_jobs_of_a_sweep_are_submitted(tmp_path, seeds, status):
     sweep = ["-m", f"seed={seeds}", "hydra/launcher=submitit_local", "test=false"]
     done = start("train.py", *TINY, array(tmp_path), *sweep, folder=tmp_path)
     assert done.returncode == status, done.stderr
-    (folder,) = (tmp_path / "outputs" / "array-mlp").iterdir()
+    (folder,) = (tmp_path / "outputs" / "vectors-mlp").iterdir()
     kept = {path.parents[1].name for path in folder.rglob("best.ckpt")}
     assert kept == ({"0"} if status else {"0", "1"})
     if status:

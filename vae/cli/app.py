@@ -12,18 +12,22 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from vae.cli.arguments import check_arguments, without_dashes
 from vae.cli.compose import CONF, choices
 from vae.cli.help import shorten_help
 from vae.cli.launch import agree_on_folder
 from vae.cli.messages import LONGEST, explain, incomplete
 from vae.cli.overrides import hydra_quoted, parsed, recorded_overrides
+from vae.cli.places import check_places
 from vae.cli.processes import shared_job
 from vae.interruption import Interrupted
 
@@ -78,11 +82,12 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
 
     def guarded(config: DictConfig) -> Any:
         with one_message(config_name):
+            check_places(config, config_name, HydraConfig.get().runtime.choices.get("data", ""))
             return task(config)
 
     shorten_help(sys.argv[1:])
     with one_message(config_name):
-        sys.argv[1:] = [at_home(word) for word in ordered(sys.argv[1:])]
+        sys.argv[1:] = [at_home(word) for word in ordered(sys.argv[1:], config_name)]
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
 
 
@@ -99,14 +104,14 @@ def at_home(word: str) -> str:
     return f"{name}={hydra_quoted(Path(value))}"
 
 
-def ordered(arguments: list[str]) -> list[str]:
-    """Return the arguments with flags first: between settings Hydra does not find them.
+def ordered(arguments: list[str], name: str = "train") -> list[str]:
+    """Return the arguments of a command with flags first: between settings Hydra misses them.
 
     Raises:
-        ValueError: If there is no such flag.
+        ValueError: If there is no such flag or setting.
     """
     parser = get_args_parser()
-    parser.error = refuse  # type: ignore[method-assign]
+    parser.error = partial(refuse, name=name)  # type: ignore[method-assign]
     parser.allow_abbrev = False
     given = parser.parse_intermixed_args(arguments)
     if given.experimental_rerun:
@@ -116,6 +121,7 @@ def ordered(arguments: list[str]) -> list[str]:
         if setting.lstrip("+~")[:1] in ("", "=", "@"):
             raise ValueError(incomplete(setting))
         check_choices(setting)
+    check_arguments(settings, name)
     left = Counter(settings)
     flags = []
     for argument in arguments:
@@ -138,8 +144,11 @@ def check_choices(setting: str) -> None:
         raise ValueError(f"{setting[:LONGEST]}: {wrong[0]} is not a choice; there are {options}")
 
 
-def refuse(message: str) -> NoReturn:
+def refuse(message: str, *, name: str) -> NoReturn:
     """Refuse a flag as any other wrong input is refused."""
+    told = without_dashes(message, name)
+    if told != message:
+        raise ValueError(told)
     raise ValueError(f"{message}; python train.py --help lists settings, --hydra-help flags")
 
 

@@ -11,7 +11,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from vae.cli.naming import register_run_name
+
 CONF = Path(__file__).parents[2] / "conf"
+register_run_name()  # whoever composes settings, here or by Hydra, comes by
 
 
 def choices(group: str) -> list[str]:

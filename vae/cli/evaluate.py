@@ -16,8 +16,8 @@ from vae.cli.checkpoints import find_checkpoints, named, run_folder
 from vae.cli.checks import check_data_shape, check_evaluation
 from vae.cli.environment import prepare_process
 from vae.cli.evaluations import build_evaluations
+from vae.cli.loaded import read_only
 from vae.cli.messages import SWAPPED
-from vae.cli.places import read_only
 from vae.cli.reporting import headline, make_report, write_report
 from vae.cli.summary import show_comparison, show_report
 from vae.data import DataModule

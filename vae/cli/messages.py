@@ -3,8 +3,10 @@
 __all__ = ["explain", "incomplete"]
 
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from errno import EDQUOT, EFBIG, ENAMETOOLONG, ENOSPC
+from typing import Any
 
 from hydra.errors import (
     ConfigCompositionException,
@@ -18,7 +20,9 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from vae.cli.compose import CONF, choices, compose_settings
+from vae.cli.compose import CONF, choices
+from vae.cli.known import known_settings
+from vae.cli.suggestions import choice_meant, package_for, setting_meant
 from vae.nested import keys
 
 DEBUG = "Add debug=true for the stack trace."
@@ -130,9 +134,16 @@ def missing_choice(error: MissingConfigException) -> str:
     group, _, name = str(error.missing_cfg_file).rpartition("/")
     if not group:
         return f"there is no config {name}; leave --config-name out"
+    package = package_for(group, name)
+    if package is not None:
+        return f"{group}={name} needs a package: pip install {package}"
     # Of a choice in a list Hydra does not say what there is.
     options = list(error.options or choices(group))
-    return f"{group}={name} does not exist{hint(name, options)}" if options else first_line(error)
+    told = f"{group}={name} does not exist"
+    meant = choice_meant(group, name) if (CONF / group).is_dir() else []
+    if meant:
+        return f"{told}; did you mean {' or '.join(meant)}?"
+    return f"{told}{hint(name, options)}" if options else first_line(error)
 
 
 def hint(name: str, options: list[str]) -> str:
@@ -157,30 +168,20 @@ def composition(error: Exception, arguments: list[str], command: str) -> str:
         if f"'{key}'" in told or f"'{key}=" in told or f"'{argument}'" in told:
             if command == "eval" and argument.startswith("data."):
                 return f"settings of the data are added in an evaluation: +{argument[:LONGEST]}"
-            return misfit(key, argument, known_keys(arguments, argument, command))
+            return misfit(argument, known_settings(arguments, argument, command), command)
     return first_line(root(error))
 
 
-def misfit(key: str, argument: str, known: list[str]) -> str:
+def misfit(argument: str, settings: Mapping[str, Any], command: str) -> str:
     """Say why a setting cannot be overridden, added or removed."""
+    key, _, value = argument.lstrip("+~").partition("=")
+    known = list(keys(settings))
     if key not in known:
         if SWAPPED.get(key) in known:
-            return f"{key} is not a setting; did you mean {SWAPPED[key]}?"
-        return f"{key} is not a setting{hint(key, known)}"
+            return f"{key} is not a setting; did you mean {SWAPPED[key]}={value[:LONGEST]}?"
+        return f"{key} is not a setting{setting_meant(argument, settings, command)}"
     if argument.startswith("+"):
         return f"{key} is a setting already: leave the + out"
     if argument.startswith("~"):
         return f"{key} cannot be removed; choose another value"
     return f"{argument[:LONGEST]} does not fit the other settings given"
-
-
-def known_keys(arguments: list[str], wrong: str, command: str) -> list[str]:
-    """Return every setting of a command, composed without the wrong argument."""
-    rest = [a for a in arguments if a != wrong and "=" in a and not a.startswith("-")]
-    groups = [a for a in rest if (CONF / a.partition("=")[0]).is_dir()]
-    for overrides in (rest, groups, []):
-        try:
-            return list(keys(compose_settings(overrides, resolve=False, command=command)))
-        except (HydraException, OmegaConfBaseException, ValueError):
-            continue  # more than one argument is wrong
-    raise AssertionError("the configs as they stand do not compose")

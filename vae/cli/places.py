@@ -1,18 +1,95 @@
-"""Where a run's files are: kept so that they are found again from another folder."""
+"""Where a run's files are: there before torch is loaded, and found again from another folder."""
 
-__all__ = ["PLACES", "fix_places", "read_only", "with_places"]
+__all__ = ["PLACES", "check_places", "fix_places", "with_places"]
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from vae.cli.summary import hydra_quoted
-from vae.data.cache import CACHE
-from vae.files import holds_cache
+from vae.cli.checkpoints import find_checkpoints
+from vae.cli.naming import PLACE_OF_OWN_DATA
+from vae.cli.overrides import hydra_quoted
 
 PLACES = ("path", "labels", "factors", "root", "cache")  # settings of the data that name files
+FILES = ("path", "labels", "factors")
+PLACES_TO_SEE = {
+    data: FILES if name == "path" else (name,) for data, name in PLACE_OF_OWN_DATA.items()
+}
+STARTS = ("resume", "init")
+CHECKPOINTS, EXPORT = "checkpoints", "config.json"  # what the folder of a run or an export holds
+
+
+def check_places(config: DictConfig, command: str, data: str = "") -> None:
+    """Refuse a path at which there is nothing, so that it need not wait for torch.
+
+    Whether what is there can be read is for those to say who read it.
+
+    Args:
+        config: The settings.
+        command: ``train`` or ``eval``.
+        data: The choice of ``data``.
+
+    Raises:
+        FileNotFoundError: Naming the path, and what to set.
+        ValueError: If it is not said what to evaluate.
+    """
+    if command == "eval":
+        check_evaluated(config)
+        return
+    for name in STARTS:
+        given = config.get(name)
+        if isinstance(given, str) and given != "auto":
+            check_start(Path(given).expanduser())
+    node = config.get("data")
+    for name in PLACES_TO_SEE.get(data, ()) if isinstance(node, DictConfig) else ():
+        given = node.get(name)
+        if isinstance(given, str) and given and absent(Path(given)):
+            raise FileNotFoundError(missing_data(name, Path.cwd() / Path(given).expanduser()))
+
+
+def check_start(path: Path) -> None:
+    """Refuse to start from what is neither a run, a checkpoint nor an export."""
+    if absent(path):
+        raise FileNotFoundError(f"no checkpoint at {path}")
+    if path.is_dir() and not any((path / name).exists() for name in (CHECKPOINTS, EXPORT)):
+        raise FileNotFoundError(
+            f"nothing to go on from in {path}: give a run folder or a checkpoint"
+        )
+
+
+def check_evaluated(config: DictConfig) -> None:
+    """Refuse to evaluate nothing."""
+    if OmegaConf.is_missing(config, "checkpoint"):
+        raise ValueError(
+            "say what to evaluate: python eval.py checkpoint=outputs/… (a run's folder, a folder "
+            "of runs, or a .ckpt file)"
+        )
+    node = config.get("checkpoint")
+    given: Any = OmegaConf.to_container(node) if OmegaConf.is_config(node) else [node]
+    if all(isinstance(path, str) and path for path in given):
+        find_checkpoints(given)
+
+
+def missing_data(name: str, path: Path) -> str:
+    """Say that a file or folder of the user's own data is missing."""
+    if name == "root":
+        return f"There is no folder {path}: set data.root to your own."
+    return f"{path} is no file: set data.{name} to an .npy or .npz file."
+
+
+def absent(path: Path) -> bool:
+    """Say whether there is neither file nor folder at a path.
+
+    Raises:
+        OSError: If there cannot be one: the name is too long.
+    """
+    try:
+        path.expanduser().stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    return False
 
 
 def fix_places(config: DictConfig) -> dict[str, str]:
@@ -34,21 +111,3 @@ def with_places(overrides: Iterable[str], places: Mapping[str, str]) -> list[str
     """Return overrides with the absolute paths in place of those that were given."""
     kept = [o for o in overrides if o.lstrip("+").partition("=")[0] not in places]
     return [*kept, *(f"{name}={hydra_quoted(Path(path))}" for name, path in places.items())]
-
-
-def read_only(data: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
-    """Return the settings of the data in a file, so that nothing is written where that says.
-
-    A cache is kept there only if there is one already; else in the usual folder. Nothing is
-    downloaded.
-
-    Args:
-        data: What the file holds, which may be somebody else's.
-        given: Settings that the user gave anew, which stay.
-    """
-    result = {**data}
-    if "cache" in data and "cache" not in given and not holds_cache(str(data["cache"])):
-        result["cache"] = CACHE
-    if "download" in data and "download" not in given:
-        result["download"] = False
-    return result

@@ -85,7 +85,7 @@ class Projection(NamedTuple):
 PROJECTIONS = {
     "pca": Projection("PCA", pca),
     "tsne": Projection("t-SNE", tsne),
-    "umap": Projection("UMAP", umap, "umap", 'pip install "vae[umap]" (umap-learn)'),
+    "umap": Projection("UMAP", umap, "umap", "pip install umap-learn"),
 }
 
 

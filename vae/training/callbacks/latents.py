@@ -8,10 +8,23 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
 from vae.evaluation import LatentStatistics
+from vae.trace import Trace
+from vae.training.findings import (
+    Findings,
+    Validation,
+    at_bound,
+    categories,
+    settled,
+    unused_variables,
+)
+from vae.training.module import VAEModule
 
 
 class Latents(Callback):
     """Logs active units and the KL of each latent dimension on the validation data.
+
+    A collapse, dimensions that are not used and a σ at its bound are said once, in words, when
+    two validations in a row show them; nothing is measured for that besides.
 
     Args:
         max_dims: Of how many dimensions the KL is logged, at least 0.
@@ -22,6 +35,15 @@ class Latents(Callback):
             raise ValueError(f"max_dims must be at least 0; got {max_dims}")
         self.max_dims = max_dims
         self.statistics = LatentStatistics()
+        self.findings = Findings()
+        self.first: Trace | None = None  # of a validation
+        self.total_steps: int | None = None
+        self.last_step = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note from where to where the run goes."""
+        assert isinstance(pl_module, VAEModule)
+        self.total_steps, self.last_step = pl_module.total_steps, trainer.global_step
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start afresh."""
@@ -38,6 +60,8 @@ class Latents(Callback):
     ) -> None:
         """Add the trace that the validation step returned."""
         self.statistics.update(outputs)
+        if batch_idx == 0:
+            self.first = outputs
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the figures."""
@@ -49,3 +73,26 @@ class Latents(Callback):
             figures[f"latent/kl/{dim:02d}"] = kl
         for logger in trainer.loggers:
             logger.log_metrics(figures, step=trainer.global_step)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say what shows, under the validation's line."""
+        trace, self.first = self.first, None
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        assert isinstance(pl_module, VAEModule)
+        assert trace is not None
+        step = trainer.global_step
+        steps = {"before": self.last_step, "now": step, "end": self.total_steps or 2 * step}
+        unused, count = unused_variables(self.statistics, categories(trace))
+        validation = Validation(
+            step,
+            self.total_steps,
+            kl=float(trainer.callback_metrics["val/kl"]),
+            unused=unused,
+            num_variables=count,
+            scale=at_bound(pl_module.model, trace.px),
+            settled=settled(pl_module.objective, steps),
+        )
+        self.last_step = step
+        for line in self.findings.tell(validation):
+            print(line, flush=True)  # above a live bar, which takes what is printed
