@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vae.data import DataSpec
 from vae.files import check_whole
+from vae.history import Point, points_of
 from vae.limits import check_archive, check_plain
 
 FORMAT = 1  # of an export
@@ -33,6 +34,7 @@ class Saved(NamedTuple):
         spec: What it was trained on.
         state: Its weights and buffers.
         step: The optimizer step they are of, where the file says it.
+        history: The validations before that step, where the file has them.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Saved(NamedTuple):
     spec: DataSpec
     state: dict[str, Tensor]
     step: int = 0
+    history: tuple[Point, ...] = ()
 
 
 def read_saved(path: str | Path) -> Saved:
@@ -58,7 +61,8 @@ def read_saved(path: str | Path) -> Saved:
     hparams, weights = checkpoint["hyper_parameters"], checkpoint["state_dict"]
     state = {k[len(PREFIX) :]: v for k, v in weights.items() if str(k).startswith(PREFIX)}
     spec, step = read_spec(hparams["spec"], path), checkpoint.get("global_step")
-    return Saved(path, hparams["config"], spec, state, step if isinstance(step, int) else 0)
+    step, history = step if isinstance(step, int) else 0, points_of(checkpoint)
+    return Saved(path, hparams["config"], spec, state, step, history)
 
 
 def read_best(folder: Path) -> Saved:
