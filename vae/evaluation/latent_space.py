@@ -82,7 +82,7 @@ class LatentSpace(Evaluation):
             {**figures(seen, use), **parts},
             self.protocol(count),
             {"latent dimensions": table},
-            {"diagnosis": list(verdicts)},
+            {"diagnosis": list(verdicts), "gap": use.gap},
             self.pictures(seen, draws, table),
             [*verdicts.values(), *caveats(parts, count)],
         )
