@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from torch import Tensor
 
 import vae
-from vae.evaluation import Report, Section
+from vae.evaluation import Picture, Report, Section, labelled
 from vae.evaluation.section import cell, quantity
 
 TYPES = {".png": "image/png", ".gif": "image/gif", ".mp4": "video/mp4"}
@@ -76,9 +75,9 @@ def is_number(value: Any) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
-def shown_picture(title: str, picture: Tensor, path: Path) -> dict[str, Any]:
+def shown_picture(title: str, picture: Picture, path: Path) -> dict[str, Any]:
     """Return a picture with its file inside."""
-    height, width = picture.shape[-2:]
+    height, width = labelled(picture.pixels, picture.rows).shape[-2:]
     data = base64.b64encode(path.read_bytes()).decode()
     return {
         "title": title.replace("_", " "),
