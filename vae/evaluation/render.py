@@ -1,18 +1,21 @@
 """Rows of examples as one picture: pictures as a grid, signals and vectors as curves."""
 
-__all__ = ["as_image", "render", "render_movie", "save_picture"]
+__all__ = ["as_image", "picture_of", "render", "render_movie", "save_picture"]
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from vae.evaluation.canvas import pixels_of
+from vae.evaluation.margin import labelled
+from vae.evaluation.picture import Picture
+
 DPI = 90
 GAP = 2  # pixels between two pictures
+GROUND = 128  # between them, neutral on a light and on a dark page
 MARKERS = ("o", "")  # of a single value, of a curve
 
 
@@ -21,7 +24,7 @@ def render(
     *,
     span: tuple[float, float] = (0.0, 1.0),
     scale: int | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[str] = (),
 ) -> Tensor:
     """Draw ``(rows, columns, *event)`` as one picture, uint8 ``(3, height, width)``.
 
@@ -39,7 +42,7 @@ def render_movie(
     *,
     span: tuple[float, float] = (0.0, 1.0),
     scale: int | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[str] = (),
 ) -> Tensor:
     """Draw ``(T, rows, columns, *event)`` as pictures of a movie, uint8 ``(T, 3, height, width)``.
 
@@ -56,22 +59,28 @@ def render_movie(
     else:
         ends = frames.min(), frames.max()
         drawn = [curve_grid(rows, *ends) for rows in frames]
-    if labels is not None:
-        margin = margin_of(labels, drawn[0].shape[1])
-        drawn = [torch.cat([margin, picture], 2) for picture in drawn]
-    return torch.stack(drawn)
+    return labelled(torch.stack(drawn), labels)
 
 
-def margin_of(labels: Sequence[str], height: int) -> Tensor:
-    """Draw labels at equal distances one below the other, uint8 ``(3, height, width)``."""
-    from matplotlib.figure import Figure
+def picture_of(
+    rows: Tensor,
+    labels: Sequence[str] = (),
+    *,
+    span: tuple[float, float] = (0.0, 1.0),
+    moving: bool = False,
+    note: str = "",
+) -> Picture:
+    """Draw rows of examples with their labels beside the pixels.
 
-    width = 14 + 7 * max(len(line) for label in labels for line in label.split("\n"))
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
-    for i, label in enumerate(labels):
-        place = 1 - (i + 0.5) / len(labels)
-        figure.text(1 - 7 / width, place, label, fontsize=8, ha="right", va="center")
-    return pixels_of(figure)
+    Args:
+        rows: As for `render`, or for `render_movie` if it moves.
+        labels: Of each row, one or two short lines.
+        span: As for `render`.
+        moving: Whether the first dimension is time.
+        note: One sentence for the reader.
+    """
+    pixels = render_movie(rows, span=span) if moving else render(rows, span=span)
+    return Picture(pixels, tuple(labels), note=note)
 
 
 def stretched(x: Tensor, span: tuple[float, float]) -> Tensor:
@@ -81,14 +90,14 @@ def stretched(x: Tensor, span: tuple[float, float]) -> Tensor:
 
 
 def picture_grid(rows: Tensor, scale: int | None) -> Tensor:
-    """Draw ``(rows, columns, C, H, W)`` with values in [0, 1] as a grid on a light ground."""
+    """Draw ``(rows, columns, C, H, W)`` with values in [0, 1] as a grid on a ground of mid grey."""
     num_rows, num_columns, _, height, width = rows.shape
     scale = scale or max(1, -(-48 // max(height, width)))
     pixels = (as_rgb(rows) * 255).round().to(torch.uint8)
     pixels = pixels.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     height, width = height * scale, width * scale
     size = (num_rows * (height + GAP) + GAP, num_columns * (width + GAP) + GAP)
-    canvas = torch.full((3, *size), 208, dtype=torch.uint8)
+    canvas = torch.full((3, *size), GROUND, dtype=torch.uint8)
     for i in range(num_rows):
         for j in range(num_columns):
             top, left = GAP + i * (height + GAP), GAP + j * (width + GAP)
@@ -130,16 +139,6 @@ def curve_grid(rows: Tensor, low: Tensor, high: Tensor) -> Tensor:
                 line = i + 1 - heights[i, j, c]
                 axes.plot(j + steps, line, color=f"C{c}", linewidth=1, marker=MARKERS[length > 1])
     return pixels_of(figure)
-
-
-def pixels_of(figure: Any) -> Tensor:
-    """Return a figure of matplotlib as uint8 ``(3, height, width)``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
-    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def as_image(picture: Tensor) -> Image.Image:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from vae.evaluation.picture import Picture
+
 SMALLEST = 1e-6  # error that is written out digit by digit
 
 
@@ -65,7 +67,7 @@ class Section:
             points, bins, seeds; plain values.
         tables: By title, rows of plain values with equal keys.
         series: Long results that only a program reads, plain values.
-        pictures: By title, uint8 ``(3, height, width)``, or ``(T, 3, height, width)`` if it moves.
+        pictures: By title.
         notes: What a reader should know, in whole sentences.
         embeddings: Points for TensorBoard's projector.
         movie_format: Of the files of moving pictures: ``gif`` or ``mp4``.
@@ -76,7 +78,7 @@ class Section:
     protocol: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     series: Mapping[str, Any] = field(default_factory=dict)
-    pictures: Mapping[str, Tensor] = field(default_factory=dict)
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
     notes: Sequence[str] = ()
     embeddings: Mapping[str, Embedding] = field(default_factory=dict)
     movie_format: str = "gif"

@@ -5,7 +5,7 @@ __all__ = ["Judged", "draw_curve", "judged"]
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vae.evaluation.picture import Picture
+from vae.evaluation import Picture
 from vae.evaluation.plots import curves
 from vae.history import Point
 

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
+from torch import Tensor
 
-from vae.evaluation import Section
-from vae.evaluation.picture import Picture
+from vae.evaluation import Picture, Section, encode_gif, labelled
 from vae.evaluation.render import as_image
 from vae.evaluation.section import Best, cell, quantity
 from vae.reports.typeset import unbroken
-
-TYPES = {".gif": "image/gif", ".mp4": "video/mp4"}
 
 
 def shown(key: str, section: Section, pictures: Mapping[tuple[str, str], Path]) -> dict[str, Any]:
@@ -78,22 +76,36 @@ def is_number(value: Any) -> bool:
 
 
 def shown_picture(title: str, picture: Picture, path: Path | None = None) -> dict[str, Any]:
-    """Return a picture as the page holds it; of a moving one, what its file holds."""
-    height, width = picture.pixels.shape[-2:]
-    moving = path is not None and path.suffix in TYPES
+    """Return a picture as the page holds it; of a film, what its file holds, words and all."""
+    film = path if path is not None and path.suffix == ".mp4" else None
+    pixels = labelled(picture.pixels, picture.rows) if film else picture.pixels
+    height, width = pixels.shape[-2:]
     return {
         "title": title.replace("_", " "),
         "note": unbroken(picture.note),
-        "rows": spans(picture.rows),
-        "lines": len(picture.rows),
+        "rows": [] if film else spans(picture.rows),
         "legend": picture.legend,
         "width": width,
         "height": height,
-        "video": moving and path is not None and path.suffix == ".mp4",
-        "source": encoded(path) if moving and path is not None else png(picture),
+        "video": film is not None,
+        "source": address(*(("video/mp4", film.read_bytes()) if film else still(pixels))),
         # Made by our own plots, with every name escaped, and of drawing elements alone.
-        "svg": None if moving or picture.svg is None else Markup(picture.svg),
+        "svg": None if picture.svg is None else Markup(picture.svg),
     }
+
+
+def still(pixels: Tensor) -> tuple[str, bytes]:
+    """Return pixels as a file without the words that stand in the margin of one of its own."""
+    if pixels.dim() == 4:
+        return "image/gif", encode_gif(pixels)
+    held = BytesIO()
+    as_image(pixels).save(held, "PNG", optimize=True)
+    return "image/png", held.getvalue()
+
+
+def address(kind: str, content: bytes) -> str:
+    """Return an address that holds a file."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def spans(rows: Sequence[str]) -> list[tuple[str, int]]:
@@ -105,18 +117,6 @@ def spans(rows: Sequence[str]) -> list[tuple[str, int]]:
         else:
             found[-1] = (found[-1][0], found[-1][1] + 1)
     return found if any(label for label, _ in found) else []
-
-
-def encoded(path: Path) -> str:
-    """Return a file as an address that holds it."""
-    return f"data:{TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
-
-
-def png(picture: Picture) -> str:
-    """Return the pixels, without the words that a file has in its margin, as an address."""
-    held = BytesIO()
-    as_image(picture.pixels).save(held, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(held.getvalue()).decode()}"
 
 
 def flattened(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
