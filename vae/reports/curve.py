@@ -3,14 +3,17 @@
 __all__ = ["Judged", "draw_curve", "judged"]
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from vae.evaluation import Picture
-from vae.evaluation.plots import curves
+from vae.evaluation.palette import class_colors, class_legend
+from vae.evaluation.plots import plot
 from vae.history import Point
 
 FEWEST = 5  # validations that make a curve to be judged
 PART = 0.05  # of all that was gained: what counts as a rise or a fall
+MARKED = 15  # validations, below which each is marked
 LATE = 0.75  # of the steps, after which a rise is one at the end
 
 
@@ -55,19 +58,33 @@ def judged(history: Sequence[Point]) -> Judged | None:
     return Judged(f"The validation ELBO has levelled off by step {last.step:,}.", False)
 
 
-def draw_curve(history: Sequence[Point]) -> Picture:
-    """Draw the ELBO of training and validation over the steps, from two validations on.
+def draw_curve(history: Sequence[Point], step: int | None = None) -> Picture:
+    """Draw the ELBO of training and validation over the steps.
 
     The first validations are left out where they lie so low that the rest would be a flat line.
+
+    Args:
+        history: Two points or more.
+        step: Of the weights that the report is of, which is marked.
     """
     shown = visible(history)
-    known = [point for point in shown if point.train_elbo is not None]
-    lines = {
-        "training": ([p.step for p in known], [p.train_elbo or 0.0 for p in known]),
-        "validation": ([p.step for p in shown], [p.elbo for p in shown]),
-    }
-    drawn = {name: line for name, line in lines.items() if line[0]}
-    return curves(drawn, xlabel="optimizer steps", ylabel="ELBO (nats)")
+    known = [(p.step, p.train_elbo) for p in shown if p.train_elbo is not None]
+    lines = {"validation": [(p.step, p.elbo) for p in shown], "training": known}
+    lines = {name: points for name, points in lines.items() if points}
+    colors = class_colors(len(lines))
+    judged_at = [point for point in lines["validation"] if point[0] == step]
+
+    def draw(axes: Any) -> None:
+        for points, color in zip(lines.values(), colors, strict=True):
+            axes.plot(*zip(*points, strict=True), color=color, marker="." * (len(points) < MARKED))
+        for x, y in judged_at:
+            axes.plot(x, y, color=colors[0], marker="o", markersize=9)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+
+    drawn = plot(draw, "optimizer steps", "ELBO (nats)", class_legend(list(lines)))
+    left_out = "" if len(shown) == len(history) else f"From step {shown[0].step:,} on. "
+    marked = "The large dot is the checkpoint of this report." if judged_at else ""
+    return replace(drawn, note=left_out + marked)
 
 
 def visible(history: Sequence[Point]) -> Sequence[Point]:

@@ -23,8 +23,9 @@ HEADLINES = {  # figures of the bound in the cards, with names that fit there
     "nll": "−log p(x)",
     "bits_per_dim": "bits per dimension",
     "kl": "KL(q ‖ p)",
-    "active_units": "active units",
+    "active_units": "active dimensions",
 }
+BARE = ("bits_per_dim", "active_units")  # whose names have the unit
 
 
 def write_page(report: Report, pictures: Mapping[tuple[str, str], Path], path: Path) -> None:
@@ -67,7 +68,7 @@ def cards(report: Report) -> list[dict[str, str]]:
         {
             "name": name,
             "text": unbroken(quantity(figures[key].value, figures[key].error)),
-            "unit": "" if figures[key].unit in name else figures[key].unit,
+            "unit": "" if key in BARE else figures[key].unit,
         }
         for key, name in HEADLINES.items()
         if key in figures
@@ -78,4 +79,5 @@ def shown_curve(report: Report) -> dict[str, Any] | None:
     """Return the curve of training, if the checkpoint has two validations or more."""
     if len(report.history) < 2:
         return None
-    return shown_picture("ELBO during training", draw_curve(report.history))
+    step = report.protocol.get("step")
+    return shown_picture("ELBO during training", draw_curve(report.history, step))
