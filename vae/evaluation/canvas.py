@@ -48,10 +48,12 @@ def svg_of(figure: Any) -> str:
     Text stays text, in the font of the page. One unit is one pixel of CSS at the natural size. It
     refers to nothing outside itself, and its ids are those of no other figure.
     """
+    import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     written = StringIO()
-    FigureCanvasSVG(figure).print_svg(written, metadata={"Date": None})
+    with matplotlib.rc_context(STYLE):
+        FigureCanvasSVG(figure).print_svg(written, metadata={"Date": None})
     text = written.getvalue()
     mark = f"p{sha256(text.encode()).hexdigest()[:10]}-"
     root = ElementTree.fromstring(text)
@@ -65,11 +67,11 @@ def svg_of(figure: Any) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def pixels_of(figure: Any) -> Tensor:
-    """Return a figure on a white ground as uint8 ``(3, height, width)``."""
+def pixels_of(figure: Any, ground: str = "white") -> Tensor:
+    """Return a figure on a ground as uint8 ``(3, height, width)``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure.set_facecolor("white")
+    figure.set_facecolor(ground)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from vae.evaluation.canvas import DPI, STYLE, UNIT, pixels_of, svg_of
-from vae.evaluation.palette import class_colors, class_legend, sequential, shortened
+from vae.evaluation.palette import LONGEST, class_colors, class_legend, sequential, shortened
 from vae.evaluation.picture import Picture
 
 SIZE = (360, 240)  # pixels of CSS: a phone's width
 LEGEND_LINE = 19  # pixels of CSS
+ON_A_LINE = 40  # letters
 
 Legend = Sequence[tuple[str, str]]
 
@@ -137,14 +138,14 @@ def bar(axes: Any, drawn: Any, named: str) -> None:
 
     values = drawn.get_array()
     ticks = MaxNLocator(6, integer=bool((values == values.round()).all()))
-    beside = axes.figure.colorbar(drawn, label=written(named), ticks=ticks)
+    beside = axes.figure.colorbar(drawn, label=written(named, ON_A_LINE), ticks=ticks)
     beside.outline.set_visible(False)
     beside.solids.set(alpha=1, rasterized=True)
 
 
-def written(name: str) -> str:
+def written(name: str, longest: int = LONGEST) -> str:
     """Return a user's name as matplotlib writes it: short, and no formula."""
-    return shortened(name).replace("$", r"\$")
+    return shortened(name, longest).replace("$", r"\$")
 
 
 def plot(draw: Callable[[Any], None], xlabel: str, ylabel: str, legend: Legend = ()) -> Picture:
@@ -183,12 +184,15 @@ def figured(
         figure = Figure(figsize=(width / UNIT, height / UNIT), dpi=DPI, layout="constrained")
         fill(figure)
         svg = svg_of(figure)
+        figure.set_dpi(DPI)  # which writing an SVG has changed
         if legend:
             columns = columns_of(legend, width)
             height += LEGEND_LINE * -(-len(legend) // columns) + 6
             figure.set_size_inches(width / UNIT, height / UNIT)
             marks = [
-                Line2D([], [], color=color, marker="o", linestyle="", label=written(name))
+                Line2D(
+                    [], [], color=color, marker="o", linestyle="", label=written(name, ON_A_LINE)
+                )
                 for name, color in legend
             ]
             figure.legend(handles=marks, loc="outside lower left", ncols=columns)
@@ -197,5 +201,5 @@ def figured(
 
 def columns_of(legend: Legend, width: float) -> int:
     """Return how many names of a legend stand side by side."""
-    longest = max(len(name) for name, _ in legend)
+    longest = max(len(written(name, ON_A_LINE)) for name, _ in legend)
     return int(max(1, min(5, len(legend), width // (36 + 8 * longest))))

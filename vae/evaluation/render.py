@@ -9,14 +9,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vae.evaluation.canvas import pixels_of
+from vae.evaluation.curve_grid import CurveGrid
 from vae.evaluation.margin import labelled
 from vae.evaluation.picture import Picture
 
-DPI = 90
 GAP = 2  # pixels between two pictures
 GROUND = 128  # between them, neutral on a light and on a dark page
-MARKERS = ("o", "")  # of a single value, of a curve
 
 
 def render(
@@ -34,7 +32,9 @@ def render(
         scale: How many times pictures are enlarged; by default small ones to 48 pixels or more.
         labels: What stands left of each row, one or two short lines.
     """
-    return render_movie(rows[None], span=span, scale=scale, labels=labels)[0]
+    frames = rows[None].detach().float().cpu()
+    pixels = grids(frames, span, scale) if frames.dim() == 6 else CurveGrid(frames).pixels()
+    return labelled(pixels[0], labels)
 
 
 def render_movie(
@@ -54,12 +54,8 @@ def render_movie(
     """
     frames = frames.detach().float().cpu()
     if frames.dim() == 6:
-        shown = stretched(frames, span)
-        drawn = [picture_grid(rows, scale) for rows in shown]
-    else:
-        ends = frames.min(), frames.max()
-        drawn = [curve_grid(rows, *ends) for rows in frames]
-    return labelled(torch.stack(drawn), labels)
+        return labelled(grids(frames, span, scale), labels)
+    return labelled(CurveGrid(frames).pixels(dark=True), labels)
 
 
 def picture_of(
@@ -68,7 +64,6 @@ def picture_of(
     *,
     span: tuple[float, float] = (0.0, 1.0),
     moving: bool = False,
-    note: str = "",
 ) -> Picture:
     """Draw rows of examples with their labels beside the pixels.
 
@@ -77,10 +72,25 @@ def picture_of(
         labels: Of each row, one or two short lines.
         span: As for `render`.
         moving: Whether the first dimension is time.
-        note: One sentence for the reader.
     """
-    pixels = render_movie(rows, span=span) if moving else render(rows, span=span)
-    return Picture(pixels, tuple(labels), note=note)
+    frames = (rows if moving else rows[None]).detach().float().cpu()
+    if frames.dim() == 6:
+        pixels = grids(frames, span)
+        return Picture(pixels if moving else pixels[0], tuple(labels))
+    grid = CurveGrid(frames)
+    pixels = grid.pixels(dark=moving)
+    return Picture(
+        pixels if moving else pixels[0],
+        tuple(labels),
+        grid.legend,
+        None if moving else grid.svg(),
+        grid.note,
+    )
+
+
+def grids(frames: Tensor, span: tuple[float, float], scale: int | None = None) -> Tensor:
+    """Draw pictures ``(T, rows, columns, C, H, W)`` as grids, uint8 ``(T, 3, height, width)``."""
+    return torch.stack([picture_grid(rows, scale) for rows in stretched(frames, span)])
 
 
 def stretched(x: Tensor, span: tuple[float, float]) -> Tensor:
@@ -114,31 +124,6 @@ def as_rgb(rows: Tensor) -> Tensor:
         alpha = rows[..., 3:, :, :]
         return rows[..., :3, :, :] * alpha + 1 - alpha
     return rows[..., :3, :, :]
-
-
-def curve_grid(rows: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Draw signals ``(rows, columns, C, L)`` or vectors ``(rows, columns, D)`` as curves.
-
-    All stand on one pair of axes, since a pair for each costs a hundred times as much: a unit
-    wide and high each, with a common scale from ``low`` to ``high``.
-    """
-    from matplotlib.figure import Figure
-
-    curves = rows if rows.dim() == 4 else rows.unsqueeze(2)
-    num_rows, num_columns, num_channels, length = curves.shape
-    heights = 0.1 + 0.8 * (curves - low) / (high - low).clamp_min(1e-12)
-    steps = torch.linspace(0.05, 0.95, length)
-    figure = Figure(figsize=(1.6 * num_columns, 1.1 * num_rows), dpi=DPI)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, num_columns), ylim=(num_rows, 0))
-    axes.set(xticks=range(1, num_columns), yticks=range(1, num_rows))
-    axes.grid(linewidth=0.5)
-    axes.spines[:].set_visible(False)
-    for c in range(num_channels):
-        for i in range(num_rows):
-            for j in range(num_columns):
-                line = i + 1 - heights[i, j, c]
-                axes.plot(j + steps, line, color=f"C{c}", linewidth=1, marker=MARKERS[length > 1])
-    return pixels_of(figure)
 
 
 def as_image(picture: Tensor) -> Image.Image:
