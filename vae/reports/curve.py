@@ -44,18 +44,24 @@ def judged(history: Sequence[Point]) -> Judged | None:
         return Judged("The validation ELBO never rose above that of the first validation.", True)
     if lost > PART * gained:
         text = (
-            f"The validation ELBO was highest at step {best.step:,} and fell by {lost:,.3g} nats "
-            f"until step {last.step:,}: the training data are being learned by heart."
+            f"The validation ELBO was highest at step {best.step:,} and fell by "
+            f"{few_digits(lost)} nats until step {last.step:,}: the training data are being "
+            "learned by heart."
         )
         return Judged(text, True)
     before = max(p.elbo for p in history if p.step <= LATE * last.step or p is first)
     if best.elbo - before > PART * gained:
         text = (
-            f"The validation ELBO still rose by {best.elbo - before:,.3g} nats over the last "
-            "quarter of the steps: longer training is likely to raise it."
+            f"The validation ELBO still rose by {few_digits(best.elbo - before)} nats over the "
+            "last quarter of the steps: longer training is likely to raise it."
         )
         return Judged(text, True)
     return Judged(f"The validation ELBO has levelled off by step {last.step:,}.", False)
+
+
+def few_digits(value: float) -> str:
+    """Return a positive number with three digits, or all of those before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def draw_curve(history: Sequence[Point], step: int | None = None) -> Picture:

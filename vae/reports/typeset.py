@@ -5,7 +5,7 @@ __all__ = ["unbroken"]
 import re
 
 HARD = "\N{NO-BREAK SPACE}"
-PARTED = re.compile(r" (?=[±‖] )|(?<=[±‖]) |(?<=\d) (?=(?:nats|bits|%|samples|steps)\b)")
+PARTED = re.compile(r" (?=[±‖=] )|(?<=[±‖=]) |(?<=\d) (?=(?:nats|bits|%|samples|steps)\b)")
 MINUS = re.compile(r"(?<![\w.\-])-(?=\d)")
 
 

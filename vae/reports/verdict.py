@@ -156,9 +156,10 @@ def likelihood(report: Report) -> Iterator[Remark]:
         text = "How far −log p(x) can be trusted is judged from 25 samples on: test_samples=100."
         yield Remark("Likelihood", text)
     elif share.value:
+        part = "all" if share.value == 1 else f"{share.value:.1%} of the"
         text = (
-            f"For {share.value:.1%} of the examples a few importance weights decide (k̂ above "
-            f"{UNTRUSTED}): −log p(x) is likely too high there."
+            f"For {part} examples a few importance weights decide (k̂ above {UNTRUSTED}): "
+            "−log p(x) is likely too high there."
         )
         yield Remark("Likelihood", text, CAUTION)
     else:
