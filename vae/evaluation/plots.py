@@ -4,18 +4,27 @@ __all__ = ["bars", "curves", "figured", "histograms", "matrix", "plot", "points"
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vae.evaluation.canvas import DPI, STYLE, UNIT, pixels_of, svg_of
-from vae.evaluation.palette import LONGEST, class_colors, class_legend, sequential, shortened
+from vae.evaluation.palette import (
+    LONGEST,
+    MOST_CLASSES,
+    class_colors,
+    class_legend,
+    sequential,
+    shortened,
+)
 from vae.evaluation.picture import Picture
 
 SIZE = (360, 240)  # pixels of CSS: a phone's width
 LEGEND_LINE = 19  # pixels of CSS
 ON_A_LINE = 40  # letters
+SHARED = "The {} classes share the colours: TensorBoard's projector names each point."
 
 Legend = Sequence[tuple[str, str]]
 
@@ -129,7 +138,8 @@ def points(
         if ordered:
             bar(axes, drawn, named)
 
-    return plot(draw, xlabel, ylabel, class_legend(names))
+    drawn = plot(draw, xlabel, ylabel, class_legend(names))
+    return replace(drawn, note=SHARED.format(len(names)) if len(names) > MOST_CLASSES else "")
 
 
 def bar(axes: Any, drawn: Any, named: str) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import pad
 
 from vae.evaluation.curve_grid import CurveGrid
 from vae.evaluation.margin import labelled
 from vae.evaluation.picture import Picture
 
-GAP = 2  # pixels between two pictures
+GAP = 2  # pixels between two pictures, of which each row and column has its part
 GROUND = 128  # between them, neutral on a light and on a dark page
 
 
@@ -101,18 +102,11 @@ def stretched(x: Tensor, span: tuple[float, float]) -> Tensor:
 
 def picture_grid(rows: Tensor, scale: int | None) -> Tensor:
     """Draw ``(rows, columns, C, H, W)`` with values in [0, 1] as a grid on a ground of mid grey."""
-    num_rows, num_columns, _, height, width = rows.shape
-    scale = scale or max(1, -(-48 // max(height, width)))
+    scale = scale or max(1, -(-48 // max(rows.shape[-2:])))
     pixels = (as_rgb(rows) * 255).round().to(torch.uint8)
     pixels = pixels.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
-    height, width = height * scale, width * scale
-    size = (num_rows * (height + GAP) + GAP, num_columns * (width + GAP) + GAP)
-    canvas = torch.full((3, *size), GROUND, dtype=torch.uint8)
-    for i in range(num_rows):
-        for j in range(num_columns):
-            top, left = GAP + i * (height + GAP), GAP + j * (width + GAP)
-            canvas[:, top : top + height, left : left + width] = pixels[i, j]
-    return canvas
+    cells = pad(pixels, (GAP // 2,) * 4, value=GROUND)
+    return cells.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
 
 
 def as_rgb(rows: Tensor) -> Tensor:
