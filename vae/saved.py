@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vae.data import DataSpec
 from vae.files import check_whole
+from vae.history import Point, points_of
 from vae.limits import check_archive, check_plain
 
 FORMAT = 1  # of an export
@@ -34,6 +35,7 @@ class Saved(NamedTuple):
         state: Its weights and buffers.
         step: The optimizer step they are of, where the file says it.
         data: What tells the data that it was trained on from others; see `DataModule.changes`.
+        history: The validations before that step, where the file has them.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class Saved(NamedTuple):
     state: dict[str, Tensor]
     step: int = 0
     data: Any = None
+    history: tuple[Point, ...] = ()
 
 
 def read_saved(path: str | Path) -> Saved:
@@ -61,7 +64,7 @@ def read_saved(path: str | Path) -> Saved:
     state = {k[len(PREFIX) :]: v for k, v in weights.items() if str(k).startswith(PREFIX)}
     spec, step = read_spec(hparams["spec"], path), checkpoint.get("global_step")
     step, data = step if isinstance(step, int) else 0, checkpoint.get("DataModule")
-    return Saved(path, hparams["config"], spec, state, step, data)
+    return Saved(path, hparams["config"], spec, state, step, data, points_of(checkpoint))
 
 
 def read_best(folder: Path) -> Saved:

@@ -8,7 +8,9 @@ import torch
 from tests.evaluation.subjects import Held
 from vae.data import DataModule, DataSpec, Splits, TensorExamples
 from vae.evaluation import Figure, Report, Run, Section, Subject, compare
+from vae.evaluation.best import BETTER, best_of
 from vae.evaluation.comparison import by_variant, rates
+from vae.evaluation.section import Best
 
 CODES = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
 MODEL = {"_target_": "vae.models.VAE", "latent_dim": 10}
@@ -36,9 +38,38 @@ def test_runs_that_differ_in_seeds_only_are_repetitions():
     assert set(section.series) == {"objective.beta=1", "objective.beta=4"}
     assert section.series["objective.beta=1"]["bound/elbo"] == values
     rows = {row["figure"]: row for row in section.tables["mean ± deviation over runs"]}
-    assert rows["ELBO"]["objective.beta=1"] == f"-4.167 ± {stdev(values):.3f}"
-    assert rows["ELBO"]["objective.beta=4"] == "-7"  # one run has no deviation
-    assert rows["active units"]["objective.beta=1"] == "4"  # nor have equal values
+    assert rows["ELBO"]["beta=1"] == f"-4.2 ± {stdev(values):.1f}"
+    assert rows["ELBO"]["beta=4"] == "-7"  # one run has no deviation
+    assert rows["active units"]["beta=1"] == "4"  # nor have equal values
+
+
+@pytest.mark.parametrize(
+    ("variants", "best"),
+    [
+        ({"a": [(-10.0, 0.5)], "b": [(-13.0, 0.5)]}, "a"),
+        ({"a": [(-10.0, 0.5)], "b": [(-11.0, 0.5)]}, None),  # within the error
+        ({"a": [(-10.0, None)], "b": [(-13.0, None)]}, None),  # whose error is not known
+        ({"a": [(-13.0, 9.0), (-13.2, 9.0)], "b": [(-10.0, 9.0), (-10.2, 9.0)]}, "b"),
+        ({"a": [(-10.0, 0.1)], "b": []}, None),
+    ],
+)
+def test_the_best_is_marked_only_beyond_the_error(variants, best):
+    cells = {
+        name: [Figure("ELBO", value, "nats", error) for value, error in runs]
+        for name, runs in variants.items()
+    }
+    assert best_of(cells, BETTER["elbo"]) == best
+    assert best_of(cells, BETTER.get("kl")) is None  # of which neither direction is the better
+    if best:
+        assert best_of(cells, BETTER["nll"]) != best
+
+
+def test_the_best_of_a_row_is_marked_in_the_table():
+    runs = [run_of(-3.0 - i / 100, seed=i) for i in range(3)]
+    others = [run_of(-7.0 + i / 100, seed=i, beta=4) for i in range(3)]
+    row, units = only(compare([*runs, *others])).tables["mean ± deviation over runs"]
+    assert isinstance(row["beta=1"], Best)
+    assert not any(isinstance(value, Best) for value in (row["beta=4"], *units.values()))
 
 
 def test_a_class_is_named_by_its_own_name_and_what_only_one_has_is_told():

@@ -14,6 +14,7 @@ from vae.evaluation import (
     Gallery,
     Interpolations,
     NotApplicable,
+    Picture,
     Traversals,
     gallery,
     interpolations,
@@ -39,21 +40,15 @@ def one_hot_subject():
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What the evaluations hand to `render`, in order, with the labels."""
+    """What the evaluations hand to `picture_of`, in order, with the labels."""
     kept = []
 
-    def keep(rows, labels, span):
+    def keep(rows, labels, span, moving=False):
         kept.append((rows, labels))
-        return torch.zeros(3, 2, 2, dtype=torch.uint8)
-
-    def keep_frames(frames, labels, span):
-        kept.append((frames, labels))
-        return torch.zeros(len(frames), 3, 2, 2, dtype=torch.uint8)
+        return Picture(torch.zeros(len(rows) if moving else 1, 3, 2, 2, dtype=torch.uint8))
 
     for module in (gallery, interpolations, traversals):
-        monkeypatch.setattr(module, "render", keep)
-    for module in (interpolations, traversals):
-        monkeypatch.setattr(module, "render_movie", keep_frames)
+        monkeypatch.setattr(module, "picture_of", keep)
     return kept
 
 
@@ -80,7 +75,7 @@ def test_a_traversal_moves_one_variable_over_the_priors_quantiles(subject, drawn
     assert frames.shape == (4, 2, 2, 6)  # frames, variables, starts
     assert torch.allclose(frames[0, :, 1], drawn[1][0][:, 0], atol=1e-4)
     assert torch.allclose(frames[-1, 1], torch.stack([d[0][1, -1] for d in drawn[:2]]), atol=1e-4)
-    assert len(section.pictures["traversals moving"]) == 2 * 4 - 2
+    assert len(section.pictures["traversals moving"].pixels) == 2 * 4 - 2
 
 
 def test_over_the_posterior_it_goes_where_the_examples_are(drawn):
@@ -124,7 +119,7 @@ def test_pairs_are_joined_by_both_paths_below_each_other(subject, drawn):
     z = latents_of(frames[:, 0])
     strides = torch.cat([z, z[:1]]).diff(dim=0).unflatten(0, (3, 4))
     assert torch.allclose(strides, strides[:, :1].expand_as(strides), atol=1e-4)
-    assert len(section.pictures["interpolations moving"]) == 12
+    assert len(section.pictures["interpolations moving"].pixels) == 12
 
 
 def test_spherical_paths_are_for_isotropic_normal_priors(drawn):
@@ -156,13 +151,14 @@ def test_few_examples_give_few_rows(drawn):
     assert [len(drawn[0][0]), drawn[1][0].shape[2]] == [1, 1]
 
 
-def test_samples_of_each_temperature_come_from_one_noise(subject, drawn):
+def test_samples_of_each_temperature_come_from_one_noise_and_stand_below_the_data(subject, drawn):
     Gallery(columns=4, temperatures=(0.5, 1.0))(subject)
     rows, labels = drawn[1]
-    assert rows.shape == (4, 4, 6)
-    assert labels == ["T = 0.5", "", "T = 1", ""]
+    assert rows.shape == (3, 4, 6)
+    assert labels == ["data", "T = 0.5", "T = 1"]
+    assert torch.equal(rows[0], subject.examples(4).x)
     z = latents_of(rows)
-    assert torch.allclose(z[:2], 0.5 * z[2:], atol=1e-4)
+    assert torch.allclose(z[1], 0.5 * z[2], atol=1e-4)
 
 
 @pytest.mark.parametrize(

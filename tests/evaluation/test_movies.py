@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vae.evaluation import Figure, Report, Section, encode_gif, movies, save_movie
+from vae.evaluation import Figure, Picture, Report, Section, encode_gif, movies, save_movie
 from vae.evaluation.movies import check_movie, encoder, there_and_back
 from vae.reports import write_files
 
@@ -68,7 +68,7 @@ def test_a_format_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_report_writes_pictures_still_and_moving(tmp_path):
-    pictures = {"still one": growing(1)[0], "moving v1.5": growing(3)}
+    pictures = {"still one": Picture(growing(1)[0]), "moving v1.5": Picture(growing(3))}
     section = Section("Pictures", {"a": Figure("a", 1.0)}, pictures=pictures)
     write_files(Report({}, {"pictures": section}, {}), tmp_path)
     names = sorted(path.name for path in (tmp_path / "pictures").iterdir())

@@ -11,7 +11,7 @@ from vae.evaluation.render import GAP
 
 def cell(picture, row, column, height, width):
     """The part of a grid where a picture stands."""
-    top, left = GAP + row * (height + GAP), GAP + column * (width + GAP)
+    top, left = GAP // 2 + row * (height + GAP), GAP // 2 + column * (width + GAP)
     return picture[:, top : top + height, left : left + width]
 
 
@@ -22,12 +22,12 @@ def test_every_pixel_stands_where_its_row_and_column_say(channels, scale):
     picture = render(rows, scale=scale)
     height, width = 4 * scale, 5 * scale
     assert picture.dtype == torch.uint8
-    assert picture.shape == (3, 2 * (height + GAP) + GAP, 3 * (width + GAP) + GAP)
+    assert picture.shape == (3, 2 * (height + GAP), 3 * (width + GAP))
     for i in range(2):
         for j in range(3):
             shown = cell(picture, i, j, height, width)[:, ::scale, ::scale].float() / 255
             assert torch.allclose(shown, rows[i, j].expand(3, 4, 5))
-    assert len(picture[:, :GAP].unique()) == 1
+    assert len(picture[:, 0].unique()) == 1
 
 
 def test_transparent_pixels_are_white_and_opaque_ones_keep_their_colour():
@@ -48,7 +48,7 @@ def test_values_outside_the_unit_interval_are_clipped():
 
 @pytest.mark.parametrize(("side", "least"), [(8, 48), (28, 48), (64, 64)])
 def test_small_pictures_are_enlarged(side, least):
-    height = render(torch.rand(1, 1, 1, side, side)).shape[1] - 2 * GAP
+    height = render(torch.rand(1, 1, 1, side, side)).shape[1] - GAP
     assert height >= least
     assert height % side == 0
     assert height < least + side
@@ -86,7 +86,7 @@ def test_the_frames_of_a_movie_share_one_scale():
     assert not torch.equal(movie[0], movie[1])
     assert torch.equal(render(frames[0]), render(frames[1]))
     still = render_movie(torch.rand(2, 3, 2, 1, 4, 5), scale=2)
-    assert still.shape == (2, 3, 3 * (8 + GAP) + GAP, 2 * (10 + GAP) + GAP)
+    assert still.shape == (2, 3, 3 * (8 + GAP), 2 * (10 + GAP))
 
 
 def test_the_saved_picture_is_the_picture(tmp_path):

@@ -2,7 +2,7 @@
 
 import torch
 
-from vae.evaluation import Embedding, Figure, Report, Section
+from vae.evaluation import Embedding, Figure, Picture, Report, Section
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -21,7 +21,10 @@ def example(*, title: str = "a run") -> Report:
         protocol={"num_samples": [1, 10], "data": {"name": HOSTILE}},
         tables={"per class": [{"class": HOSTILE, "count": 3, "elbo": -1.5}]},
         series={"kl": [0.5, float("nan")]},
-        pictures={"red field": picture, "fading": torch.stack([picture, picture // 2])},
+        pictures={
+            "red field": Picture(picture),
+            "fading": Picture(torch.stack([picture, picture // 2])),
+        },
         notes=[f"A note & {HOSTILE}"],
         embeddings={
             "labelled": Embedding(points, {"label": [1, 2, 3, 4]}, torch.rand(4, 3, 8, 8)),

@@ -10,11 +10,15 @@ from rich.console import Console
 from rich.progress import Progress
 from torch.utils.tensorboard import SummaryWriter
 
-from vae.cli.checkpoints import run_folder
 from vae.cli.environment import describe_environment
 from vae.evaluation import Evaluation, Report, Subject, measure
+from vae.history import Point, points_of
 from vae.reports import write_events, write_files, write_page
-from vae.saved import Saved
+from vae.reports.verdict import net_name
+from vae.saved import Saved, read_checkpoint
+from vae.training.storage import LAST
+
+BEST = "best.ckpt"
 
 
 def make_report(subject: Subject, saved: Saved, evaluations: Mapping[str, Evaluation]) -> Report:
@@ -32,8 +36,27 @@ def make_report(subject: Subject, saved: Saved, evaluations: Mapping[str, Evalua
         report = measure(subject, evaluations)
     weights = {"checkpoint": str(saved.path), "step": saved.step}
     details = {"settings of the run": saved.config, "environment": describe_environment()}
-    name = run_folder(saved.path).name
-    return replace(report, protocol={**weights, **report.protocol}, title=name, details=details)
+    title = f"{report.protocol['data']['data']} · {net_name(saved.config['model'])}"
+    return replace(
+        report,
+        protocol={**weights, **report.protocol},
+        title=title,
+        details=details,
+        config=saved.config,
+        history=longest_history(saved),
+    )
+
+
+def longest_history(saved: Saved) -> tuple[Point, ...]:
+    """Return the validations of a run: ``best.ckpt`` knows only those before it was written."""
+    last = saved.path.with_name(LAST)
+    if saved.path.name != BEST or not last.is_file():
+        return saved.history
+    try:
+        later = points_of(read_checkpoint(last))
+    except ValueError:  # damaged, which is no reason to refuse the best one
+        return saved.history
+    return max(saved.history, later, key=len)
 
 
 def write_report(

@@ -23,6 +23,7 @@ __all__ = [
     "LatentUse",
     "Neighbours",
     "NotApplicable",
+    "Picture",
     "Probe",
     "RateDistortion",
     "ReconstructionQuality",
@@ -44,6 +45,7 @@ __all__ = [
     "fit_posterior",
     "interpolate",
     "interpolations",
+    "labelled",
     "log_mean_weights",
     "measure",
     "nearest",
@@ -76,9 +78,11 @@ from vae.evaluation.importance import effective_sample_size, log_mean_weights, p
 from vae.evaluation.interpolations import Interpolations
 from vae.evaluation.latent_space import LatentSpace
 from vae.evaluation.latents import LatentStatistics
+from vae.evaluation.margin import labelled
 from vae.evaluation.movies import encode_gif, save_movie
 from vae.evaluation.neighbours import Neighbours, nearest
 from vae.evaluation.paths import interpolate, slerp, switch, traverse
+from vae.evaluation.picture import Picture
 from vae.evaluation.pictures import decoded, reconstructions, samples
 from vae.evaluation.quality import ReconstructionQuality, SampleQuality
 from vae.evaluation.rate_distortion import RateDistortion, draw_rate_distortion

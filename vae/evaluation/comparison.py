@@ -2,16 +2,18 @@
 
 __all__ = ["Run", "compare"]
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from vae.evaluation.best import BETTER, best_of
 from vae.evaluation.disentanglement.udr import udr
 from vae.evaluation.evaluation import Report
 from vae.evaluation.rate_distortion import draw_rate_distortion
-from vae.evaluation.section import Figure, Section, quantity
+from vae.evaluation.section import Best, Figure, Section, quantity
 from vae.nested import leaves
 
 # The settings by which runs are told apart; runs that differ in none of them are repetitions.
@@ -178,20 +180,43 @@ def raw(members: Sequence[Run]) -> dict[str, list[float | None]]:
 
 
 def table(variants: Mapping[str, Sequence[Run]]) -> list[dict[str, Any]]:
-    """Return a row per figure, a column per variant."""
+    """Return a row per figure, a column per variant under its short name."""
     first: dict[str, Figure] = {}
     for members in variants.values():
         for run in members:
             first |= {key: f for key, f in figures_of(run).items() if key not in first}
-    columns = {name: raw(members) for name, members in variants.items()}
-    return [
-        {
-            "figure": figure.name,
-            "unit": figure.unit,
-            **{name: spread(values.get(key, [])) for name, values in columns.items()},
-        }
-        for key, figure in first.items()
-    ]
+    columns = dict(zip(shortened(list(variants)), map(measured, variants.values()), strict=True))
+    rows = []
+    for key, figure in first.items():
+        cells = {name: values.get(key, []) for name, values in columns.items()}
+        best = best_of(cells, BETTER.get(key.rpartition("/")[2]))
+        told = {name: spread([f.value for f in found]) for name, found in cells.items()}
+        told = {name: Best(text) if name == best else text for name, text in told.items()}
+        rows.append({"figure": figure.name, "unit": figure.unit, **told})
+    return rows
+
+
+def measured(members: Sequence[Run]) -> dict[str, list[Figure]]:
+    """Return each figure as every run has it, of those that have it."""
+    found = [figures_of(run) for run in members]
+    keys = dict.fromkeys(key for figures in found for key in figures)
+    return {key: [f[key] for f in found if key in f] for key in keys}
+
+
+def shortened(names: Sequence[str]) -> list[str]:
+    """Return the names of variants with the last words of their settings, where they tell enough.
+
+    >>> shortened(["objective.beta=1, seed=0", "objective.beta=4, seed=0"])
+    ['beta=1, seed=0', 'beta=4, seed=0']
+    """
+    settings = {part.partition("=")[0] for name in names for part in name.split(", ")}
+    ends = Counter(setting.rpartition(".")[2] for setting in settings)
+    shorter = []
+    for name in names:
+        parts = [part.partition("=") for part in name.split(", ")]
+        told = [(full, full.rpartition(".")[2], sign + value) for full, sign, value in parts]
+        shorter.append(", ".join((e if ends[e] == 1 else f) + value for f, e, value in told))
+    return shorter if len(set(shorter)) == len(names) else list(names)
 
 
 def spread(values: Sequence[float | None]) -> str:

@@ -3,7 +3,7 @@
 __all__ = ["Evaluation", "Report", "measure"]
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from vae.data.randomness import stream_seed
 from vae.evaluation.section import NotApplicable, Section
 from vae.evaluation.subject import Subject
+from vae.history import Point
 
 
 class Evaluation(ABC):
@@ -36,8 +37,10 @@ class Report:
         protocol: What all of them share: split, data, seed.
         sections: By the name of the evaluation.
         left_out: For each evaluation that does not apply, the reason.
-        title: Its heading, such as the name of the run.
+        title: Its heading: data and model.
         details: What a reader may look up, by title: the run's settings, the environment.
+        config: The settings of the run.
+        history: Its validations, for the curve of training.
     """
 
     protocol: Mapping[str, Any]
@@ -45,6 +48,8 @@ class Report:
     left_out: Mapping[str, str] = field(default_factory=dict)
     title: str = "Evaluation"
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    history: Sequence[Point] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``metrics.json`` holds."""

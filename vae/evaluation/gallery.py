@@ -9,7 +9,7 @@ import torch
 from vae.data.checks import check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.pictures import reconstructions, samples
-from vae.evaluation.render import render
+from vae.evaluation.render import picture_of
 from vae.evaluation.section import Section
 from vae.evaluation.subject import Subject
 
@@ -19,12 +19,12 @@ class Gallery(Evaluation):
 
     Args:
         columns: Pictures per row, 1 to 100.
-        temperatures: Scales of the prior's spread, above 0, of which each gets an equal part of
-            the rows of samples.
+        temperatures: Scales of the prior's spread, above 0: a row of samples of each, from the
+            same noise, below a row of the data.
     """
 
     def __init__(self, columns: int = 10, temperatures: Sequence[float] = (0.7, 1.0)) -> None:
-        check_range("columns", columns, 1, 100)  # columns² are drawn at once
+        check_range("columns", columns, 1, 100)
         if not temperatures or not all(t > 0 for t in temperatures):
             raise ValueError(f"temperatures must be numbers above 0; got {list(temperatures)}")
         self.columns = columns
@@ -33,16 +33,14 @@ class Gallery(Evaluation):
     def __call__(self, subject: Subject) -> Section:
         """Draw from the first examples of the subject's split."""
         model, columns, seed = subject.model, self.columns, subject.seed
-        rows = max(1, columns // len(self.temperatures))
-        blocks = [
-            samples(model, rows, columns, temperature=t, seed=seed) for t in self.temperatures
-        ]
-        labels = [label for t in self.temperatures for label in (f"T = {t:g}", *[""] * (rows - 1))]
-        shown = reconstructions(model, subject.examples(columns).x)
-        span, pair = subject.value_range, ["original", "reconstruction"]
+        blocks = [samples(model, 1, columns, temperature=t, seed=seed) for t in self.temperatures]
+        labels = [f"T = {t:g}" for t in self.temperatures]
+        pair = reconstructions(model, subject.examples(columns).x)
+        shown = torch.cat([pair[:1], *blocks])
+        span = subject.value_range
         pictures = {
-            "reconstructions": render(shown, span=span, labels=pair),
-            "samples": render(torch.cat(blocks), span=span, labels=labels),
+            "reconstructions": picture_of(pair, ["original", "reconstruction"], span=span),
+            "samples": picture_of(shown, ["data", *labels], span=span),
         }
         protocol = {"columns": columns, "temperatures": self.temperatures}
         return Section("Reconstructions and samples", protocol=protocol, pictures=pictures)

@@ -11,8 +11,9 @@ from vae.data.checks import check_choice, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.movies import MovieFormat, check_movie
 from vae.evaluation.paths import Way, interpolate, slerp, switch
+from vae.evaluation.picture import Picture
 from vae.evaluation.pictures import decoded
-from vae.evaluation.render import render, render_movie
+from vae.evaluation.render import picture_of
 from vae.evaluation.section import NotApplicable, Section
 from vae.evaluation.subject import Subject
 from vae.evaluation.variables import Variables, study
@@ -93,15 +94,15 @@ class Interpolations(Evaluation):
         names = [self.path] if self.path in WAYS else ["linear", "spherical"]
         return {name: WAYS[name] for name in names if name == "linear" or variables.isotropic}
 
-    def rows(self, subject: Subject, z: Tensor, ways: dict[str, Way]) -> Tensor:
+    def rows(self, subject: Subject, z: Tensor, ways: dict[str, Way]) -> Picture:
         """Draw the pairs below each other, the paths of one pair next to each other."""
         pairs = min(self.pairs, len(z) // 2)
         ends = z[:pairs], z[pairs : 2 * pairs]
         paths = torch.stack([interpolate(*ends, self.steps, way) for way in ways.values()], 1)
         rows = decoded(subject.model, paths.flatten(0, 1), 2, max_rows=subject.max_rows)
-        return render(rows, span=subject.value_range, labels=list(ways) * pairs)
+        return picture_of(rows, list(ways) * pairs, span=subject.value_range)
 
-    def film(self, subject: Subject, z: Tensor, ways: dict[str, Way]) -> Tensor:
+    def film(self, subject: Subject, z: Tensor, ways: dict[str, Way]) -> Picture:
         """Draw the rounds side by side, a row for each path."""
         stops = min(self.stops, len(z))
         rounds = min(self.rounds, len(z) // stops)
@@ -110,4 +111,4 @@ class Interpolations(Evaluation):
         legs = [interpolate(*ends, self.frames + 1, way)[:, :-1] for way in ways.values()]
         paths = torch.stack(legs).unflatten(1, (rounds, stops)).flatten(2, 3)
         frames = decoded(subject.model, paths.movedim(2, 0), 3, max_rows=subject.max_rows)
-        return render_movie(frames, span=subject.value_range, labels=list(ways))
+        return picture_of(frames, list(ways), span=subject.value_range, moving=True)

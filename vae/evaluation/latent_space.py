@@ -13,6 +13,7 @@ from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.latents import ACTIVE_VARIANCE
 from vae.evaluation.marginals import marginals
 from vae.evaluation.moments import prior_draws, prior_moments
+from vae.evaluation.picture import Picture
 from vae.evaluation.plots import bars
 from vae.evaluation.prior_gap import against_prior, caveats, gap, told
 from vae.evaluation.section import Figure, NotApplicable, Section, standard_error
@@ -82,7 +83,7 @@ class LatentSpace(Evaluation):
             {**figures(seen, use), **parts},
             self.protocol(count),
             {"latent dimensions": table},
-            {"diagnosis": list(verdicts)},
+            {"diagnosis": list(verdicts), "gap": use.gap},
             self.pictures(seen, draws, table),
             [*verdicts.values(), *caveats(parts, count)],
         )
@@ -98,7 +99,9 @@ class LatentSpace(Evaluation):
             "thresholds": THRESHOLDS,
         }
 
-    def pictures(self, seen: Seen, draws: Tensor, table: list[dict[str, Any]]) -> dict[str, Tensor]:
+    def pictures(
+        self, seen: Seen, draws: Tensor, table: list[dict[str, Any]]
+    ) -> dict[str, Picture]:
         """Draw the use of each dimension and the marginals of the most used."""
         title, key = "KL", "KL (nats)"
         if key not in table[0]:

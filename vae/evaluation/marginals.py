@@ -3,46 +3,48 @@
 __all__ = ["marginals"]
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from vae.evaluation.plots import DPI
-from vae.evaluation.render import pixels_of
+from vae.evaluation.palette import CLASSES
+from vae.evaluation.picture import Picture
+from vae.evaluation.plots import figured
 
-COLUMNS = 4
-PANEL = (1.9, 1.4)  # inches
+COLUMNS = 3
+PANEL = (120, 96)  # pixels of CSS
 BINS = 40
+OF_PRIOR = CLASSES[6]
 
 
-def marginals(q: Tensor, p: Tensor, dims: Sequence[int]) -> Tensor:
-    """Draw for some dimensions a histogram of q(z) with that of p(z), uint8 ``(3, H, W)``.
+def marginals(q: Tensor, p: Tensor, dims: Sequence[int]) -> Picture:
+    """Draw for some dimensions a histogram of q(z) with that of p(z).
 
     Args:
         q: Draws from the aggregate posterior, ``(N, D)``; whole numbers are taken as categories.
         p: Draws from the prior, ``(M, D)``.
         dims: Which dimensions, in this order.
     """
-    from matplotlib.figure import Figure
-
     columns = min(COLUMNS, len(dims))
     rows = -(-len(dims) // columns)
-    size = (PANEL[0] * columns, PANEL[1] * rows + 0.4)
-    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).flat
-    for axes, dim in zip(panels, dims, strict=False):
-        edges = bin_edges(q[:, dim], p[:, dim])
-        axes.hist(
-            q[:, dim].numpy(), edges, density=True, histtype="stepfilled", alpha=0.6, label="q(z)"
-        )
-        axes.hist(p[:, dim].numpy(), edges, density=True, histtype="step", color="k", label="p(z)")
-        axes.set_title(f"dimension {dim}", fontsize="small")
-        axes.set_yticks([])
-        axes.tick_params(labelsize="x-small")
-    for axes in panels[len(dims) :]:
-        axes.set_visible(False)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return pixels_of(figure)
+    color = CLASSES[0]
+
+    def fill(figure: Any) -> None:
+        panels = figure.subplots(rows, columns, squeeze=False).flat
+        for axes, dim in zip(panels, dims, strict=False):
+            edges = bin_edges(q[:, dim], p[:, dim])
+            shared = {"bins": edges, "density": True}
+            axes.hist(q[:, dim].numpy(), histtype="stepfilled", alpha=0.6, color=color, **shared)
+            axes.hist(p[:, dim].numpy(), histtype="step", color=OF_PRIOR, linewidth=1.5, **shared)
+            axes.set_title(f"z{dim}", pad=3)
+            axes.set_yticks([])
+            axes.spines[["top", "right", "left"]].set_visible(False)
+        for axes in panels[len(dims) :]:
+            axes.set_visible(False)
+
+    legend = (("q(z)", color), ("p(z)", OF_PRIOR))
+    return figured(fill, (PANEL[0] * COLUMNS, PANEL[1] * rows), legend)
 
 
 def bin_edges(q: Tensor, p: Tensor) -> list[float]:

@@ -11,7 +11,7 @@ from vae.data import Batch
 from vae.data.checks import check_int, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.pictures import samples
-from vae.evaluation.render import render
+from vae.evaluation.render import picture_of
 from vae.evaluation.section import NotApplicable, Section, averaged
 from vae.evaluation.subject import Subject
 
@@ -78,7 +78,7 @@ class Neighbours(Evaluation):
         parts = zip(NAMES.items(), distances.split([len(x) for x in queries]), strict=True)
         closest = distances[: len(drawn)].argsort()[: self.columns]
         rows = torch.stack([drawn[closest], found[closest]])
-        picture = render(rows, span=subject.value_range, labels=["sample", "nearest"])
+        picture = picture_of(rows, ["sample", "nearest"], span=subject.value_range)
         return Section(
             "Nearest training examples",
             {

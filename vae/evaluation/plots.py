@@ -1,26 +1,40 @@
-"""Plots of a report in one style, as pictures."""
+"""Plots of a report in one style: as pixels with their legend, as SVG without it."""
 
-__all__ = ["bars", "curves", "histograms", "matrix", "points"]
+__all__ = ["bars", "curves", "figured", "histograms", "matrix", "plot", "points", "written"]
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vae.evaluation.render import pixels_of
+from vae.evaluation.canvas import DPI, STYLE, UNIT, pixels_of, svg_of
+from vae.evaluation.palette import (
+    LONGEST,
+    MOST_CLASSES,
+    class_colors,
+    class_legend,
+    sequential,
+    shortened,
+)
+from vae.evaluation.picture import Picture
 
-SIZE = (6.0, 3.4)  # inches
-DPI = 150
-MOST_NAMES, LONGEST = 20, 24  # names beside a bar of colours, and letters of one
+SIZE = (360, 240)  # pixels of CSS: a phone's width
+LEGEND_LINE = 19  # pixels of CSS
+ON_A_LINE = 40  # letters
+SHARED = "The {} classes share the colours: TensorBoard's projector names each point."
+
+Legend = Sequence[tuple[str, str]]
 
 
-def bars(values: Sequence[float], *, xlabel: str, ylabel: str) -> Tensor:
-    """Draw one bar per value, uint8 ``(3, height, width)``."""
+def bars(values: Sequence[float], *, xlabel: str, ylabel: str) -> Picture:
+    """Draw one bar per value."""
 
     def draw(axes: Any) -> None:
-        axes.bar(range(len(values)), values, width=0.8)
+        axes.bar(range(len(values)), values, width=0.8, color=class_colors(1)[0])
+        axes.xaxis.get_major_locator().set_params(integer=True)
 
     return plot(draw, xlabel, ylabel)
 
@@ -31,28 +45,24 @@ def curves(
     xlabel: str,
     ylabel: str,
     marker: str = "",
-) -> Tensor:
-    """Draw a curve for each name, given as its x and y, uint8 ``(3, height, width)``."""
+) -> Picture:
+    """Draw a curve for each name, given as its x and y."""
+    colors = class_colors(len(lines))
 
     def draw(axes: Any) -> None:
-        for name, (x, y) in lines.items():
-            axes.plot(x, y, label=name, marker=marker)
-        if len(lines) > 1:
-            axes.legend(frameon=False)
+        for (x, y), color in zip(lines.values(), colors, strict=True):
+            axes.plot(x, y, color=color, marker=marker)
 
-    return plot(draw, xlabel, ylabel)
+    return plot(draw, xlabel, ylabel, class_legend(list(lines)))
 
 
-def histograms(values: Mapping[str, Tensor], *, xlabel: str, num_bins: int = 50) -> Tensor:
+def histograms(values: Mapping[str, Tensor], *, xlabel: str, num_bins: int = 50) -> Picture:
     """Draw the histogram of each named set of values on common bins, as shares of the set.
 
     Args:
         values: By name, ``(N,)`` finite values.
         xlabel: Name of the horizontal axis.
         num_bins: How many bins, at least 1.
-
-    Returns:
-        uint8 ``(3, height, width)``.
     """
     joined = torch.cat(list(values.values()))
     edges = torch.linspace(joined.min().item(), joined.max().item(), num_bins + 1).tolist()
@@ -60,16 +70,15 @@ def histograms(values: Mapping[str, Tensor], *, xlabel: str, num_bins: int = 50)
         edges = [edges[0] - 0.5, edges[0] + 0.5]
 
     def draw(axes: Any) -> None:
-        for name, found in values.items():
+        for found, color in zip(values.values(), class_colors(len(values)), strict=True):
             weights = torch.full_like(found, 1 / len(found)).numpy()
-            axes.hist(found.numpy(), edges, weights=weights, alpha=0.6, label=name)
-        axes.legend(frameon=False)
+            axes.hist(found.numpy(), edges, weights=weights, alpha=0.6, color=color)
 
-    return plot(draw, xlabel, "share")
+    return plot(draw, xlabel, "share", class_legend(list(values)))
 
 
-def matrix(values: Tensor, rows: Sequence[str], *, xlabel: str, named: str) -> Tensor:
-    """Draw a matrix ``(R, C)`` as colours from 0 to 1, uint8 ``(3, height, width)``.
+def matrix(values: Tensor, rows: Sequence[str], *, xlabel: str, named: str) -> Picture:
+    """Draw a matrix ``(R, C)`` as colours from 0 to 1.
 
     Args:
         values: In [0, 1].
@@ -79,10 +88,15 @@ def matrix(values: Tensor, rows: Sequence[str], *, xlabel: str, named: str) -> T
     """
 
     def draw(axes: Any) -> None:
-        drawn = axes.imshow(values.numpy(), vmin=0, vmax=1, cmap="Blues", aspect="auto")
-        axes.set_yticks(range(len(rows)), rows)
+        edges = [[i - 0.5 for i in range(side + 1)] for side in reversed(values.shape)]
+        drawn = axes.pcolormesh(
+            *edges, values.numpy(), vmin=0, vmax=1, cmap=sequential(), rasterized=True
+        )
+        axes.set_yticks(range(len(rows)), [written(row) for row in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.figure.colorbar(drawn, label=named)
+        axes.grid(visible=False)
+        bar(axes, drawn, named)
 
     return plot(draw, xlabel, "")
 
@@ -94,46 +108,108 @@ def points(
     xlabel: str,
     ylabel: str,
     named: str = "",
-    names: Sequence[str] = (),
-) -> Tensor:
-    """Draw points ``(N, 2)``, coloured by a value each, uint8 ``(3, height, width)``.
+    names: Sequence[str | int] = (),
+) -> Picture:
+    """Draw points ``(N, 2)``, coloured by a value each.
 
     Args:
         xy: The points.
-        colors: A label or factor per point.
+        colors: A class or an ordered value per point.
         xlabel: Name of the horizontal axis.
         ylabel: Name of the vertical axis.
-        named: What the colours stand for.
-        names: What the values 0, 1, … are called, if they are few enough to be written.
+        named: What ordered values are.
+        names: What the classes 0, 1, … are called; empty of ordered values.
     """
+    of_classes = class_colors(max(1, len(names)))
 
     def draw(axes: Any) -> None:
-        cmap = None if colors is None else "turbo"  # a map of nothing is a warning
-        drawn = axes.scatter(*xy.T.numpy(), c=colors, cmap=cmap, s=6, alpha=0.7, linewidths=0)
+        chosen = [of_classes[int(c)] for c in colors] if names and colors else colors
+        ordered = colors is not None and not names
+        drawn = axes.scatter(
+            *xy.T.numpy(),
+            c=of_classes[0] if chosen is None else chosen,
+            cmap=sequential() if ordered else None,
+            s=7,
+            alpha=0.8,
+            linewidths=0,
+            rasterized=True,
+        )
         axes.set_aspect("equal", adjustable="datalim")
-        if colors is not None:
-            few = 0 < len(names) <= MOST_NAMES
-            bar = axes.figure.colorbar(drawn, label="" if few else named)
-            if few:
-                drawn.set_clim(0, max(len(names) - 1, 1))
-                bar.set_ticks(range(len(names)), labels=[written(name) for name in names])
+        if ordered:
+            bar(axes, drawn, named)
 
-    with warnings.catch_warnings():  # a name in letters that the font has not is drawn as boxes
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        return plot(draw, xlabel, ylabel)
+    drawn = plot(draw, xlabel, ylabel, class_legend(names))
+    return replace(drawn, note=SHARED.format(len(names)) if len(names) > MOST_CLASSES else "")
 
 
-def written(name: str) -> str:
+def bar(axes: Any, drawn: Any, named: str) -> None:
+    """Set a bar of colours beside a plot, with whole numbers where all values are whole."""
+    from matplotlib.ticker import MaxNLocator
+
+    values = drawn.get_array()
+    ticks = MaxNLocator(6, integer=bool((values == values.round()).all()))
+    beside = axes.figure.colorbar(drawn, label=written(named, ON_A_LINE), ticks=ticks)
+    beside.outline.set_visible(False)
+    beside.solids.set(alpha=1, rasterized=True)
+
+
+def written(name: str, longest: int = LONGEST) -> str:
     """Return a user's name as matplotlib writes it: short, and no formula."""
-    return (name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…").replace("$", r"\$")
+    return shortened(name, longest).replace("$", r"\$")
 
 
-def plot(draw: Callable[[Any], None], xlabel: str, ylabel: str) -> Tensor:
-    """Return what a function draws on a pair of axes, uint8 ``(3, height, width)``."""
+def plot(draw: Callable[[Any], None], xlabel: str, ylabel: str, legend: Legend = ()) -> Picture:
+    """Return what a function draws on a pair of axes."""
+
+    def fill(figure: Any) -> None:
+        axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
+        axes.grid()
+        axes.set_axisbelow(True)
+        draw(axes)
+        axes.spines[["top", "right"]].set_visible(False)
+
+    return figured(fill, SIZE, legend)
+
+
+def figured(
+    fill: Callable[[Any], None],
+    size: tuple[float, float],
+    legend: Legend = (),
+) -> Picture:
+    """Return what a function draws on a figure, as SVG and, above the legend, as pixels.
+
+    Args:
+        fill: Draws on an empty figure of matplotlib.
+        size: Width and height without the legend, pixels of CSS.
+        legend: Name and colour of each class.
+    """
+    import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
-    axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
-    draw(axes)
-    axes.spines[["top", "right"]].set_visible(False)
-    return pixels_of(figure)
+    width, height = size
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        # A name in letters that the font has not is drawn as boxes in a file; a page has others.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure = Figure(figsize=(width / UNIT, height / UNIT), dpi=DPI, layout="constrained")
+        fill(figure)
+        svg = svg_of(figure)
+        figure.set_dpi(DPI)  # which writing an SVG has changed
+        if legend:
+            columns = columns_of(legend, width)
+            height += LEGEND_LINE * -(-len(legend) // columns) + 6
+            figure.set_size_inches(width / UNIT, height / UNIT)
+            marks = [
+                Line2D(
+                    [], [], color=color, marker="o", linestyle="", label=written(name, ON_A_LINE)
+                )
+                for name, color in legend
+            ]
+            figure.legend(handles=marks, loc="outside lower left", ncols=columns)
+        return Picture(pixels_of(figure), legend=tuple(legend), svg=svg)
+
+
+def columns_of(legend: Legend, width: float) -> int:
+    """Return how many names of a legend stand side by side."""
+    longest = max(len(written(name, ON_A_LINE)) for name, _ in legend)
+    return int(max(1, min(5, len(legend), width // (36 + 8 * longest))))

@@ -10,6 +10,8 @@ from torch import Tensor
 from vae.evaluation.annealing import SCHEDULES
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.latent_path import CHAINS, annealed, check_chains
+from vae.evaluation.palette import class_colors, class_legend
+from vae.evaluation.picture import Picture
 from vae.evaluation.plots import plot
 from vae.evaluation.section import Figure, Section, averaged
 from vae.evaluation.subject import Subject
@@ -143,8 +145,8 @@ def notes_of(excess: Excess | None, max_beta: float) -> list[str]:
 def draw_rate_distortion(
     codes: Sequence[tuple[str, float, float]],
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
-) -> Tensor:
-    """Draw models as points of the rate–distortion plane, uint8 ``(3, height, width)``.
+) -> Picture:
+    """Draw models as points of the rate–distortion plane.
 
     Args:
         codes: Name, rate and distortion of each, nats: of one model, or of one for each β.
@@ -152,13 +154,16 @@ def draw_rate_distortion(
             left out, since there the distortion has another scale.
     """
 
+    curves = curves or {}
+    names = [*curves, *(name for name, _, _ in codes)]
+    colors = class_colors(len(names))
+
     def draw(axes: Any) -> None:
-        for name, (distortion, rate) in (curves or {}).items():
+        for (distortion, rate), color in zip(curves.values(), colors, strict=False):
             pairs = zip(distortion, rate, strict=True)
             shown = [(d, r) for d, r in pairs if r >= SHOWN * max(rate)]
-            axes.plot(*zip(*shown, strict=True), label=name)
-        for name, own_rate, own_distortion in codes:
-            axes.plot([own_distortion], [own_rate], "o", label=name)
-        axes.legend(frameon=False)
+            axes.plot(*zip(*shown, strict=True), color=color)
+        for (_, own_rate, own_distortion), color in zip(codes, colors[len(curves) :], strict=True):
+            axes.plot([own_distortion], [own_rate], "o", color=color)
 
-    return plot(draw, "distortion −log p(x|z) (nats)", "rate (nats)")
+    return plot(draw, "distortion −log p(x|z) (nats)", "rate (nats)", class_legend(names))

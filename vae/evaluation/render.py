@@ -1,21 +1,22 @@
 """Rows of examples as one picture: pictures as a grid, signals and vectors as curves."""
 
-__all__ = ["as_image", "render", "render_movie", "save_picture"]
+__all__ = ["as_image", "picture_of", "render", "render_movie", "save_picture"]
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import pad
 
+from vae.evaluation.curve_grid import CurveGrid
+from vae.evaluation.margin import labelled
+from vae.evaluation.picture import Picture
 from vae.files import replace_durably
 
-DPI = 90
-GAP = 2  # pixels between two pictures
-MARKERS = ("o", "")  # of a single value, of a curve
+GAP = 2  # pixels between two pictures, of which each row and column has its part
+GROUND = 128  # between them, neutral on a light and on a dark page
 
 
 def render(
@@ -23,7 +24,7 @@ def render(
     *,
     span: tuple[float, float] = (0.0, 1.0),
     scale: int | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[str] = (),
 ) -> Tensor:
     """Draw ``(rows, columns, *event)`` as one picture, uint8 ``(3, height, width)``.
 
@@ -33,7 +34,9 @@ def render(
         scale: How many times pictures are enlarged; by default small ones to 48 pixels or more.
         labels: What stands left of each row, one or two short lines.
     """
-    return render_movie(rows[None], span=span, scale=scale, labels=labels)[0]
+    frames = rows[None].detach().float().cpu()
+    pixels = grids(frames, span, scale) if frames.dim() == 6 else CurveGrid(frames).pixels()
+    return labelled(pixels[0], labels)
 
 
 def render_movie(
@@ -41,7 +44,7 @@ def render_movie(
     *,
     span: tuple[float, float] = (0.0, 1.0),
     scale: int | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[str] = (),
 ) -> Tensor:
     """Draw ``(T, rows, columns, *event)`` as pictures of a movie, uint8 ``(T, 3, height, width)``.
 
@@ -53,27 +56,43 @@ def render_movie(
     """
     frames = frames.detach().float().cpu()
     if frames.dim() == 6:
-        shown = stretched(frames, span)
-        drawn = [picture_grid(rows, scale) for rows in shown]
-    else:
-        ends = frames.min(), frames.max()
-        drawn = [curve_grid(rows, *ends) for rows in frames]
-    if labels is not None:
-        margin = margin_of(labels, drawn[0].shape[1])
-        drawn = [torch.cat([margin, picture], 2) for picture in drawn]
-    return torch.stack(drawn)
+        return labelled(grids(frames, span, scale), labels)
+    return labelled(CurveGrid(frames).pixels(dark=True), labels)
 
 
-def margin_of(labels: Sequence[str], height: int) -> Tensor:
-    """Draw labels at equal distances one below the other, uint8 ``(3, height, width)``."""
-    from matplotlib.figure import Figure
+def picture_of(
+    rows: Tensor,
+    labels: Sequence[str] = (),
+    *,
+    span: tuple[float, float] = (0.0, 1.0),
+    moving: bool = False,
+) -> Picture:
+    """Draw rows of examples with their labels beside the pixels.
 
-    width = 14 + 7 * max(len(line) for label in labels for line in label.split("\n"))
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
-    for i, label in enumerate(labels):
-        place = 1 - (i + 0.5) / len(labels)
-        figure.text(1 - 7 / width, place, label, fontsize=8, ha="right", va="center")
-    return pixels_of(figure)
+    Args:
+        rows: As for `render`, or for `render_movie` if it moves.
+        labels: Of each row, one or two short lines.
+        span: As for `render`.
+        moving: Whether the first dimension is time.
+    """
+    frames = (rows if moving else rows[None]).detach().float().cpu()
+    if frames.dim() == 6:
+        pixels = grids(frames, span)
+        return Picture(pixels if moving else pixels[0], tuple(labels))
+    grid = CurveGrid(frames)
+    pixels = grid.pixels(dark=moving)
+    return Picture(
+        pixels if moving else pixels[0],
+        tuple(labels),
+        grid.legend,
+        None if moving else grid.svg(),
+        grid.note,
+    )
+
+
+def grids(frames: Tensor, span: tuple[float, float], scale: int | None = None) -> Tensor:
+    """Draw pictures ``(T, rows, columns, C, H, W)`` as grids, uint8 ``(T, 3, height, width)``."""
+    return torch.stack([picture_grid(rows, scale) for rows in stretched(frames, span)])
 
 
 def stretched(x: Tensor, span: tuple[float, float]) -> Tensor:
@@ -83,19 +102,12 @@ def stretched(x: Tensor, span: tuple[float, float]) -> Tensor:
 
 
 def picture_grid(rows: Tensor, scale: int | None) -> Tensor:
-    """Draw ``(rows, columns, C, H, W)`` with values in [0, 1] as a grid on a light ground."""
-    num_rows, num_columns, _, height, width = rows.shape
-    scale = scale or max(1, -(-48 // max(height, width)))
+    """Draw ``(rows, columns, C, H, W)`` with values in [0, 1] as a grid on a ground of mid grey."""
+    scale = scale or max(1, -(-48 // max(rows.shape[-2:])))
     pixels = (as_rgb(rows) * 255).round().to(torch.uint8)
     pixels = pixels.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
-    height, width = height * scale, width * scale
-    size = (num_rows * (height + GAP) + GAP, num_columns * (width + GAP) + GAP)
-    canvas = torch.full((3, *size), 208, dtype=torch.uint8)
-    for i in range(num_rows):
-        for j in range(num_columns):
-            top, left = GAP + i * (height + GAP), GAP + j * (width + GAP)
-            canvas[:, top : top + height, left : left + width] = pixels[i, j]
-    return canvas
+    cells = pad(pixels, (GAP // 2,) * 4, value=GROUND)
+    return cells.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
 
 
 def as_rgb(rows: Tensor) -> Tensor:
@@ -107,41 +119,6 @@ def as_rgb(rows: Tensor) -> Tensor:
         alpha = rows[..., 3:, :, :]
         return rows[..., :3, :, :] * alpha + 1 - alpha
     return rows[..., :3, :, :]
-
-
-def curve_grid(rows: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Draw signals ``(rows, columns, C, L)`` or vectors ``(rows, columns, D)`` as curves.
-
-    All stand on one pair of axes, since a pair for each costs a hundred times as much: a unit
-    wide and high each, with a common scale from ``low`` to ``high``.
-    """
-    from matplotlib.figure import Figure
-
-    curves = rows if rows.dim() == 4 else rows.unsqueeze(2)
-    num_rows, num_columns, num_channels, length = curves.shape
-    heights = 0.1 + 0.8 * (curves - low) / (high - low).clamp_min(1e-12)
-    steps = torch.linspace(0.05, 0.95, length)
-    figure = Figure(figsize=(1.6 * num_columns, 1.1 * num_rows), dpi=DPI)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, num_columns), ylim=(num_rows, 0))
-    axes.set(xticks=range(1, num_columns), yticks=range(1, num_rows))
-    axes.grid(linewidth=0.5)
-    axes.spines[:].set_visible(False)
-    for c in range(num_channels):
-        for i in range(num_rows):
-            for j in range(num_columns):
-                line = i + 1 - heights[i, j, c]
-                axes.plot(j + steps, line, color=f"C{c}", linewidth=1, marker=MARKERS[length > 1])
-    return pixels_of(figure)
-
-
-def pixels_of(figure: Any) -> Tensor:
-    """Return a figure of matplotlib as uint8 ``(3, height, width)``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
-    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def as_image(picture: Tensor) -> Image.Image:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vae.data import DataSpec
 from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.picture import Picture
 from vae.evaluation.plots import points
 from vae.evaluation.projections import PROJECTIONS, check_method, explained_variance
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
@@ -65,19 +66,21 @@ class Scatter(Evaluation):
 
     def pictures(
         self, z: Tensor, columns: Mapping[str, list[int]], subject: Subject
-    ) -> dict[str, Tensor]:
+    ) -> dict[str, Picture]:
         """Lay the points out once and colour them by each column."""
         name, project, *_ = PROJECTIONS[self.method]
         xy = project(z, subject.seed)
         axes = {"xlabel": f"{name} 1", "ylabel": f"{name} 2"}
         if not columns:
             return {f"{name} of the latents": points(xy, None, **axes)}
+        spec = subject.spec
+        names = [spec.class_name(label) for label in range(spec.num_classes or 0)]
         return {
             f"{name} of the latents by {column}": points(
                 xy,
                 values,
                 named=column,
-                names=subject.spec.class_names if column == LABEL else (),
+                names=names if column == LABEL else (),
                 **axes,
             )
             for column, values in list(columns.items())[: self.num_factors]

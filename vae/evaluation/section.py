@@ -1,12 +1,17 @@
 """What an evaluation gives: figures with the protocol that made them, tables and pictures."""
 
-__all__ = ["Embedding", "Figure", "NotApplicable", "Section", "averaged", "standard_error"]
+__all__ = ["Best", "Embedding", "Figure", "NotApplicable", "Section", "averaged", "standard_error"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import floor, isfinite, log10
 from typing import Any, NamedTuple
 
 from torch import Tensor
+
+from vae.evaluation.picture import Picture
+
+SMALLEST = 1e-6  # error that is written out digit by digit
 
 
 class NotApplicable(ValueError):
@@ -47,6 +52,10 @@ class Embedding(NamedTuple):
     thumbnails: Tensor | None = None
 
 
+class Best(str):
+    """The text of a table's value that is better than the others in its row, beyond the error."""
+
+
 @dataclass(frozen=True)
 class Section:
     """The result of one evaluation.
@@ -58,7 +67,7 @@ class Section:
             points, bins, seeds; plain values.
         tables: By title, rows of plain values with equal keys.
         series: Long results that only a program reads, plain values.
-        pictures: By title, uint8 ``(3, height, width)``, or ``(T, 3, height, width)`` if it moves.
+        pictures: By title.
         notes: What a reader should know, in whole sentences.
         embeddings: Points for TensorBoard's projector.
         movie_format: Of the files of moving pictures: ``gif`` or ``mp4``.
@@ -69,7 +78,7 @@ class Section:
     protocol: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     series: Mapping[str, Any] = field(default_factory=dict)
-    pictures: Mapping[str, Tensor] = field(default_factory=dict)
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
     notes: Sequence[str] = ()
     embeddings: Mapping[str, Embedding] = field(default_factory=dict)
     movie_format: str = "gif"
@@ -105,11 +114,23 @@ def cell(value: Any) -> str:
 
 
 def quantity(value: float | int | None, error: float | None = None) -> str:
-    """Return a number as a reader wants it: with its error, or with four digits."""
+    """Return a number as a reader wants it: to two digits of its error, or with four digits."""
     if value is None:
         return "–"
-    if error is not None and error == error:
-        return f"{value:,.3f} ± {error:.3f}"
+    if error is not None and isfinite(error) and isfinite(value):
+        return with_error(value, error)
     if isinstance(value, int) or float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:,.3f}" if abs(value) >= 0.01 else f"{value:.3g}"
+
+
+def with_error(value: float | int, error: float) -> str:
+    """Return a value and its error, both to two digits of the error, or that it is none.
+
+    >>> with_error(2.89012, 0.0213), with_error(2.5, 0.0), with_error(0.25, 1e-9)
+    ('2.890 ± 0.021', '2.500 ± 0', '0.250 ± 1e-09')
+    """
+    if error < SMALLEST:
+        return f"{quantity(value)} ± {error:.1g}"
+    digits = max(0, 1 - floor(log10(error)))
+    return f"{value:,.{digits}f} ± {error:,.{digits}f}"

@@ -2,6 +2,7 @@
 
 __all__ = ["Traversals"]
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -12,7 +13,7 @@ from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.movies import MovieFormat, check_movie, there_and_back
 from vae.evaluation.paths import traverse
 from vae.evaluation.pictures import decoded
-from vae.evaluation.render import render, render_movie
+from vae.evaluation.render import picture_of
 from vae.evaluation.section import Section
 from vae.evaluation.subject import Subject
 from vae.evaluation.variables import DRAWS, Variables, study
@@ -72,13 +73,13 @@ class Traversals(Evaluation):
         pictures = {}
         for name, start in zip(names, z, strict=True):
             rows = decoded(model, traverse(start, dims, values), 2, max_rows=subject.max_rows)
-            pictures[name] = render(rows, span=span, labels=labels)
+            pictures[name] = picture_of(rows, labels, span=span)
         if self.movie != "none":
             values = self.values(variables, dims, self.frames)
             paths = torch.stack([traverse(start, dims, values) for start in z], 2).transpose(0, 1)
             frames = decoded(model, paths, 3, max_rows=subject.max_rows)
-            movie = render_movie(frames, span=span, labels=labels)
-            pictures["traversals moving"] = there_and_back(movie)
+            movie = picture_of(frames, labels, span=span, moving=True)
+            pictures["traversals moving"] = replace(movie, pixels=there_and_back(movie.pixels))
         return Section(
             "Traversals",
             protocol=self.protocol(variables),

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import Summary
-from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from vae.evaluation import Embedding, Report, encode_gif
+from vae.evaluation import Embedding, Picture, Report, encode_gif, labelled
 from vae.evaluation.section import cell
 
 MARKS = re.compile(r"[\\`*_{}\[\]()#+!|-]")  # that mean something in Markdown
@@ -46,10 +45,11 @@ def write_events(
     writer.flush()
 
 
-def add_encoded(writer: SummaryWriter, tag: str, picture: Tensor, path: Path, step: int) -> None:
+def add_encoded(writer: SummaryWriter, tag: str, picture: Picture, path: Path, step: int) -> None:
     """Write the file of a picture as it is: ``add_video`` would want another package for a GIF."""
-    height, width = picture.shape[-2:]
-    encoded = encode_gif(picture) if path.suffix == ".mp4" else path.read_bytes()
+    pixels = labelled(picture.pixels, picture.rows)
+    height, width = pixels.shape[-2:]
+    encoded = encode_gif(pixels) if path.suffix == ".mp4" else path.read_bytes()
     image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=encoded)
     file_writer: Any = writer._get_file_writer()
     file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)

@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from vae.evaluation import Report, Section, save_movie, save_picture
+from vae.evaluation import Report, Section, labelled, save_movie, save_picture
 from vae.files import replace_durably
 
 
@@ -32,9 +32,10 @@ def write_files(report: Report, folder: Path) -> dict[tuple[str, str], Path]:
 def write_picture(section: Section, title: str, folder: Path) -> Path:
     """Write one picture of a section and return its path."""
     name, picture = title.replace(" ", "_"), section.pictures[title]
-    if picture.dim() == 4:
-        return save_movie(folder / f"{name}.{section.movie_format}", picture)
-    return save_picture(folder / f"{name}.png", picture)
+    pixels = labelled(picture.pixels, picture.rows)
+    if pixels.dim() == 4:
+        return save_movie(folder / f"{name}.{section.movie_format}", pixels)
+    return save_picture(folder / f"{name}.png", pixels)
 
 
 def finite(node: Any) -> Any:

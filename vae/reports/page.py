@@ -2,26 +2,35 @@
 
 __all__ = ["write_page"]
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from torch import Tensor
 
 import vae
-from vae.evaluation import Report, Section
-from vae.evaluation.section import cell, quantity
+from vae.evaluation import Report
+from vae.evaluation.section import quantity
 from vae.files import replace_durably
+from vae.reports.curve import draw_curve
+from vae.reports.groups import LEAD, grouped
+from vae.reports.shown import flattened, shown, shown_picture
+from vae.reports.typeset import unbroken
+from vae.reports.verdict import verdict
 
-TYPES = {".png": "image/png", ".gif": "image/gif", ".mp4": "video/mp4"}
-FEW_PIXELS = 700  # pictures below this width are drawn with sharp edges
+HEADLINES = {  # figures of the bound in the cards, with names that fit there
+    "elbo": "ELBO",
+    "nll": "−log p(x)",
+    "bits_per_dim": "bits per dimension",
+    "kl": "KL(q ‖ p)",
+    "active_units": "active dimensions",
+}
+BARE = ("bits_per_dim", "active_units")  # whose names have the unit
 
 
 def write_page(report: Report, pictures: Mapping[tuple[str, str], Path], path: Path) -> None:
-    """Write ``report.html``: figures with their protocol, tables and pictures in one file.
+    """Write ``report.html``: verdict, samples, figures with their protocol, tables and pictures.
 
     Args:
         report: What was measured.
@@ -30,73 +39,46 @@ def write_page(report: Report, pictures: Mapping[tuple[str, str], Path], path: P
     """
     # A name may come from somebody else's checkpoint or files: everything is escaped.
     templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    parts = {key: shown(key, part, pictures) for key, part in report.sections.items()}
     text = templates.get_template("page.html").render(
         title=report.title,
         subtitle=f"written by vae {vae.__version__} on {datetime.now():%Y-%m-%d at %H:%M}",
-        sections=[(key, shown(key, part, pictures)) for key, part in report.sections.items()],
+        verdict=[remark._replace(text=unbroken(remark.text)) for remark in verdict(report)],
+        cards=cards(report),
+        lead=parts.get(LEAD),
+        curve=shown_curve(report),
+        groups=[(title, [parts[name] for name in names]) for title, names in grouped(parts)],
         protocol=list(flattened(report.protocol)),
         details=[(title, list(flattened(node))) for title, node in report.details.items()],
-        left_out=list(report.left_out.items()),
+        left_out=[(name, unbroken(reason)) for name, reason in report.left_out.items()],
     )
     replace_durably({path: lambda file: file.write(text.encode())})
 
 
-def shown(key: str, section: Section, pictures: Mapping[tuple[str, str], Path]) -> dict[str, Any]:
-    """Return what the page shows of a section."""
-    return {
-        "title": section.title,
-        "notes": section.notes,
-        "figures": [
-            {"name": f.name, "unit": f.unit, "text": quantity(f.value, f.error)}
-            for f in section.figures.values()
-        ],
-        "tables": [shown_table(title, rows) for title, rows in section.tables.items()],
-        "pictures": [
-            shown_picture(title, picture, pictures[key, title])
-            for title, picture in section.pictures.items()
-        ],
-        "protocol": list(flattened(section.protocol)),
-    }
+def cards(report: Report) -> list[dict[str, str]]:
+    """Return the figures that stand largest."""
+    section = report.sections.get("bound")
+    figures = section.figures if section else {}
+    return [
+        {
+            "name": name,
+            "text": unbroken(quantity(figures[key].value, figures[key].error)),
+            "unit": "" if key in BARE else figures[key].unit,
+        }
+        for key, name in HEADLINES.items()
+        if key in figures
+    ]
 
 
-def shown_table(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return a table with its numbers as text."""
-    names = list(rows[0]) if rows else []
-    numeric = {name: all(is_number(row[name]) for row in rows) for name in names}
-    return {
-        "title": title,
-        "columns": [(name.replace("_", " "), numeric[name]) for name in names],
-        "rows": [[(cell(row[name]), numeric[name]) for name in names] for row in rows],
-    }
-
-
-def is_number(value: Any) -> bool:
-    """Say whether a value stands at the right of its column."""
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-
-
-def shown_picture(title: str, picture: Tensor, path: Path) -> dict[str, Any]:
-    """Return a picture with its file inside."""
-    height, width = picture.shape[-2:]
-    data = base64.b64encode(path.read_bytes()).decode()
-    return {
-        "title": title.replace("_", " "),
-        "width": width,
-        "height": height,
-        "pixels": width < FEW_PIXELS,
-        "video": path.suffix == ".mp4",
-        "source": f"data:{TYPES[path.suffix]};base64,{data}",
-    }
-
-
-def flattened(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the dotted name of every value and the value as text."""
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from flattened(value, f"{prefix}{key}.")
-        elif isinstance(value, (list, tuple)):
-            yield f"{prefix}{key}", ", ".join(map(cell, value))
-        else:
-            yield f"{prefix}{key}", cell(value)
+def shown_curve(report: Report) -> dict[str, Any] | None:
+    """Return the curve of training, if the checkpoint has two validations or more."""
+    if len(report.history) < 2:
+        return None
+    step = report.protocol.get("step")
+    return shown_picture("ELBO during training", draw_curve(report.history, step))

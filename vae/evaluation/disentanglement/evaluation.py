@@ -20,6 +20,7 @@ from vae.evaluation.disentanglement.parts import FEWEST, NUM_PARTS, error_by_par
 from vae.evaluation.disentanglement.points import Array
 from vae.evaluation.disentanglement.sap import sap
 from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.picture import Picture
 from vae.evaluation.section import Figure, NotApplicable, Section
 from vae.evaluation.subject import Subject
 
@@ -164,6 +165,6 @@ def is_common(factor: Tensor) -> bool:
     return int((factor.unique(return_counts=True)[1] >= MIN_EXAMPLES).sum()) >= 2
 
 
-def heat_map(share: Tensor, factors: Sequence[str]) -> Tensor:
+def heat_map(share: Tensor, factors: Sequence[str]) -> Picture:
     """Draw what share of each factor's entropy each code tells, from ``(D, F)``."""
     return plots.matrix(share.T, factors, xlabel="code", named="share of the factor's entropy")

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from vae.distributions import draw
 from vae.evaluation.evaluation import Evaluation
-from vae.evaluation.render import render
+from vae.evaluation.palette import shortened
+from vae.evaluation.render import picture_of
 from vae.evaluation.section import Figure, NotApplicable, Section
 from vae.evaluation.subject import BATCH, Subject
 
@@ -76,7 +77,11 @@ class ByLabel(Evaluation):
                 "squared error": "as the nets see x, mean per dimension",
             },
             {"classes": rows},
-            pictures={"class draws": render(draws, span=subject.value_range)},
+            pictures={
+                "class draws": picture_of(
+                    draws, [shortened(name) for name in names], span=subject.value_range
+                )
+            },
         )
 
     def _draws(self, subject: Subject, labels: Tensor, classes: list[int]) -> Tensor:

@@ -11,12 +11,13 @@ from torch import Tensor
 from vae.evaluation.downstream.imputing import impute
 from vae.evaluation.downstream.masks import MASKS, hidden
 from vae.evaluation.evaluation import Evaluation
-from vae.evaluation.render import render
+from vae.evaluation.render import picture_of
 from vae.evaluation.section import Figure, Section, averaged
 from vae.evaluation.subject import BATCH, Subject
 from vae.models import Model
 
 COLUMNS = 10  # pictures per row
+ROWS = ("original", "known,\nmean filled in", "conditional mean", "one draw")
 MIXED = 1.1  # R̂ above which chains disagree (Gelman and Rubin)
 
 
@@ -127,12 +128,10 @@ class Imputation(Evaluation):
                 "RMSE": "of values as the nets see them",
                 "train_examples_of_the_mean": subject.count(self.num_train, "train"),
             },
-            pictures={"imputations": render(seen(rows[:, :COLUMNS]), span=subject.value_range)},
-            notes=[
-                "Imputations, from above: original; the training mean in place of what is "
-                "missing; the conditional mean; one draw.",
-                *notes,
-            ],
+            pictures={
+                "imputations": picture_of(seen(rows[:, :COLUMNS]), ROWS, span=subject.value_range)
+            },
+            notes=notes,
         )
 
     def starts(self, model: Model, mean: Tensor, num: int) -> Tensor:

@@ -26,6 +26,7 @@ from vae.models import Model
 from vae.training.parallel import unsharded
 
 STEPS = 9  # of a traversal
+PAIR = ("original", "reconstruction")
 
 
 class Pictures(Callback):
@@ -95,7 +96,7 @@ def draw_all(
         paths = traverse(model.embed(x[:1])[0], dims, variables.values(dims, STEPS))
     labels = [variables.label(dim) for dim in dims]
     return {
-        "reconstructions": render(reconstructions(model, x), span=span),
+        "reconstructions": render(reconstructions(model, x), span=span, labels=PAIR),
         "samples": render(samples(model, 6, columns), span=span),
         "traversals": render(decoded(model, paths, 2), span=span, labels=labels),
     }

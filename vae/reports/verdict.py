@@ -1,0 +1,167 @@
+"""The first lines of a report: what was found, in words, each by a rule over measured figures."""
+
+__all__ = ["Remark", "net_name", "verdict"]
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from vae.evaluation import Figure, Report
+from vae.evaluation.collapse import THRESHOLDS
+from vae.evaluation.importance import UNTRUSTED
+from vae.reports.curve import judged
+
+GOOD, PLAIN, CAUTION, BAD = "good", "plain", "caution", "bad"
+FAR = 2.0  # standard errors by which two estimates of log p(x) differ
+USUAL = {"prior": "StandardNormal", "objective": "ELBO"}
+
+
+class Remark(NamedTuple):
+    """One sentence of the verdict.
+
+    Attributes:
+        topic: What it is about, in a word or two.
+        text: The sentence.
+        tone: ``good``, ``plain``, ``caution`` or ``bad``.
+    """
+
+    topic: str
+    text: str
+    tone: str = PLAIN
+
+
+def verdict(report: Report) -> list[Remark]:
+    """Return what a reader wants to know first, as far as it was measured."""
+    if "comparison" in report.sections:
+        return []
+    parts = (trained, fit, training, latents, samples, likelihood)
+    return [remark for part in parts for remark in part(report)]
+
+
+def trained(report: Report) -> Iterator[Remark]:
+    """Say what was trained on what."""
+    model = report.config.get("model")
+    if not isinstance(model, Mapping):
+        return
+    data, step = report.protocol.get("data", {}), report.protocol.get("step")
+    told = [f"{net_name(model)} with {model.get('latent_dim')} latent variables"]
+    told.append(f"{class_of(report.config, 'likelihood')} likelihood")
+    for name, usual in USUAL.items():
+        if class_of(report.config, name) not in ("", usual):
+            told.append(f"{name} {class_of(report.config, name)}")
+    count = data.get("train_examples")
+    examples = f"{count:,} examples of " if isinstance(count, int) else ""
+    steps = f" for {step:,} steps" if isinstance(step, int) and step else ""
+    text = f"{', '.join(told)}; trained on {examples}{data.get('data', 'unknown data')}{steps}."
+    yield Remark("Model", text[0].upper() + text[1:])
+
+
+def net_name(model: Mapping[str, Any]) -> str:
+    """Return the kind of a model's net, such as ``conv``, by the class of its encoder."""
+    return class_of(model, "encoder").removesuffix("Encoder").lower() or "model"
+
+
+def class_of(settings: Mapping[str, Any], name: str) -> str:
+    """Return the class that a part of the settings names, without its module."""
+    part = settings.get(name)
+    return str(part.get("_target_", "")).rpartition(".")[2] if isinstance(part, Mapping) else ""
+
+
+def found(report: Report, section: str, key: str) -> Figure | None:
+    """Return a figure of a report, if it was measured and has a value."""
+    part = report.sections.get(section)
+    figure = part.figures.get(key) if part else None
+    return None if figure is None or figure.value is None else figure
+
+
+def fit(report: Report) -> Iterator[Remark]:
+    """Say how likely the data are, with the error."""
+    elbo, nll = (found(report, "bound", key) for key in ("elbo", "nll"))
+    if elbo is None:
+        return
+    told = f"On the {report.protocol.get('split')} data the ELBO is {elbo} per example"
+    if nll is not None:
+        told += f", −log p(x) about {nll}"
+    bits = found(report, "bound", "bits_per_dim")
+    yield Remark("Fit", f"{told}{f' ({bits} per dimension)' if bits else ''}.")
+
+
+def training(report: Report) -> Iterator[Remark]:
+    """Say how the curve of training ends, where that is known."""
+    said = judged(report.history)
+    if said is not None:
+        yield Remark("Training", said.text, CAUTION if said.caution else GOOD)
+
+
+def diagnosis(report: Report) -> set[str]:
+    """Return the verdicts of the latent space, or what the bound's figures alone tell."""
+    part = report.sections.get("latent_space")
+    if part is not None:
+        return set(part.series.get("diagnosis", ()))
+    kl = found(report, "bound", "kl")
+    return {"collapsed"} if kl and (kl.value or 0) < THRESHOLDS["collapsed_kl"] else set()
+
+
+def latents(report: Report) -> Iterator[Remark]:
+    """Say whether the latent space is used."""
+    verdicts, section = diagnosis(report), "latent_space"
+    kl = found(report, section, "kl") or found(report, "bound", "kl")
+    if kl is None:
+        return
+    if "collapsed" in verdicts:
+        text = f"Collapsed: with a KL of {kl} the latents say nothing about an example."
+        yield Remark("Latent space", text, BAD)
+    elif "ignored" in verdicts:
+        text = f"Ignored: the latents carry a KL of {kl}, but the decoder does not look at them."
+        yield Remark("Latent space", text, BAD)
+    elif "autoencoder" in verdicts:
+        text = "The posterior has next to no width: the model is a deterministic autoencoder."
+        yield Remark("Latent space", text, CAUTION)
+    else:
+        active = found(report, section, "active_units") or found(report, "bound", "active_units")
+        whole = found(report, section, "num_dims")
+        of_all = f" of {whole.value}" if whole else ""
+        units = f": {active.value}{of_all} dimensions are active" if active else ""
+        yield Remark("Latent space", f"In use{units}, the KL is {kl}.", GOOD)
+
+
+def samples(report: Report) -> Iterator[Remark]:
+    """Say whether samples can be trusted to be like the data."""
+    part, verdicts = report.sections.get("latent_space"), diagnosis(report)
+    gap = part.series.get("gap") if part else None
+    if verdicts & {"collapsed", "ignored"}:
+        text = "Samples do not depend on the latents: they show the decoder alone."
+        yield Remark("Samples", text, BAD)
+    elif "holes" in verdicts:
+        size = f" (KL(q(z) ‖ p(z)) of about {gap:.3g} nats or more)" if gap is not None else ""
+        text = f"Poorer than reconstructions: draws from the prior fall where no example is{size}."
+        yield Remark("Samples", text, CAUTION)
+    elif gap is not None:
+        text = "Draws from the prior fall where examples are: as good as reconstructions."
+        yield Remark("Samples", text, GOOD)
+    else:
+        text = "How samples compare with data is not judged here: report=full measures it."
+        yield Remark("Samples", text)
+
+
+def likelihood(report: Report) -> Iterator[Remark]:
+    """Say whether the estimate of the likelihood can be trusted."""
+    if found(report, "bound", "nll") is None:
+        return
+    difference = found(report, "annealing", "difference")
+    share = found(report, "bound", "pareto_k_share")
+    if difference and (difference.value or 0) > FAR * (difference.error or 0):
+        text = f"Annealing finds log p(x) higher by {difference}: trust it, not the estimate above."
+        yield Remark("Likelihood", text, CAUTION)
+    elif share is None:
+        text = "How far −log p(x) can be trusted is judged from 25 samples on: test_samples=100."
+        yield Remark("Likelihood", text)
+    elif share.value:
+        part = "all" if share.value == 1 else f"{share.value:.1%} of the"
+        text = (
+            f"For {part} examples a few importance weights decide (k̂ above {UNTRUSTED}): "
+            "−log p(x) is likely too high there."
+        )
+        yield Remark("Likelihood", text, CAUTION)
+    else:
+        text = f"The estimate of −log p(x) can be trusted: no example has a k̂ above {UNTRUSTED}."
+        yield Remark("Likelihood", text, GOOD)

@@ -1,0 +1,45 @@
+"""The curve of training, kept in the checkpoints."""
+
+__all__ = ["History"]
+
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback
+
+from vae.history import KEY, Point, points_of, thinned
+from vae.training.module import VAEModule
+
+
+class History(Callback):
+    """Keeps the ELBO and its parts at every validation, so that a checkpoint alone has the curve.
+
+    A few hundred points at most. The training ELBO beside them is the mean that was logged last,
+    of steps since the resume where a run was resumed meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.points: list[Point] = []
+
+    @property
+    def state_key(self) -> str:
+        """The name of its state in a checkpoint."""
+        return KEY
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the points as plain lists."""
+        return {"points": [list(point) for point in self.points]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the points of a checkpoint."""
+        self.points = list(points_of({"callbacks": {KEY: state_dict}}))
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add a point; checkpoints are written after this."""
+        if trainer.sanity_checking:
+            return
+        assert isinstance(pl_module, VAEModule)
+        found = trainer.callback_metrics
+        parts = [float(found[f"val/{name}"]) for name in ("elbo", "log_likelihood", "kl")]
+        train = pl_module.latest.get("elbo")
+        self.points = thinned([*self.points, Point(trainer.global_step, *parts, train)])
