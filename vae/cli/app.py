@@ -20,6 +20,7 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from vae.cli.compose import CONF, choices
+from vae.cli.folders import Folders
 from vae.cli.help import shorten_help
 from vae.cli.launch import agree_on_folder
 from vae.cli.messages import LONGEST, explain, incomplete
@@ -83,7 +84,11 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     shorten_help(sys.argv[1:])
     with one_message(config_name):
         sys.argv[1:] = [at_home(word) for word in ordered(sys.argv[1:])]
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
+        main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
+        try:
+            main(guarded)()
+        finally:
+            Folders.leave()
 
 
 def at_home(word: str) -> str:
