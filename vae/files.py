@@ -2,6 +2,7 @@
 
 __all__ = [
     "check_folder",
+    "check_links",
     "check_whole",
     "holds_cache",
     "locked",
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import IO
 
 TEMPORARY = ".part"  # ends the name of a file that is being written
+# Folders that runs and reports fill; the projector of TensorBoard names its own by the step.
+WRITTEN = (".hydra", "checkpoints", "eval", "pictures")
 
 
 def replace_durably(
@@ -134,6 +137,35 @@ def check_folder(folder: Path, size: int) -> None:
             f"checkpoints need {size / 1e6:,.0f} MB and {folder} has {free / 1e6:,.0f} MB free. "
             "Make room or choose another folder: hydra.run.dir=..."
         )
+
+
+def check_links(folder: Path) -> None:
+    """Refuse to use a folder in which a link would lead what is written or deleted out of it.
+
+    The folder may come from somebody else. It may itself be a link: that is the user's own word.
+
+    Args:
+        folder: Of a run or a report; it need not exist.
+
+    Raises:
+        ValueError: Naming the link and where it leads.
+    """
+    top = os.path.realpath(folder)
+    for path in written(folder) if folder.is_dir() else ():
+        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(top):
+            raise ValueError(
+                f"{path} is a link to {path.readlink()}, out of the folder, so that files there "
+                "would be overwritten: replace it by what it stands for, or use another folder"
+            )
+
+
+def written(folder: Path) -> Iterator[Path]:
+    """Yield what is in a folder, and in those below it that runs and reports fill."""
+    for path in folder.iterdir():
+        yield path
+        if (path.name in WRITTEN or path.name.isdigit()) and path.is_dir():
+            for home, folders, files in os.walk(path):
+                yield from (Path(home, name) for name in (*folders, *files))
 
 
 def remove_leftovers(folder: Path) -> None:

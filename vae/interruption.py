@@ -63,7 +63,7 @@ class Signals:
         """Note a signal, or stop where a second SIGINT finds the program."""
         if number == signal.SIGINT and self.received == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a third one is the kernel's
-            raise Interrupted(number, "stopped at once; the last checkpoint is as it was")
+            raise Interrupted(number, "stopped at once")
         if number == signal.SIGHUP:
             leave_terminal()
         self.received = self.received or number

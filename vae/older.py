@@ -13,10 +13,9 @@ from typing import Any
 from torch import Tensor
 
 from vae.data import DataModule, DataSpec
-from vae.saved import PREFIX, Saved, is_ours
+from vae.saved import PREFIX, STATES, Saved, is_ours
 
 SCORES = ("Checkpoints", "EarlyStopping")  # callbacks that compare figures with earlier ones
-STATES = ("state_dict", "current_model_state")
 
 
 def lacks_statistics(config: Mapping[str, Any], spec: DataSpec) -> bool:

@@ -1,6 +1,16 @@
 """Files that hold a model, read without running code from them: checkpoints and exports."""
 
-__all__ = ["CONFIG", "FORMAT", "WEIGHTS", "Saved", "read_checkpoint", "read_config", "read_saved"]
+__all__ = [
+    "CONFIG",
+    "FORMAT",
+    "STATES",
+    "WEIGHTS",
+    "Saved",
+    "all_finite",
+    "read_checkpoint",
+    "read_config",
+    "read_saved",
+]
 
 import hashlib
 import json
@@ -17,12 +27,14 @@ from torch import Tensor
 from vae.data import DataSpec
 from vae.files import check_whole
 from vae.history import Point, points_of
+from vae.instantiate import NAMES
 from vae.limits import check_archive, check_plain
 
 FORMAT = 1  # of an export
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MAX_CONFIG_BYTES = 4_000_000
 PREFIX = "model."  # of the model's weights among those of a training module
+STATES = ("state_dict", "current_model_state")  # of a checkpoint; the second beside averages
 
 
 class Saved(NamedTuple):
@@ -94,6 +106,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not is_ours(checkpoint):
         raise ValueError(f"{path} is not a checkpoint of this framework: it holds no config")
     check_plain(checkpoint["hyper_parameters"], path)
+    check_groups(checkpoint["hyper_parameters"]["config"], path)
+    for name in STATES:
+        check_finite(checkpoint.get(name, {}), path)
     return dict(checkpoint)
 
 
@@ -104,6 +119,41 @@ def is_ours(checkpoint: Any) -> bool:
     hparams = checkpoint.get("hyper_parameters")
     keys = ("config", "spec")
     return isinstance(hparams, dict) and all(isinstance(hparams.get(key), dict) for key in keys)
+
+
+def check_groups(config: dict[str, Any], path: Path) -> None:
+    """Refuse a config in which a group is not a dict of settings.
+
+    Raises:
+        ValueError: Naming the group and what stands there.
+    """
+    nodes = {group: config[group] for group in NAMES if config.get(group) is not None}
+    if isinstance(nodes.get("data"), dict):
+        nodes["data.source"] = nodes["data"].get("source")
+    for name, node in nodes.items():
+        if not isinstance(node, dict):
+            raise ValueError(f"{path} is damaged: {name} must hold settings; got {node!r:.40}")
+
+
+def check_finite(weights: dict[str, Tensor], path: Path) -> None:
+    """Refuse weights and buffers that are of no use.
+
+    Raises:
+        ValueError: Naming the first that is NaN or infinite.
+    """
+    for name, weight in weights.items():
+        if not isinstance(weight, Tensor):
+            raise ValueError(f"{path} is damaged: {name} is no weight but {weight!r:.40}")
+        if not all_finite(weight):
+            raise ValueError(
+                f"{path} holds the weight {name} with values that are NaN or infinite: it is of no "
+                "use. Take another checkpoint of the run"
+            )
+
+
+def all_finite(values: Tensor) -> bool:
+    """Say whether all values are finite: so is their sum then, which is cheap, or it overflows."""
+    return bool(values.sum().isfinite() or values.isfinite().all())
 
 
 def read_export(folder: Path) -> Saved:
@@ -124,6 +174,7 @@ def read_export(folder: Path) -> Saved:
         state = load_file(path)
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged, or not a safetensors file ({error})") from error
+    check_finite(state, path)
     return Saved(path, config["config"], read_spec(config["spec"], path), state)
 
 
@@ -159,6 +210,9 @@ def read_spec(values: dict[str, Any], path: Path) -> DataSpec:
     """Return the data's spec; JSON has made lists of its tuples."""
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     try:
-        return DataSpec(**values)
+        spec = DataSpec(**values)
     except TypeError as error:
         raise ValueError(f"{path} does not say what data its model is for: {error}") from error
+    if not isinstance(spec.shape, tuple) or not all(isinstance(size, int) for size in spec.shape):
+        raise ValueError(f"{path} is damaged: its data have the shape {spec.shape!r:.40}")
+    return spec

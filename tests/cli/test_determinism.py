@@ -41,7 +41,8 @@ def any_operation():
 def test_the_setting_reaches_torch(monkeypatch, capsys, tmp_path, any_operation):
     quick = [*MLP, array(tmp_path), "test=false"]
     for value in (True, False):
-        arguments = [*quick, f"deterministic={str(value).lower()}"]
+        place = f"hydra.run.dir='{tmp_path / str(value)}'"
+        arguments = [*quick, f"deterministic={str(value).lower()}", place]
         status, _, message = call(monkeypatch, capsys, tmp_path, *arguments)
         assert torch.are_deterministic_algorithms_enabled() == value, message
         assert status == 0

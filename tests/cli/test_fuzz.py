@@ -88,7 +88,6 @@ def stopped(monkeypatch, tmp_path):
     training = import_module("vae.cli.train")  # the package has a function of that name
     monkeypatch.setattr(training, "prepare_model", end)
     monkeypatch.setattr(training, "show_run", lambda *_: None)
-    monkeypatch.setattr(training, "describe_environment", dict)
 
 
 def check_one_end(monkeypatch, capsys, folder, overrides):

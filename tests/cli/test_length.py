@@ -91,7 +91,7 @@ def test_a_resumed_run_keeps_the_numbers_that_were_chosen(monkeypatch, capsys, t
     assert call(monkeypatch, capsys, tmp_path, *given)[0] == 0
     assert numbers(tmp_path)[:2] == ((16, 16, 1), 64)
     again = [f"resume='{tmp_path / 'run'}'", "data.min_steps=1000"]
-    assert call(monkeypatch, capsys, tmp_path, *again)[0] == 0
+    assert call(monkeypatch, capsys, tmp_path, *again)[0] == 2  # it has ended: no longer by a rule
     assert numbers(tmp_path)[:2] == ((16, 16, 1), 64)
     again = [f"resume='{tmp_path / 'run'}'", "trainer.max_epochs=18"]
     status, out, message = call(monkeypatch, capsys, tmp_path, *again)

@@ -9,7 +9,6 @@ from tests.training.conftest import IGNORED
 from vae.build import build_model, build_objective
 from vae.cli.monitor import settle_monitor
 from vae.data import DataSpec
-from vae.training.callbacks import Checkpoints
 from vae.training.measure import with_totals
 
 pytestmark = [pytest.mark.filterwarnings(f"ignore:{message}") for message in IGNORED]
@@ -106,15 +105,3 @@ def test_a_run_picked_by_another_figure_goes_on(monkeypatch, capsys, tmp_path):
     assert status == 0, message
     assert "best.ckpt by val/loss" in told
     assert state_of(tmp_path / "run")["monitor"] == "val/loss"
-
-
-def test_the_best_of_the_same_figure_is_kept(tmp_path):
-    keeper = Checkpoints(str(tmp_path), monitor="-val/loss")
-    keeper.best_model_score = torch.tensor(3.0)
-    state = keeper.state_dict()
-    again = Checkpoints(str(tmp_path), monitor="-val/loss")
-    again.load_state_dict(state)
-    assert again.best_model_score == 3.0
-    other = Checkpoints(str(tmp_path), monitor="val/elbo")
-    other.load_state_dict(state)
-    assert other.best_model_score is None

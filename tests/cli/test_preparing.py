@@ -103,7 +103,7 @@ def test_a_run_starts_from_the_weights_of_another(monkeypatch, capsys, tmp_path,
     assert all(torch.equal(second[name], weight) for name, weight in first.items())
     assert not all(torch.equal(own[name], weight) for name, weight in first.items())
     # What it has learned since is not lost by going on.
-    on = [f"resume='{tmp_path / 'second'}'", "trainer.max_epochs=2", "optimizer.lr=1e-2"]
+    on = [f"resume='{tmp_path / 'second'}'", "trainer.max_epochs=2"]
     (tmp_path / "first" / "checkpoints" / "best.ckpt").unlink()
     assert call(monkeypatch, capsys, tmp_path, *on)[0] == 0
 

@@ -132,10 +132,13 @@ def test_resumed_with_averaged_weights(tmp_path, middle, size):
     assert same(finished(tmp_path, overrides, last, checkpoint=paths[-1]), whole)
 
 
-@pytest.mark.parametrize(("steps", "every"), [(3, 1), (10, 1), (9, 2), (7, 2)])
-def test_a_run_that_its_steps_end_is_gone_on_from(tmp_path, steps, every):
-    """In mid-epoch after a validation, if the epoch is to have one, or at an epoch's end."""
-    overrides = ["scheduler=constant"]
+@pytest.mark.parametrize(
+    ("steps", "every", "size"),
+    [(3, 1, 1), (10, 1, 1), (9, 2, 1), (7, 2, 1), (3, 1, 2), (12, 1, 3), (5, 1, 4), (13, 2, 4)],
+)
+def test_a_run_that_its_steps_end_is_gone_on_from(tmp_path, steps, every, size):
+    """In mid-epoch after a validation, if it is to have one; within a group; at an epoch's end."""
+    overrides = ["scheduler=constant", f"group_size={size}"]
     options = {"check_val_every_n_epoch": every}
     whole = finished(tmp_path, overrides, **options)
     keeper = Checkpoints(str(tmp_path), monitor="val/elbo")
@@ -146,6 +149,48 @@ def test_a_run_that_its_steps_end_is_gone_on_from(tmp_path, steps, every):
     last = tmp_path / "last.ckpt"
     assert torch.load(last, weights_only=True)["global_step"] == steps
     assert same(finished(tmp_path, overrides, checkpoint=last, **options), whole)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 2)])
+def test_a_run_goes_on_in_groups_of_another_size(tmp_path, before, after):
+    whole = finished(tmp_path, [])
+    path = killed(tmp_path, [f"group_size={before}"], SaveAt(tmp_path, 10), at=(1, 6 // before))[-1]
+    resumed = finished(tmp_path, [f"group_size={after}"], checkpoint=path)
+    for name in ("state_dict", "optimizer_states", "global_step", "epoch"):
+        assert same(resumed[name], whole[name]), name
+
+
+def doctored(path, score):
+    """Let a best checkpoint say that it had another score."""
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["callbacks"]["Checkpoints"]["best_model_score"] = torch.tensor(score)
+    torch.save(checkpoint, path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("steps", [-1, 10])
+def test_a_run_that_was_moved_keeps_its_best_checkpoint(tmp_path, steps):
+    """Also where the last checkpoint was written before the validation that was the best."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    keeper = Checkpoints(str(old), monitor="val/elbo")
+    finished(tmp_path, [], keeper, max_steps=steps)
+    old.rename(new)
+    best = doctored(new / "best.ckpt", 1e9)
+    keeper = Checkpoints(str(new), monitor="val/elbo")
+    module, data = make_run(tmp_path)
+    trainer = make_trainer(tmp_path, keeper, epochs=EPOCHS + 1)
+    trainer.fit(module, data, ckpt_path=new / "last.ckpt", weights_only=True)
+    assert (new / "best.ckpt").read_bytes() == best
+    assert (keeper.best_model_score, keeper.best_model_path) == (1e9, str(new / "best.ckpt"))
+    assert torch.load(new / "last.ckpt", weights_only=True)["global_step"] == 28
+    assert not old.exists()
+    # Without one that is whole, or picked by another figure, the next is the best.
+    doctored(new / "best.ckpt", -1e9)
+    other = Checkpoints(str(new), monitor="-val/kl")
+    module, data = make_run(tmp_path)
+    trainer = make_trainer(tmp_path, other, epochs=EPOCHS + 2)
+    trainer.fit(module, data, ckpt_path=new / "last.ckpt", weights_only=True)
+    assert torch.load(new / "best.ckpt", weights_only=True)["global_step"] == 35
 
 
 def test_the_last_state_is_saved_though_it_is_not_the_best(tmp_path):

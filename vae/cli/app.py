@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 
 from vae.cli.arguments import check_arguments, without_dashes
 from vae.cli.compose import CONF, choices
+from vae.cli.folders import Folders
 from vae.cli.help import shorten_help
 from vae.cli.launch import agree_on_folder
 from vae.cli.messages import LONGEST, explain, incomplete
@@ -88,7 +89,11 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     shorten_help(sys.argv[1:])
     with one_message(config_name):
         sys.argv[1:] = [at_home(word) for word in ordered(sys.argv[1:], config_name)]
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
+        main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
+        try:
+            main(guarded)()
+        finally:
+            Folders.leave()
 
 
 def at_home(word: str) -> str:

@@ -46,6 +46,9 @@ def named(paths: Sequence[Path]) -> tuple[list[str], Path]:
 
 
 def run_folder(checkpoint: Path) -> Path:
-    """Return the folder of the run that a checkpoint belongs to, or its own."""
-    parent = checkpoint.resolve().parent
+    """Return the folder of the run that a checkpoint belongs to, or its own.
+
+    A link on the way is not followed, which may come from somebody else.
+    """
+    parent = Path(os.path.abspath(checkpoint)).parent
     return parent.parent if parent.name == "checkpoints" else parent

@@ -4,7 +4,6 @@ __all__ = [
     "check_batches",
     "check_data_shape",
     "check_evaluation",
-    "check_resume",
     "check_settings",
 ]
 
@@ -64,8 +63,6 @@ EVALUATION_TEXTS = {
     "device": str,
     "output": str | None,
 }
-START = "likelihood.scale.init"  # of a scale that the checkpoint has learned since
-MUST_AGREE = ("model", "posterior", "prior", "likelihood")
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
@@ -197,28 +194,6 @@ def check_batches(settings: Mapping[str, Any], data: DataModule, world_size: int
         raise ValueError(
             f"trainer.max_steps={trainer['max_steps']} ends the run before the first epoch with a "
             f"validation, which follows step {unseen}: lower trainer.check_val_every_n_epoch"
-        )
-
-
-def check_resume(settings: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Refuse to go on with another architecture or other penalties than the checkpoint's.
-
-    Raises:
-        ValueError: Naming the setting and both values.
-    """
-    for group in MUST_AGREE:
-        ours, theirs = dict(leaves(settings[group], group)), dict(leaves(config[group], group))
-        for name in {**theirs, **ours}:
-            if name != START and ours.get(name) != theirs.get(name):
-                raise ValueError(
-                    f"the checkpoint was trained with {name}={theirs.get(name)}, this run has "
-                    f"{name}={ours.get(name)}: resume with the same architecture"
-                )
-    given, trained = (sorted(node["penalties"]) for node in (settings, config))
-    if given != trained:
-        raise ValueError(
-            f"the checkpoint was trained with penalty={trained}, this run has penalty={given}: "
-            "resume with the same penalties"
         )
 
 

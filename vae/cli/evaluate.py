@@ -22,6 +22,7 @@ from vae.cli.reporting import headline, make_report, write_report
 from vae.cli.summary import show_comparison, show_report
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Run, Subject, compare
+from vae.files import check_links
 from vae.older import completed
 from vae.saved import Saved, read_saved
 from vae.terminal import say
@@ -39,6 +40,8 @@ def run(config: DictConfig) -> float:
     paths = find_checkpoints(settings["checkpoint"])
     names, top = named(paths)
     console, output = Console(), settings["output"] and Path(settings["output"])
+    for folder in [output] if output else map(run_folder, paths):
+        check_links(folder)
     runs = []
     for path, name in zip(paths, names, strict=True):
         own = output / name if output and len(paths) > 1 else output
@@ -47,6 +50,7 @@ def run(config: DictConfig) -> float:
         show_report(console, runs[-1].report, folder, figures=len(paths) == 1)
     if len(runs) > 1:
         folder, comparison = output or top / "comparison", compare(runs)
+        check_links(folder)
         write_report(comparison, folder, None)
         show_comparison(console, comparison, folder)
     return mean(headline(run.report) for run in runs)

@@ -40,11 +40,16 @@ OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory", re.IGNORECASE)
 OUT_OF_MEMORY_ADVICE = "out of memory: lower data.batch_size, samples, or the sizes of the nets"
 LOST_PROCESS = re.compile("gloo|NCCL|store->get|DistStore|socketPollConnect", re.IGNORECASE)
 FULL = (EDQUOT, EFBIG, ENOSPC)
-FULL_ADVICE = "checkpoints on the disk are as they were. Make room, then resume=<the run's folder>"
 
 
 def explain(error: Exception, arguments: list[str], command: str = "train") -> tuple[str, int]:
-    """Return the message for an error and the exit status."""
+    """Return the message for an error, with what was noted on it, and the exit status."""
+    message, status = reason(error, arguments, command)
+    return "\n".join([message, *getattr(error, "__notes__", ())]), status
+
+
+def reason(error: Exception, arguments: list[str], command: str) -> tuple[str, int]:
+    """Return what an error says, and the exit status."""
     cause = root(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return missing_choice(error), 2
@@ -59,7 +64,7 @@ def explain(error: Exception, arguments: list[str], command: str = "train") -> t
     if type(error).__name__ == "MisconfigurationException":  # of Lightning, which may not be loaded
         return first_line(error), 2
     if isinstance(error, OSError) and error.errno in FULL:
-        return f"{error.strerror}: {FULL_ADVICE}", 1
+        return f"{error.strerror}: make room on the disk", 1
     if isinstance(error, OSError):
         wrong_path = isinstance(error, WRONG_PATH) or error.errno == ENAMETOOLONG
         return place(error), 2 if wrong_path else 1

@@ -3,7 +3,7 @@
 __all__ = ["show_commands", "show_report", "show_run"]
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -85,15 +85,15 @@ def show_comparison(console: Console, report: Report, folder: Path) -> None:
     show_report(console, report, folder, figures=False)
 
 
-def show_commands(console: Console, folder: Path, checkpoint: Path, further: str) -> None:
-    """Print commands to go on with, ready to paste; `further` is a setting of a longer run."""
+def show_commands(console: Console, folder: Path, checkpoint: Path, further: Sequence[str]) -> None:
+    """Print commands to go on with, ready to paste; `further` are the settings of a longer run."""
     folder, checkpoint = shortened(folder), shortened(checkpoint)
     code = f'import vae; print(vae.load("{checkpoint}").sample(64).shape)'
     commands = {
         "look": ["tensorboard", "--logdir", str(folder.parent)],
         "evaluate": ["python", "eval.py", f"checkpoint={hydra_quoted(checkpoint)}"],
         "sample": ["python", "-c", code],
-        "go on": ["python", "train.py", f"resume={hydra_quoted(folder)}", further],
+        "go on": ["python", "train.py", f"resume={hydra_quoted(folder)}", *further],
     }
     for name, words in commands.items():
         console.print(

@@ -2,10 +2,10 @@
 
 __all__ = ["run"]
 
-import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from textwrap import shorten
@@ -18,32 +18,35 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from vae.build import build_data, check_parts, rebuild
-from vae.cli.checks import check_batches, check_resume, check_settings
-from vae.cli.environment import describe_environment, prepare_process
+from vae.cli.checks import check_batches, check_settings
+from vae.cli.ending import further, kept, stopped
+from vae.cli.environment import prepare_process
 from vae.cli.evaluations import build_evaluations
+from vae.cli.folders import taken
 from vae.cli.hparams import log_hparams, writer_of
-from vae.cli.length import OPEN, describe_length, settle_length
+from vae.cli.length import describe_length, settle_length
 from vae.cli.monitor import check_monitor, settle_monitor
 from vae.cli.places import fix_places, with_places
+from vae.cli.record import Record
 from vae.cli.reporting import make_report, write_report
+from vae.cli.resuming import Resumed, check_fit, check_free, check_resume, find_resumed
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Subject
-from vae.files import locked
 from vae.instantiate import instantiate, resolve
+from vae.interruption import Interrupted
 from vae.models import Model
 from vae.nested import lookup
 from vae.networks.products import use_products
 from vae.older import completed
-from vae.saved import read_checkpoint, read_saved
+from vae.saved import read_saved
 from vae.starting import start_at_data
 from vae.training import VAEModule
 from vae.training.profiler import NoProfiler
 from vae.training.rates import rate_factor
-from vae.training.storage import DurableCheckpoints, newest
+from vae.training.storage import DurableCheckpoints
 
 UNSETTLED = {"max_epochs": -1, "check_val_every_n_epoch": 1}  # where the settings say null
-CHECKPOINTS = "checkpoints"  # the folder of them in that of a run
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # of Lightning, torchrun and Slurm
 
 
@@ -54,11 +57,27 @@ def run(config: DictConfig) -> float:
     check_settings(settings)
     prepare_process(settings["threads"])
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if not is_first_process():  # which has the lock
-        return train(settings, folder)
-    with locked(folder / ".hydra" / "lock", folder):
-        record(config, places, folder / ".hydra")
-        return train(settings, folder)
+    overrides = with_places(HydraConfig.get().overrides.task, places)
+    record = Record(config, overrides, folder)
+    # The first process has the lock.
+    alone = taken(folder, lambda: record.written) if is_first_process() else nullcontext()
+    with alone, noting_what_is_kept(record):
+        return train(settings, folder, record)
+
+
+@contextmanager
+def noting_what_is_kept(record: Record) -> Iterator[None]:
+    """Note on the error that ends a run what it has left to go on from."""
+    try:
+        yield
+    except Exception as error:
+        if record.written and not (record.folder / ".hydra").is_dir():
+            raise OSError(
+                f"{record.folder} is gone: it was removed or moved while the run wrote to it"
+            ) from error
+        if record.written:
+            error.add_note(kept(record.folder))
+        raise
 
 
 def is_first_process() -> bool:
@@ -66,51 +85,84 @@ def is_first_process() -> bool:
     return not any(int(os.environ.get(name, 0)) > 0 for name in RANKS)
 
 
-def record(config: DictConfig, places: Mapping[str, str], folder: Path) -> None:
-    """Write the config as Hydra does, but not into the folder of a run that is going on."""
-    folder.mkdir(exist_ok=True)
-    overrides = with_places(HydraConfig.get().overrides.task, places)
-    OmegaConf.save(config, folder / "config.yaml")
-    OmegaConf.save(OmegaConf.create(overrides), folder / "overrides.yaml")
-
-
-def train(settings: dict[str, Any], folder: Path) -> float:
+def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
     evaluations = build_evaluations(settings["report"], seed=settings["seed"])
     data = build_data(settings)
     console = Console(quiet=not is_first_process())
-    resumed, recorded = find_resumed(settings, folder, console)
-    if recorded and not any(o.startswith("likelihood") for o in HydraConfig.get().overrides.task):
-        settings = {**settings, "likelihood": recorded["likelihood"]}  # not the default of today
+    resumed = find_resumed(settings["resume"], folder, console)
+    check_free(folder, resumed)
+    if resumed is not None:
+        settings = resumed_settings(settings, resumed)
     torch.manual_seed(settings["seed"])
     module = VAEModule.from_config(settings, data.spec)
     settings = settle_monitor(settings, module.objective)
     check_monitor(settings, check_parts(module.model, module.objective, data.spec))
-    if recorded:
-        check_resume(settings, recorded)
     trainer = build_trainer(settings)
-    if resumed is None and settings["init"] is not None:
+    trainer.callbacks.append(record)  # type: ignore[attr-defined]
+    if resumed is not None:
+        check_fit(resumed, module, trainer.world_size)
+    elif settings["init"] is not None:
         start_from(module.model, settings["init"], data)
     data.setup("fit")
     open_ended = settings["trainer"]["max_epochs"] is None and resumed is None
+    recorded = {} if resumed is None else resumed.config
     settings = settle_length(settings, recorded, data, trainer.world_size)
     check_batches(settings, data, trainer.world_size)
     set_length(trainer, module, settings)
+    record.settle(settings)
     told = {"training": describe_length(settings, data, trainer.world_size, open_ended)}
     told |= fit_rate(module, settings, trainer.world_size)
     if trainer.is_global_zero:
         show_run(console, module.model, data, folder, told)
-        record_length(settings, folder)
-        environment = json.dumps(describe_environment(), indent=2)
-        (folder / "environment.json").write_text(environment + "\n")
     prepare_model(module, data, settings)
-    started = time.perf_counter()
+    seconds = fit(trainer, module, data, resumed, record)
+    return finish(settings, trainer, data, evaluations, folder, console, seconds)
+
+
+def resumed_settings(settings: dict[str, Any], resumed: Resumed) -> dict[str, Any]:
+    """Return the settings with the likelihood that the run has, if none is given, and check them.
+
+    Raises:
+        ValueError: If another one differs that may not.
+    """
+    if not any(o.startswith("likelihood") for o in HydraConfig.get().overrides.task):
+        settings = {**settings, "likelihood": resumed.config["likelihood"]}  # not that of today
+    check_resume(settings, resumed)
+    return settings
+
+
+def fit(
+    trainer: pl.Trainer,
+    module: VAEModule,
+    data: DataModule,
+    resumed: Resumed | None,
+    record: Record,
+) -> float:
+    """Train, and return the seconds it took.
+
+    Raises:
+        ValueError: If the run has ended already, or its checkpoint does not fit.
+    """
+    path, started = None if resumed is None else resumed.path, time.perf_counter()
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+        trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C, where no checkpoint callback notes signals
         raise KeyboardInterrupt from None
-    seconds = time.perf_counter() - started
-    return finish(settings, trainer, data, evaluations, folder, console, seconds)
+    except Interrupted as end:
+        settings = further(trainer, module.hparams["config"]["callbacks"])
+        raise Interrupted(end.number, f"{end}\n{kept(record.folder, settings)}") from end
+    except (LookupError, TypeError, AttributeError) as error:
+        if resumed is None or record.written:
+            raise
+        told = shorten(f"{type(error).__name__}: {error}", 200)
+        raise ValueError(f"{path} cannot be gone on from: {told}") from error
+    if not record.written:  # not one step was left to do
+        raise ValueError(
+            f"the run has ended already, at step {trainer.global_step}: raise trainer.max_steps "
+            "or trainer.max_epochs"
+        )
+    return time.perf_counter() - started
 
 
 def set_length(trainer: pl.Trainer, module: VAEModule, settings: dict[str, Any]) -> None:
@@ -119,15 +171,6 @@ def set_length(trainer: pl.Trainer, module: VAEModule, settings: dict[str, Any])
     trainer.check_val_every_n_epoch = settings["trainer"]["check_val_every_n_epoch"]
     settled = {group: settings[group] for group in ("data", "trainer")}
     module.hparams["config"] = {**module.hparams["config"], **settled}
-
-
-def record_length(settings: dict[str, Any], folder: Path) -> None:
-    """Write the numbers that were settled with the data into the run's config."""
-    path = folder / ".hydra" / "config.yaml"
-    config = OmegaConf.load(path)
-    for name in OPEN:
-        OmegaConf.update(config, name, lookup(settings, name))
-    OmegaConf.save(config, path)
 
 
 def start_from(model: Model, path: str, data: DataModule) -> None:
@@ -167,38 +210,6 @@ def fit_rate(module: VAEModule, settings: dict[str, Any], world_size: int) -> di
         module.make_optimizer = partial(module.make_optimizer, lr=given * factor)
         told["learning rate"] = f"{given * factor:.3g} = {given:g} × {factor:.3g}, as lr_batch asks"
     return told
-
-
-def find_resumed(
-    settings: dict[str, Any], folder: Path, console: Console
-) -> tuple[Path | None, dict[str, Any]]:
-    """Return the newest whole checkpoint to go on from, if there is to be one, and its config.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If none is whole.
-    """
-    given = settings["resume"]
-    if given is None:
-        return None, {}
-    path = folder if given == "auto" else Path(given).expanduser()
-    candidates = list(newest(path / CHECKPOINTS)) if path.is_dir() else [path]
-    if given == "auto" and not candidates:
-        return None, {}
-    problems = []
-    for candidate in candidates:
-        try:
-            checkpoint = read_checkpoint(candidate)
-        except ValueError as error:
-            problems.append(str(error))
-            continue
-        config = checkpoint["hyper_parameters"]["config"]
-        for line in (*problems, f"going on from {candidate}, step {checkpoint['global_step']}"):
-            console.print(line, highlight=False, soft_wrap=True)
-        return candidate, config
-    if problems:
-        raise ValueError("; ".join(problems))
-    raise FileNotFoundError(f"nothing to go on from in {path}: give a run folder or a checkpoint")
 
 
 def build_trainer(settings: dict[str, Any]) -> pl.Trainer:
@@ -247,18 +258,13 @@ def finish(
 ) -> float:
     """Evaluate the best checkpoint, report, and return the figure that picked it, to maximise."""
     keeper: Any = trainer.checkpoint_callback
-    if keeper.best_model_score is None:
-        raise ValueError(
-            f"the run has ended already, at step {trainer.global_step}: raise trainer.max_steps "
-            "or trainer.max_epochs"
-        )
     score = float(keeper.best_model_score)
     monitored = -score if keeper.mode == "min" else score
     best = Path(keeper.best_model_path)
     if not trainer.is_global_zero:
         return monitored
     chosen = f"best.ckpt by {keeper.monitor} {score:.3f}"
-    title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s; {chosen}"
+    title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s; {chosen}{stopped(trainer)}"
     if settings["test"]:
         saved = read_saved(best)
         model = rebuild(saved).to(trainer.strategy.root_device).eval()
@@ -268,11 +274,5 @@ def finish(
         show_report(console, report, folder, title=title)
     else:
         console.print(title, highlight=False)
-    show_commands(console, folder, best, further(settings["trainer"]))
+    show_commands(console, folder, best, further(trainer, settings["callbacks"]))
     return monitored
-
-
-def further(trainer: dict[str, Any]) -> str:
-    """Return the setting under which a run of so many epochs or steps goes on for as many."""
-    name = "max_epochs" if trainer["max_epochs"] > 0 else "max_steps"
-    return f"trainer.{name}={2 * trainer[name]}"

@@ -255,7 +255,9 @@ class TrainBatches(Batches):
         self._resumed = False
         drafts = self.drafts()
         while self.position < self.num_batches:
-            size = min(self.group_size, self.num_batches - self.position)
+            # Of a group that was left early in a run before, the rest is a group.
+            size = self.group_size - self.position % self.group_size
+            size = min(size, self.num_batches - self.position)
             end = self.position + size
             yield Group(self.position, drafts, size)
             self.position = max(self.position, end)  # of a group left early, the rest is skipped

@@ -109,8 +109,7 @@ class Guard:
         if self.in_row >= self.limit or self.in_epoch >= PER_EPOCH * self.limit:
             raise NonFiniteError(
                 f"{what} is NaN or infinite at step {step}, the {ordinal(self.in_epoch)} such step "
-                "of this epoch. The last checkpoint is intact; try a lower optimizer.lr or "
-                "gradient_clip=1."
+                "of this epoch: try a lower optimizer.lr or gradient_clip=1"
             )
         rank_zero_warn(f"step {step} is skipped: {what} is NaN or infinite")
 

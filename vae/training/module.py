@@ -27,6 +27,7 @@ from vae.trace import Trace
 from vae.training.averaging import EMA
 from vae.training.capture import Captured
 from vae.training.descent import Descent
+from vae.training.groups import recount
 from vae.training.guard import Guard
 from vae.training.held import Held, hold_schedules
 from vae.training.measure import Compiled, measure, measured, with_totals
@@ -91,6 +92,7 @@ class VAEModule(pl.LightningModule):
         self.held: list[Held] = []  # scheduled weights of a step that is compiled or recorded
         self.guard = None if skip_limit is None else Guard(skip_limit)
         self.between_steps = True
+        self.group_is_cut = False
         self.examples_seen = 0
         self.logging_due = False
         self.gradient_norm: float | Tensor = 0.0
@@ -147,6 +149,7 @@ class VAEModule(pl.LightningModule):
             if step == trainer.max_steps:
                 trainer.should_stop = True  # in the midst of an epoch: after a validation
                 break
+        self.group_is_cut = index + 1 < group.start + group.size
         self.descent.review(first)
         self.between_steps = (index + 1) % self.accumulate == 0
         if self.between_steps:
@@ -256,7 +259,9 @@ class VAEModule(pl.LightningModule):
             logger.log_metrics(figures, step=self.trainer.global_step)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Give an older checkpoint what the model holds of its data by now."""
+        """Count the groups of an epoch anew, and give an older checkpoint what it lacks."""
+        # Not the Trainer's loader: setting that up here would lose its state in a resume.
+        recount(checkpoint["loops"]["fit_loop"], self.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
         if self.model.standardize is not None:
             complete(checkpoint, self.trainer.datamodule)  # type: ignore[attr-defined]
 

@@ -10,7 +10,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from vae.files import replace_durably
-from vae.saved import read_checkpoint
+from vae.saved import all_finite, read_checkpoint
 from vae.training.meter import NonFiniteError
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
@@ -38,9 +38,7 @@ class DurableCheckpoints(TorchCheckpointIO):
         try:
             replace_durably({path: lambda file: torch.save(checkpoint, file)}, previous=previous)
         except (OSError, RuntimeError) as error:  # of torch's writer, where the disk is full
-            raise OSError(
-                f"cannot write {path}: {error}. The checkpoints before it are as they were."
-            ) from error
+            raise OSError(f"cannot write {path}: {error}") from error
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
@@ -57,10 +55,10 @@ class DurableCheckpoints(TorchCheckpointIO):
 def check_weights(checkpoint: dict[str, Any], path: Path) -> None:
     """Refuse to save weights that are of no use."""
     for name, value in checkpoint["state_dict"].items():
-        if not value.isfinite().all():
+        if not all_finite(value):
             raise NonFiniteError(
-                f"the weight {name} is NaN or infinite, so {path.name} was not saved; the "
-                "checkpoints before it are as they were. Try a lower optimizer.lr."
+                f"the weight {name} is NaN or infinite, so {path.name} was not saved; try a lower "
+                "optimizer.lr"
             )
 
 

@@ -15,9 +15,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from vae.files import check_folder, remove_leftovers
 from vae.interruption import Interrupted, Signals
+from vae.saved import read_checkpoint
 from vae.training.module import VAEModule
 from vae.training.storage import LAST
 
+BEST = "best.ckpt"
 COPIES = 4  # best, last, the one before and the one being written
 
 
@@ -44,7 +46,7 @@ class Checkpoints(ModelCheckpoint):
             raise ValueError(f"minutes must be above 0 or null; got {minutes}")
         super().__init__(
             folder,
-            filename="best",
+            filename=BEST.removesuffix(".ckpt"),
             monitor=monitor.removeprefix("-"),
             mode="min" if monitor.startswith("-") else "max",
             save_last=True,
@@ -61,9 +63,26 @@ class Checkpoints(ModelCheckpoint):
         return "Checkpoints"
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the best so far, unless another figure told it."""
-        if state_dict["monitor"] == self.monitor:
-            super().load_state_dict(state_dict)
+        """Go on from the best so far, as the file in this folder tells it.
+
+        The checkpoint at hand may be older than that file, and names the places where both were
+        when it was written, perhaps on another machine. Without a best, or if another figure
+        picked it, the next validation is the best.
+        """
+        path = Path(str(self.dirpath)) / BEST
+        best = state_of_best(path)
+        if best is not None and best["monitor"] == self.monitor:
+            score, place = best["best_model_score"], str(path)
+            super().load_state_dict(
+                {
+                    "dirpath": self.dirpath,
+                    "best_model_score": score,
+                    "best_model_path": place,
+                    "best_k_models": {place: score},
+                    "kth_best_model_path": place,
+                    "kth_value": score,
+                }
+            )
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Try the folder, and clear it of what a killed run left."""
@@ -100,7 +119,8 @@ class Checkpoints(ModelCheckpoint):
     ) -> None:
         """Save if it is time, and end if a signal came; at an epoch's end, after the validation."""
         assert isinstance(pl_module, VAEModule)
-        if not pl_module.between_steps or trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+        last = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        if not pl_module.between_steps or (last and not pl_module.group_is_cut):
             return
         overdue = self.minutes is not None and time.monotonic() - self.saved_at > 60 * self.minutes
         overdue |= trainer.global_step == trainer.max_steps
@@ -135,6 +155,8 @@ class Checkpoints(ModelCheckpoint):
             super()._save_last_checkpoint(trainer, monitor_candidates)
 
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        if not Path(str(self.dirpath)).is_dir():
+            raise OSError(f"{self.dirpath} is gone: it was removed or moved during the run")
         super()._save_checkpoint(trainer, filepath)
         if Path(filepath).name == LAST:
             self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
@@ -147,10 +169,21 @@ class Checkpoints(ModelCheckpoint):
         """
         if number == signal.SIGUSR1 and trainer.is_global_zero and "SLURM_JOB_ID" in os.environ:
             requeue()
-        folder = Path(str(self.dirpath)).parent
-        name = signal.Signals(number).name
-        saved = f"{name}: saved at step {trainer.global_step} in {folder}"
-        raise Interrupted(number, f"{saved}\ngo on     python train.py resume='{folder}'")
+        folder, name = Path(str(self.dirpath)).parent, signal.Signals(number).name
+        raise Interrupted(number, f"{name}: saved at step {trainer.global_step} in {folder}")
+
+
+def state_of_best(path: Path) -> dict[str, Any] | None:
+    """Return what the best checkpoint says of the figure that picked it, if it is there and whole.
+
+    It was written when it had become the best: its state counts itself.
+    """
+    try:
+        checkpoint = read_checkpoint(path)
+    except (FileNotFoundError, ValueError):
+        return None
+    state: dict[str, Any] | None = checkpoint.get("callbacks", {}).get("Checkpoints")
+    return state
 
 
 def agreed(trainer: pl.Trainer, number: int, overdue: bool) -> tuple[int, bool]:

@@ -1,0 +1,70 @@
+"""What ended a run, what is left of it on the disk, and the command that goes on from there."""
+
+__all__ = ["further", "kept", "stopped"]
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import EarlyStopping
+
+from vae.cli.overrides import hydra_quoted
+from vae.cli.resuming import CHECKPOINTS
+from vae.files import check_whole
+from vae.training.storage import newest
+
+
+def further(trainer: pl.Trainer, callbacks: Mapping[str, Any]) -> list[str]:
+    """Return the settings under which a run goes on for as long again: those that ended it.
+
+    Args:
+        trainer: After the run.
+        callbacks: Their settings, by name.
+    """
+    epochs, steps = trainer.max_epochs or -1, trainer.max_steps
+    done: Any = trainer.fit_loop.epoch_progress.current
+    settings = []
+    if 0 < epochs <= done.processed:
+        settings.append(f"trainer.max_epochs={2 * epochs}")
+    if 0 < steps <= trainer.global_step:
+        settings.append(f"trainer.max_steps={2 * steps}")
+    names = [n for n, node in callbacks.items() if node["_target_"].endswith(".EarlyStopping")]
+    for name, callback in zip(names, trainer.early_stopping_callbacks, strict=True):
+        if has_ended(callback):
+            settings.append(f"callbacks.{name}.patience={2 * callback.patience}")
+    return settings
+
+
+def has_ended(callback: EarlyStopping) -> bool:
+    """Say whether a callback ended the run for want of a better figure."""
+    return bool(callback.wait_count >= callback.patience)
+
+
+def stopped(trainer: pl.Trainer) -> str:
+    """Say why a run ended before its time, if it did."""
+    for callback in trainer.early_stopping_callbacks:
+        if has_ended(callback):
+            return (
+                f"; ended early in epoch {trainer.current_epoch}: no better {callback.monitor} in "
+                f"{callback.wait_count} validations"
+            )
+    return ""
+
+
+def kept(folder: Path, settings: Sequence[str] = ()) -> str:
+    """Say what a run that was ended before its time has left, and the command that goes on.
+
+    Args:
+        folder: Of the run.
+        settings: Under which it goes on.
+    """
+    for path in newest(folder / CHECKPOINTS):
+        try:
+            check_whole(path)
+        except ValueError:
+            continue
+        resume = ["python", "train.py", f"resume={hydra_quoted(folder)}", *settings]
+        return f"go on from {path.name}: {shlex.join(resume)}"
+    return "no checkpoint was saved before"

@@ -1,0 +1,191 @@
+"""Which checkpoint a run goes on from, and which of its settings may change."""
+
+__all__ = ["Resumed", "check_fit", "check_free", "check_resume", "find_resumed"]
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from torch import nn
+
+from vae.cli.length import OPEN
+from vae.cli.places import PLACES
+from vae.nested import leaves, lookup
+from vae.saved import PREFIX, read_checkpoint
+from vae.training.storage import newest
+
+CHECKPOINTS = "checkpoints"  # the folder of them in that of a run
+STATE = ("callbacks", "epoch", "global_step", "loops", "lr_schedulers", "optimizer_states")
+ARCHITECTURE = ("model", "posterior", "prior", "likelihood")
+START = "likelihood.scale.init"  # of a scale that the checkpoint has learned since
+LATER = "standardize."  # what checkpoints of older versions get from the data
+# What a resumed run may change, with all that stands below it, since it takes effect at once and
+# leaves the best figure comparable. Anything else is in weights, moments, order or noise by now.
+FREE = {
+    *("callbacks", "logger", "report", "trainer", "resume", "name", "monitor", "debug"),
+    *("test", "test_samples", "threads", "deterministic", "compile", "cuda_graph"),
+    *("channels_last", "matmul_precision", "group_size", "gradient_clip", "skip_limit"),
+    *("data.group_size", "data.on_device", "data.eval_batch_size", "data.min_steps"),
+    *(f"{home}.{place}" for home in ("data", "data.source") for place in PLACES),
+}
+BOUND = ("callbacks.ema",)  # among these: the averages are weights
+
+
+class Resumed(NamedTuple):
+    """What a run goes on from.
+
+    Attributes:
+        path: The checkpoint.
+        config: The settings it was trained with.
+        step: Optimizer steps until then.
+        processes: How many trained it, where it says so.
+        shapes: Of its weights and buffers, by name.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    step: int
+    processes: int | None
+    shapes: dict[str, tuple[int, ...]]
+
+
+def find_resumed(given: str | None, folder: Path, console: Console) -> Resumed | None:
+    """Return the newest whole checkpoint to go on from, if there is to be one.
+
+    Args:
+        given: The setting ``resume``.
+        folder: Of this run.
+        console: Where it is said, with what was found damaged.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If none is whole.
+    """
+    if given is None:
+        return None
+    path = folder if given == "auto" else Path(given).expanduser()
+    candidates = list(newest(path / CHECKPOINTS)) if path.is_dir() else [path]
+    if given == "auto" and not candidates:
+        return None
+    problems = []
+    for candidate in candidates:
+        try:
+            resumed = read_resumed(candidate)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        for line in (*problems, f"going on from {candidate}, step {resumed.step}"):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        return resumed
+    if problems:
+        raise ValueError("; ".join(problems))
+    raise FileNotFoundError(f"nothing to go on from in {path}: give a run folder or a checkpoint")
+
+
+def read_resumed(path: Path) -> Resumed:
+    """Read what is to be known of a checkpoint before a run goes on from it."""
+    checkpoint = read_checkpoint(path)
+    config = checkpoint["hyper_parameters"]["config"]
+    missing = [name for name in STATE if name not in checkpoint]
+    missing += [name for name in (*ARCHITECTURE, "penalties") if name not in config]
+    if missing:
+        raise ValueError(
+            f"{path} cannot be gone on from, since it lacks {', '.join(missing)}: a new run can "
+            "start from its weights, init=<the file>"
+        )
+    shapes = {name: tuple(weight.shape) for name, weight in checkpoint["state_dict"].items()}
+    loaders = lookup(checkpoint, "loops.fit_loop.state_dict.combined_loader", None)
+    processes = loaders[0]["world_size"] if loaders else None
+    return Resumed(path, config, checkpoint["global_step"], processes, shapes)
+
+
+def check_free(folder: Path, resumed: Resumed | None) -> None:
+    """Refuse to train in a folder that holds checkpoints of another run.
+
+    Raises:
+        ValueError: Naming the folder, and how to go on or elsewhere.
+    """
+    place = folder / CHECKPOINTS
+    found = sorted(path.name for path in place.glob("*.ckpt"))
+    if found and (resumed is None or not resumed.path.resolve().is_relative_to(place.resolve())):
+        raise ValueError(
+            f"{folder} holds the checkpoints of a run ({', '.join(found)}), which this one would "
+            "replace: go on with it by resume=<that folder>, or choose another folder by "
+            "hydra.run.dir=<a new folder>"
+        )
+
+
+def check_resume(settings: Mapping[str, Any], resumed: Resumed) -> None:
+    """Refuse to go on with a setting that the checkpoint was not trained with.
+
+    Raises:
+        ValueError: Naming the setting, both values and what to do.
+    """
+    given, trained = (sorted(node["penalties"]) for node in (settings, resumed.config))
+    if given != trained:
+        raise ValueError(
+            f"the checkpoint was trained with penalty={trained}, this run has penalty={given}: "
+            "resume with the same penalties"
+        )
+    # The setting that others take their value from has the shortest name.
+    for name, theirs, ours in sorted(changes(settings, resumed.config), key=depth):
+        advice = (
+            "resume with the same architecture"
+            if name.partition(".")[0] in ARCHITECTURE
+            else f"a resumed run keeps that. For another value start a new run from the weights: "
+            f"init={resumed.path}"
+        )
+        raise ValueError(
+            f"the checkpoint was trained with {name}={theirs}, this run has {name}={ours}: {advice}"
+        )
+
+
+def changes(
+    settings: Mapping[str, Any], config: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each setting that differs and is not `FREE`, with the value before and now."""
+    ours, theirs = dict(leaves(settings)), dict(leaves(config))
+    for name in {**theirs, **ours}:
+        before, now = theirs.get(name), ours.get(name)
+        if before == now or is_free(name) or (name in OPEN and now is None):
+            continue
+        yield name, before, now
+
+
+def is_free(name: str) -> bool:
+    """Say whether a resumed run may change a setting."""
+    parts = name.partition("[")[0].split(".")
+    above = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return name == START or (not FREE.isdisjoint(above) and not set(BOUND) & set(above))
+
+
+def depth(change: tuple[str, Any, Any]) -> int:
+    """Return how deep the name of a setting lies."""
+    return change[0].count(".")
+
+
+def check_fit(resumed: Resumed, module: nn.Module, processes: int) -> None:
+    """Refuse a checkpoint of other weights than this run's model has, or of other steps.
+
+    Raises:
+        ValueError: Naming the weight, or the numbers of processes.
+    """
+    if resumed.processes not in (None, processes):
+        raise ValueError(
+            f"the checkpoint was trained by {resumed.processes} processes, this run has "
+            f"{processes}, whose steps take another number of examples: use as many, or start a "
+            f"new run from the weights: init={resumed.path}"
+        )
+    ours = {name: tuple(weight.shape) for name, weight in module.state_dict().items()}
+    for name in {**ours, **resumed.shapes}:
+        before, now = resumed.shapes.get(name), ours.get(name)
+        if before == now or (before is None and name.startswith(PREFIX + LATER)):
+            continue
+        if before is None:
+            told = f"lacks the weight {name}, which this run's model has"
+        elif now is None:
+            told = f"has a weight {name}, which this run's model has not"
+        else:
+            told = f"has the weight {name} in the shape {before}, this run's model in {now}"
+        raise ValueError(f"{resumed.path} {told}: it is damaged, or of another model")
