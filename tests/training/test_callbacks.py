@@ -1,5 +1,7 @@
 """Callbacks show what happens and change nothing."""
 
+import re
+
 import lightning.pytorch as pl
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch.distributions import Independent, Normal
 from tests.training.runs import BATCH, make_run, make_trainer, same, weights_after
 from vae.trace import Latent, Trace
 from vae.training.callbacks import Latents, Pictures, Progress, Scalars
+from vae.training.callbacks.scalars import layout
 
 
 class Records(Logger):
@@ -191,3 +194,20 @@ def test_progress_refuses_an_interval_below_zero():
 def test_examples_seen_are_counted(tmp_path):
     _, module = recorded(tmp_path, Scalars(), epochs=1)
     assert module.examples_seen == 7 * BATCH
+
+
+def test_the_elbo_has_a_chart_for_each_data_without_the_beginning(tmp_path):
+    """Which is that of TensorBoard's page of custom scalars."""
+    logger, module = recorded(tmp_path, Scalars(), "group_size=1", log_every_n_steps=1)
+    name = module.trainer.datamodule.spec.name
+    later = [step for step in range(1, 15) if step >= 14 / 4]
+    for part, steps in (("train", later), ("val", [7, 14])):
+        charted = logger.of(f"elbo/{name}/{part}")
+        assert list(charted) == steps
+        if part == "train":
+            assert charted == {step: logger.of("train/elbo")[step] for step in later}
+    charts = [layout(data)["ELBO"] for data in ("digits", "a.b")]
+    assert not charts[0].keys() & charts[1].keys()
+    ((_, (pattern,)),) = charts[1].values()
+    assert re.match(pattern, "elbo/a.b/val")
+    assert not re.match(pattern, "elbo/acb/val")

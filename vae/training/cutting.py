@@ -14,7 +14,7 @@ from vae.files import replace_durably
 
 HEADER = struct.Struct("<QI")  # of a record: the length of its data, and a checksum of that
 FOOTER = 4  # bytes of the data's checksum
-FINAL = ("report/", "test/", "_hparams_/")  # what a run that has ended logs besides
+FINAL = ("report/", "test/", "val/best_", "_hparams_/")  # what a run that has ended logs besides
 
 
 def cut_events(folder: Path, step: int) -> None:

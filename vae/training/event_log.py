@@ -62,7 +62,10 @@ class EventLog(TensorBoardLogger):
 
 
 class EventWriter(SummaryWriter):
-    """Torch's writer of summaries, to an `EventFile`; after `close` it begins another."""
+    """Torch's writer of summaries, to an `EventFile`."""
+
+    def close(self) -> None:
+        """Nothing is open, and what comes later goes to the same file."""
 
     def _get_file_writer(self) -> FileWriter:
         if self.file_writer is None:

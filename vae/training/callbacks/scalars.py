@@ -2,6 +2,7 @@
 
 __all__ = ["Scalars"]
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,23 +13,14 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
+from vae.data import DataModule
 from vae.training.cutting import cut_events
 from vae.training.measure import with_totals
 from vae.training.meter import check_figures
 from vae.training.module import VAEModule
 from vae.training.reading import Reading
 
-LAYOUT = {
-    "ELBO": {
-        "terms, training": ["Multiline", ["train/elbo", "train/log_likelihood", "train/kl"]],
-        "terms, validation": ["Multiline", ["val/elbo", "val/log_likelihood", "val/kl"]],
-        "training and validation": ["Multiline", ["train/elbo", "val/elbo"]],
-    },
-    "latents": {
-        "active units": ["Multiline", ["latent/active_units"]],
-        "KL per dimension": ["Multiline", ["latent/kl/.*"]],
-    },
-}
+START = 0.25  # of a run, in which the ELBO rises by hundreds of nats; then it is charted
 
 
 class Scalars(Callback):
@@ -41,15 +33,18 @@ class Scalars(Callback):
         self.count = 0
         self.since = 0.0
         self.coming: tuple[int, Callable[[], dict[str, float]]] | None = None
+        self.charted_from = 0.0
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the layout of the custom-scalars page."""
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_custom_scalars(LAYOUT)
+                logger.experiment.add_custom_scalars(layout(name_of(trainer)))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Of a run that goes on, drop what was logged after its checkpoint."""
+        assert isinstance(pl_module, VAEModule)
+        self.charted_from = START * (pl_module.total_steps or 0)
         for logger in trainer.loggers if trainer.is_global_zero and trainer.global_step else ():
             if isinstance(logger, TensorBoardLogger):
                 cut_events(Path(logger.log_dir), trainer.global_step)
@@ -81,6 +76,13 @@ class Scalars(Callback):
         """Log what is on its way."""
         self.write(trainer)
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Chart the ELBO of the validation."""
+        if trainer.global_step >= self.charted_from and not trainer.sanity_checking:
+            elbo = float(trainer.callback_metrics["val/elbo"])
+            for logger in trainer.loggers:
+                logger.log_metrics({f"elbo/{name_of(trainer)}/val": elbo}, trainer.global_step)
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log what is on its way."""
         self.write(trainer)
@@ -88,6 +90,7 @@ class Scalars(Callback):
     def read(self, trainer: pl.Trainer, module: VAEModule) -> None:
         """Fetch the figures from the device."""
         now, step = time.perf_counter(), trainer.global_step
+        charted = [f"elbo/{name_of(trainer)}/train"] if step >= self.charted_from else []
         num_examples = module.examples_seen - self.count
         speed = num_examples / (now - self.since)
         self.count, self.since = module.examples_seen, now
@@ -104,6 +107,7 @@ class Scalars(Callback):
             skipped = module.guard.in_epoch if module.guard is not None else 0
             return {
                 **{k if "/" in k else f"train/{k}": v for k, v in module.latest.items()},
+                **dict.fromkeys(charted, module.latest["elbo"]),
                 "optimizer/learning_rate": rate,
                 "optimizer/gradient_norm": norm,
                 "throughput/examples_per_second": speed,
@@ -120,6 +124,30 @@ class Scalars(Callback):
         told = figures()
         for logger in trainer.loggers if told else ():
             logger.log_metrics(told, step=step)
+
+
+def layout(name: str) -> dict[str, dict[str, list[Any]]]:
+    """Return the charts of a run on some data; TensorBoard adds those of other data to them.
+
+    The ELBO on other data has another range, and at first it has one in which nothing later can be
+    told apart: each data has a chart of its own, without the beginning.
+    """
+    escaped = re.escape(name)
+    return {
+        "ELBO": {f"{name}: training and validation": ["Multiline", [f"elbo/{escaped}/.*"]]},
+        "KL": {"training and validation": ["Multiline", ["train/kl", "val/kl"]]},
+        "latents": {
+            "active units": ["Multiline", ["latent/active_units"]],
+            "KL per dimension": ["Multiline", ["latent/kl/.*"]],
+        },
+    }
+
+
+def name_of(trainer: pl.Trainer) -> str:
+    """Return the name of the data, as a part of a tag."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    assert isinstance(data, DataModule)
+    return data.spec.name.replace("/", "_")
 
 
 def read(value: float | Tensor) -> Callable[[], float]:
