@@ -56,6 +56,14 @@ MEANT = {  # what is typed: what is to be typed
     "patience=3": "callbacks=[default,early_stopping] callbacks.early_stopping.patience=3",
     "warmup_steps=100": "+schedule@objective.beta=linear objective.beta.steps=100",
     "loss=mse": "likelihood=normal",
+    "seed_everything=true": "seed=0",
+    "trainer.gpus=4": "trainer=ddp trainer.devices=4",
+    "trainer.logger=false": "logger=none",
+    "optimizer.type=Adam": "optimizer=adam",
+    # a setting of another choice
+    "scheduler.warmup=0.1": "scheduler=cosine scheduler.warmup=0.1",
+    "penalties.mmd.weight=3": "penalty=mmd penalties.mmd.weight=3",
+    "gamma=5": "scheduler=steps scheduler.gamma=5 or penalty=capacity penalties.capacity.gamma=5",
     # the choice of another group, or another name of one
     "objective=beta_vae": "experiment=beta_vae or objective.beta=4",
     "objective=factor_vae": "experiment=factor_vae",
@@ -112,6 +120,22 @@ def test_what_users_of_other_libraries_type(argument):
     assert message.endswith(f"; did you mean {MEANT[argument]}?")
     for text in suggestions(message):
         assert compose_settings(shlex.split(text), resolve=False)
+
+
+@pytest.mark.parametrize(
+    ("argument", "advice"),
+    [
+        ("num_workers=4", "batches are made without worker processes"),
+        ("early_stopping=false", "it is off unless it is asked for"),
+        ("dataset=foo", "write data= and one of array, cars3d"),
+        ("hydra.foo=1", "--cfg hydra shows those that there are"),
+        ("+model=mlp", "leave the + out"),
+    ],
+)
+def test_what_there_is_no_other_setting_for(argument, advice):
+    message = told(argument)
+    assert advice in message
+    assert "did you mean" not in message
 
 
 @pytest.mark.parametrize("argument", ["lr=0.1", "ckpt_path=a", "precision=16", "num_workers=4"])

@@ -167,6 +167,8 @@ def composition(error: Exception, arguments: list[str], command: str) -> str:
         return f"{first_line(error)} Several values need a sweep: add -m."
     for argument in arguments:
         key, _, value = argument.lstrip("+~").partition("=")
+        if f"Multiple values for {key}." in told and argument.startswith("+"):
+            return f"{key} is chosen already: leave the + out of {argument[:LONGEST]}"
         named = value.isidentifier() and value.lower() not in ("null", "true", "false")
         if NO_CHOICE in told and key and (CONF / key).is_dir() and not named and value[:1] != "[":
             return f"{key}={value[:LONGEST]} is not a choice{hint(value, choices(key))}"
@@ -182,6 +184,8 @@ def misfit(argument: str, settings: Mapping[str, Any], command: str) -> str:
     key, _, value = argument.lstrip("+~").partition("=")
     known = list(keys(settings))
     if key not in known:
+        if key.startswith("hydra"):
+            return f"{key} is not a setting of Hydra: --cfg hydra shows those that there are"
         if SWAPPED.get(key) in known:
             return f"{key} is not a setting; did you mean {SWAPPED[key]}={value[:LONGEST]}?"
         return f"{key} is not a setting{setting_meant(argument, settings, command)}"

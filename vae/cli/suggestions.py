@@ -8,12 +8,16 @@ from typing import Any
 
 from vae.cli.compose import CONF, choices
 from vae.cli.known import is_known
+from vae.cli.other_choices import with_other_choice
 from vae.cli.synonyms import ADVICE, CHOICES, EVALUATION, PACKAGES, SETTINGS, VALUES
 from vae.nested import keys, lookup
 
 LONGEST_VALUE = 80  # letters of a value that are repeated
 SIDE = ("report", "callbacks", "logger")  # their settings are meant less often than the model's
 ALIKE = 0.7  # ratio of letters in common from which a name is another one misspelt
+OFF = ("false", "none", "null", "no", "0")
+KINDS = ("name", "type", "kind")  # of a part, where a group's choice is one word
+CHOSEN = tuple(sorted(path.name for path in CONF.iterdir() if path.is_dir()))
 PART = 4  # letters from which a name may be a part of another
 
 
@@ -43,9 +47,9 @@ def setting_meant(argument: str, settings: Mapping[str, Any], command: str = "tr
     key, _, value = argument.lstrip("+~").partition("=")
     group, _, name = key.rpartition(".")
     known = list(keys(settings))
-    advice = find(ADVICE, name) if command == "train" else None
+    advice = advice_on(name, value) if command == "train" else None
     if advice is not None:
-        return f": {advice}"
+        return advice
     meant = next(filter(None, candidates(group, name, value, settings, known, command)), [])
     if meant:
         return f"; did you mean {' or '.join(meant)}?"
@@ -56,6 +60,18 @@ def setting_meant(argument: str, settings: Mapping[str, Any], command: str = "tr
     if command == "eval" and is_known(key, "train"):
         return f": the run's own holds, as its checkpoint says; an evaluation has {tops}"
     return f"; choose from {tops}"
+
+
+def advice_on(name: str, value: str) -> str | None:
+    """Return what is to be said where there is nothing to type instead."""
+    advice, target = find(ADVICE, name), find(SETTINGS, name) or ""
+    if advice is not None:
+        return f": {advice}"
+    if "=" in target and value.lower() in OFF:
+        return ": it is off unless it is asked for, so leave it out"
+    if target and (CONF / target).is_dir() and value and not choice_meant(target, value):
+        return f": write {target}= and one of {', '.join(choices(target))}"
+    return None
 
 
 def candidates(
@@ -70,11 +86,17 @@ def candidates(
     within = children_of(group, known) if group in known else []
     yield [given(f"{group}.{child}", value) for child in spelt(name, within)]
     target = find(EVALUATION if command == "eval" else SETTINGS, name)
-    if target is not None and (not within or target in known):
+    if target is not None and (not within or target in known or target.startswith(group)):
         yield translated(target, name, value, known)
-    yield [valued(k, name, value) for k in named(name, settings, known)]
+    if plain(name) in KINDS and group in CHOSEN:
+        yield choice_meant(group, value)
+    own = [k for k in named(name, settings, known) if not within or k.partition(".")[0] not in SIDE]
+    yield [valued(k, name, value) for k in own]
+    if command == "train":
+        others = with_other_choice(f"{group}.{name}" if group else name)
+        yield [f"{choice} {given(k, value)}" for choice, k in others]
     tops = [k for k in known if "." not in k]
-    yield [given(top, value) for top in spelt(name, tops)]
+    yield [valued(top, name, value) for top in spelt(name, tops)]
     if not within:
         lasts = list(dict.fromkeys(k.rpartition(".")[2] for k in known))
         yield [given(k, value) for last in spelt(name, lasts) for k in named(last, settings, known)]
@@ -93,7 +115,7 @@ def named(name: str, settings: Mapping[str, Any], known: Sequence[str]) -> list[
     callbacks to the others.
     """
     found = [k for k in known if plain(k.rpartition(".")[2]) == plain(name)]
-    own = [k for k in found if not str(lookup(settings, k)).startswith("${")] or found
+    own = [k for k in found if k == name or not str(lookup(settings, k)).startswith("${")] or found
     return ([k for k in own if k.partition(".")[0] not in SIDE] or own)[:3]
 
 
@@ -125,12 +147,14 @@ def translated(target: str, name: str, value: str, known: Sequence[str]) -> list
     if "=" in target or target.startswith("+"):
         return [target if "=" in target else f"{target}={shown(value)}"]
     if (CONF / target).is_dir() and target != "report":
-        return choice_meant(target, value) or [f"{target}={name}" for name in choices(target)]
+        return choice_meant(target, value)
     return [valued(target, name, value)] if target in known or "hydra." in target else []
 
 
 def valued(key: str, name: str, value: str) -> str:
     """Return a setting with the value that it has here for one that it has elsewhere."""
+    if key in CHOSEN and value not in choices(key):
+        return next(iter(choice_meant(key, value)), key)
     return other_value(name, value) or other_value(key, value) or given(key, value)
 
 
@@ -159,11 +183,11 @@ def choice_meant(group: str, name: str) -> list[str]:
     target = find(CHOICES.get(group, {}), name)
     if target is not None:
         return [target]
-    groups = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != group)
+    others = [other for other in CHOSEN if other != group]
     return (
-        [chosen(other, o) for other in groups for o in choices(other) if plain(o) == plain(name)]
+        [chosen(other, o) for other in others for o in choices(other) if plain(o) == plain(name)]
         or [chosen(group, option) for option in containing(name, own)]
-        or [chosen(group, option) for option in get_close_matches(name, own, 1)]
+        or [chosen(group, option) for option in get_close_matches(name.lower(), own, 1)]
     )
 
 

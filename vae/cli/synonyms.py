@@ -74,6 +74,7 @@ VALUES = {  # of a setting, here or as it was called: a value here: values elsew
         "trainer=gpu": "1",
         "trainer=ddp": "-1 auto all",
     },
+    "seed": {"seed=0": "true"},
     "device": {"device=cuda": "gpu true 1", "device=cpu": "false 0"},
 }
 
@@ -113,13 +114,20 @@ CHOICES = {
         "estimator=score objective.num_samples=2": "reinforce rloo",
     },
     "penalty": {"penalty=total_correlation": "tc"},
+    "experiment": {"objective=elbo": "vae"},
+    "logger": {"logger=none": "false null"},
+    "report": {
+        "report=sample_quality": "fid kid inception",
+        "report=disentanglement": "mig dci sap",
+        "report=latent_space": "collapse",
+    },
     "scheduler": {
         "scheduler=constant": "none null fixed",
         "scheduler=steps": "step_lr multistep multistep_lr",
         "scheduler=cosine": "cos",
     },
     "trainer": {
-        "trainer=gpu": "cuda true",
+        "trainer=gpu": "cuda cuda:0 true",
         "trainer=cpu": "false",
         "trainer.accelerator=mps": "mps",
         "trainer=ddp": "distributed multi_gpu dp",
