@@ -24,9 +24,7 @@ def stand_in(words: Sequence[str], *, place: str = "outputs/stand-in") -> list[s
     return [PLACEHOLDER.sub(place, word) for word in words if word != "…"]
 
 
-def settings_and_flags(
-    words: list[str], command: str = "train"
-) -> tuple[list[str], list[str]]:
+def settings_and_flags(words: list[str], command: str = "train") -> tuple[list[str], list[str]]:
     """Return the settings of a command line as Hydra is handed them, and the flags before them."""
     given = [at_home(word) for word in ordered(words, command)]
     settings = get_args_parser().parse_intermixed_args(given).overrides

@@ -12,7 +12,13 @@ from vae.cli.compose import CONF, choices
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"(?:[\w.-]+/)*[\w.-]+\.(?:py|yaml|md|json|html)(?:::\w+)?")
 TREE = [ROOT / name for name in ("tests", "vae", "conf", "docs", "benchmarks")]
-ADDED = {"my_objective.py", "squared.yaml", "brightness.yaml", "digits.py", "sample.py"}  # by a reader: test_adding.py
+SAVED = {"digits.py", "sample.py"}  # blocks of the tutorial
+ADDED = {
+    "my_objective.py",
+    "squared.yaml",
+    "brightness.yaml",
+    *SAVED,
+}  # by a reader: test_adding.py
 FOREIGN = {  # in a run's folder, an export or another machine
     "report.html",
     "metrics.json",
