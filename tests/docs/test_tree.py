@@ -12,12 +12,12 @@ from vae.cli.compose import CONF, choices
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"(?:[\w.-]+/)*[\w.-]+\.(?:py|yaml|md|json|html)(?:::\w+)?")
 TREE = [ROOT / name for name in ("tests", "vae", "conf", "docs", "benchmarks")]
+SAVED = {"digits.py", "sample.py"}  # blocks of the tutorial
 ADDED = {
     "my_objective.py",
     "squared.yaml",
     "brightness.yaml",
-    "digits.py",
-    "sample.py",
+    *SAVED,
 }  # by a reader: test_adding.py
 FOREIGN = {  # in a run's folder, an export or another machine
     "report.html",
