@@ -47,8 +47,8 @@ def told(topic, **given):
 
 def test_the_model_and_the_headline_figure_are_told_with_the_error():
     assert told("Model")[1] == (
-        "VAE of conv nets with 10 latent variables, Bernoulli likelihood, prior VampPrior; trained on 8,000 "
-        "examples of sprites for 1,200 steps."
+        "VAE of conv nets with 10 latent variables, Bernoulli likelihood, prior VampPrior; trained "
+        "on 8,000 examples of sprites for 1,200 steps."
     )
     assert "On the test data the ELBO is -97.26 ± 0.12 nats per example" in told("Fit")[1]
 
