@@ -93,5 +93,5 @@ def cleaned(node: ElementTree.Element, used: set[str], mark: str) -> None:
         elif name == f"{{{LINK}}}href" and value in used:
             value = f"#{mark}{value[1:]}"
         value = value.replace("url(#", f"url(#{mark}").replace(INK, "currentColor")
-        value = re.sub(r"font: ([\d.]+px)[^;]*", r"font-size: \1", value)  # before matplotlib 3.10
+        value = re.sub(r"font: ([\d.]+px)[^;]*", r"font-size: \1", value)  # older matplotlib
         node.attrib[name] = re.sub(r"font-family: [^;]*;? ?", "", value)

@@ -14,6 +14,7 @@ WIDTH, LEFT, MARGIN = 360, 48, 4  # pixels of CSS: of all, left of signals and o
 FEW = 12  # values of a vector, that stand beside each other with a scale each
 PANEL, CELL = 88, 52  # pixels of CSS, heights
 PER_LINE = 5  # signals
+MOST_POINTS = 20_000  # drawn as lines of an SVG
 FOOT = 16  # pixels of CSS, of the numbers below
 DARK, LIGHT = "#20262e", "#e6e9ee"  # ground and ink of what moves, on a light and on a dark page
 
@@ -94,7 +95,13 @@ class CurveGrid:
             axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
             axes.set_axis_off()
             axes.add_collection(LineCollection(self.rules(), colors=ink, alpha=0.15, linewidths=1))
-            drawn = LineCollection([], colors=self.colors(), linewidths=1.3, alpha=0.85)
+            drawn = LineCollection(
+                [],
+                colors=self.colors(),
+                linewidths=1.3,
+                alpha=0.85,
+                rasterized=self.curves[0].numel() > MOST_POINTS,  # of an SVG, or it takes megabytes
+            )
             axes.add_collection(drawn)
             for x, y, text, scale in self.texts():
                 axes.text(x, y, text, color=ink, ha="right" if scale else "center", va="center")

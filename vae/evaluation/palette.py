@@ -58,7 +58,8 @@ def other(color: str) -> str:
 
 def shortened(name: str | int, longest: int = LONGEST) -> str:
     """Return a user's name on one line and of a bounded length, with its beginning and its end."""
-    words = " ".join(str(name).split())
+    # XML has no place for control characters and halves of pairs, which names of files may hold.
+    words = "".join(c if c.isprintable() else "�" for c in " ".join(str(name).split()))
     if len(words) <= longest:
         return words
     return f"{words[: longest // 2]}…{words[len(words) - (longest - 1) // 2 :]}"
@@ -69,4 +70,4 @@ def sequential() -> Any:
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
-    return ListedColormap(colormaps["viridis"].resampled(256)(range(50, 226)))
+    return ListedColormap(colormaps["viridis"].resampled(256)(range(80, 230)))

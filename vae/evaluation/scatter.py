@@ -74,13 +74,14 @@ class Scatter(Evaluation):
         if not columns:
             return {f"{name} of the latents": points(xy, None, **axes)}
         spec = subject.spec
-        names = [spec.class_name(label) for label in range(spec.num_classes or 0)]
+        num_classes = 0 if spec.factor_names else spec.num_classes or 0
+        names = [spec.class_name(label) for label in range(num_classes)]
         return {
             f"{name} of the latents by {column}": points(
                 xy,
                 values,
                 named=column,
-                names=names if column == LABEL else (),
+                names=names,
                 **axes,
             )
             for column, values in list(columns.items())[: self.num_factors]

@@ -43,7 +43,7 @@ def test_a_section_has_every_metric_and_the_whole_protocol(subject):
     assert section.series["factors"] == ["factor0", "factor1", "factor2"]
     assert torch.tensor(section.series["dci_importance"]).shape == (3, 3)
     (picture,) = section.pictures.values()
-    assert picture.dtype == torch.uint8
+    assert picture.pixels.dtype == torch.uint8
 
 
 def test_it_is_deterministic_and_follows_the_seed():

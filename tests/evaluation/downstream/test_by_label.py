@@ -29,7 +29,7 @@ def test_each_class_has_the_figures_of_its_examples():
     assert section.figures["lowest_elbo"].value == rows[1]["ELBO"]
     assert section.figures["lowest_elbo"].error == rows[1]["± ELBO"]
     (picture,) = section.pictures.values()
-    assert picture.dtype == torch.uint8
+    assert picture.pixels.dtype == torch.uint8
 
 
 def test_classes_are_called_by_their_names():

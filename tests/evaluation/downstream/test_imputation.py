@@ -9,7 +9,7 @@ from torch.distributions import MultivariateNormal
 from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
 from vae.evaluation import Imputation
-from vae.evaluation.downstream.imputation import rmse
+from vae.evaluation.downstream.imputation import ROWS, rmse
 from vae.evaluation.downstream.imputing import impute, r_hat
 from vae.evaluation.downstream.masks import hidden
 
@@ -169,7 +169,7 @@ def test_the_conditional_mean_is_better_than_the_baselines():
     assert value["rmse_imputed"] < 0.9 * min(value["rmse_one_pass"], value["rmse_mean"])
     assert section.figures["log_density"].unit == "nats"
     (picture,) = section.pictures.values()
-    assert picture.shape[0] == 3
+    assert picture.rows == ROWS
 
 
 def test_the_error_and_its_standard_error():
