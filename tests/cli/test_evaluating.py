@@ -1,12 +1,13 @@
 """Evaluations of one checkpoint and of several, in this process."""
 
 import json
-from statistics import mean
+from statistics import mean, stdev
 
 import pytest
 
 from tests.cli.command import TINY, array, call
 from vae.cli import app
+from vae.evaluation.section import quantity
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_a_folder_of_runs_becomes_a_comparison(runs, evaluate):
     single = [held(runs / str(seed) / "eval")["bound"]["figures"]["elbo"] for seed in (0, 1)]
     assert comparison["comparison"]["series"]["all"]["bound/elbo"] == single
     rows = comparison["comparison"]["tables"]["mean ± deviation over runs"]
-    assert rows[0]["all"].startswith(f"{mean(single):,.3f} ± ")
+    assert rows[0]["all"] == quantity(mean(single), stdev(single))
     assert (runs / "comparison" / "report.html").stat().st_size > 0
 
 

@@ -50,13 +50,14 @@ def compare(runs: Sequence[Run]) -> Report:
         ValueError: If the runs were not judged on the same examples.
     """
     check_same_examples(runs)
-    variants = by_variant(runs)
+    whole = by_variant(runs)
+    variants = dict(zip(shortened(list(whole)), whole.values(), strict=True))
     points = rates(variants)
     section = Section(
         "Comparison",
         pictures={"rate and distortion": draw_rate_distortion(points)} if points else {},
         tables={"mean ± deviation over runs": table(variants), "runs": listed(variants)},
-        series={name: raw(members) for name, members in variants.items()},
+        series={name: raw(members) for name, members in whole.items()},
         protocol={"deviation": "of single runs, with n − 1", "repetitions": "differ in seeds only"},
     )
     sections = {"comparison": section, **agreement(variants)}
@@ -180,12 +181,12 @@ def raw(members: Sequence[Run]) -> dict[str, list[float | None]]:
 
 
 def table(variants: Mapping[str, Sequence[Run]]) -> list[dict[str, Any]]:
-    """Return a row per figure, a column per variant under its short name."""
+    """Return a row per figure, a column per variant; the best is marked where the errors tell."""
     first: dict[str, Figure] = {}
     for members in variants.values():
         for run in members:
             first |= {key: f for key, f in figures_of(run).items() if key not in first}
-    columns = dict(zip(shortened(list(variants)), map(measured, variants.values()), strict=True))
+    columns = {name: measured(members) for name, members in variants.items()}
     rows = []
     for key, figure in first.items():
         cells = {name: values.get(key, []) for name, values in columns.items()}

@@ -49,12 +49,17 @@ def shown_table(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     kinds = [{name: kind_of(row[name], numeric[name]) for name in names} for row in rows]
     return {
         "title": title,
-        "columns": [(name.replace("_", " "), numeric[name]) for name in names],
+        "columns": [(heading(name), numeric[name]) for name in names],
         "rows": [
             [(written(row[name], kind[name]), kind[name]) for name in names]
             for row, kind in zip(rows, kinds, strict=True)
         ],
     }
+
+
+def heading(name: str) -> str:
+    """Return the name of a column; one made of settings stays as they are typed."""
+    return name if "=" in name else name.replace("_", " ")
 
 
 def written(value: Any, kind: str) -> str:

@@ -43,7 +43,7 @@ def trained(report: Report) -> Iterator[Remark]:
     if not isinstance(model, Mapping):
         return
     data, step = report.protocol.get("data", {}), report.protocol.get("step")
-    told = [f"{net_name(model)} with {model.get('latent_dim')} latent variables"]
+    told = [f"VAE of {net_name(model)} nets with {model.get('latent_dim')} latent variables"]
     told.append(f"{class_of(report.config, 'likelihood')} likelihood")
     for name, usual in USUAL.items():
         if class_of(report.config, name) not in ("", usual):
@@ -52,7 +52,7 @@ def trained(report: Report) -> Iterator[Remark]:
     examples = f"{count:,} examples of " if isinstance(count, int) else ""
     steps = f" for {step:,} steps" if isinstance(step, int) and step else ""
     text = f"{', '.join(told)}; trained on {examples}{data.get('data', 'unknown data')}{steps}."
-    yield Remark("Model", text[0].upper() + text[1:])
+    yield Remark("Model", text)
 
 
 def net_name(model: Mapping[str, Any]) -> str:
@@ -136,7 +136,7 @@ def samples(report: Report) -> Iterator[Remark]:
         text = f"Poorer than reconstructions: draws from the prior fall where no example is{size}."
         yield Remark("Samples", text, CAUTION)
     elif gap is not None:
-        text = "Draws from the prior fall where examples are: as good as reconstructions."
+        text = "Draws from the prior fall where examples are: no holes were found."
         yield Remark("Samples", text, GOOD)
     else:
         text = "How samples compare with data is not judged here: report=full measures it."

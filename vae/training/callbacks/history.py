@@ -40,6 +40,7 @@ class History(Callback):
             return
         assert isinstance(pl_module, VAEModule)
         found = trainer.callback_metrics
-        parts = [float(found[f"val/{name}"]) for name in ("elbo", "log_likelihood", "kl")]
+        elbo, log_px, kl = (float(found[f"val/{k}"]) for k in ("elbo", "log_likelihood", "kl"))
         train = pl_module.latest.get("elbo")
-        self.points = thinned([*self.points, Point(trainer.global_step, *parts, train)])
+        point = Point(trainer.global_step, elbo, log_px, kl, train)
+        self.points = thinned([*self.points, point])
