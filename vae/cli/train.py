@@ -259,15 +259,16 @@ def finish(
         return monitored
     chosen = f"best.ckpt by {keeper.monitor} {score:.3f}"
     title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s; {chosen}"
+    report = None
     if settings["test"]:
         saved = read_saved(best)
         model = rebuild(saved).to(trainer.strategy.root_device).eval()
         report = make_report(Subject(model, data), saved, evaluations)
         write_report(report, folder, writer_of(trainer), step=saved.step)
-        log_hparams(trainer, settings, report)
         show_report(console, report, folder, title=title)
     else:
         console.print(title, highlight=False)
+    log_hparams(trainer, settings, {str(keeper.monitor): score}, report)
     show_commands(console, folder, best, further(settings["trainer"]))
     return monitored
 
