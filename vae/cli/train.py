@@ -25,11 +25,12 @@ from vae.cli.hparams import log_hparams, writer_of
 from vae.cli.length import OPEN, describe_length, settle_length
 from vae.cli.monitor import check_monitor, settle_monitor
 from vae.cli.places import fix_places, with_places
+from vae.cli.processes import ended_together
 from vae.cli.reporting import make_report, write_report
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Subject
-from vae.files import locked
+from vae.files import locked, replace_durably
 from vae.instantiate import instantiate, resolve
 from vae.models import Model
 from vae.nested import lookup
@@ -101,16 +102,22 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     if trainer.is_global_zero:
         show_run(console, module.model, data, folder, told)
         record_length(settings, folder)
-        environment = json.dumps(describe_environment(), indent=2)
-        (folder / "environment.json").write_text(environment + "\n")
+        environment = f"{json.dumps(describe_environment(), indent=2)}\n".encode()
+        replace_durably({folder / "environment.json": lambda file: file.write(environment)})
     prepare_model(module, data, settings)
     started = time.perf_counter()
+    with ended_together(trainer):
+        fit(trainer, module, data, resumed)
+    seconds = time.perf_counter() - started
+    return finish(settings, trainer, data, evaluations, folder, console, seconds)
+
+
+def fit(trainer: pl.Trainer, module: VAEModule, data: DataModule, resumed: Path | None) -> None:
+    """Train."""
     try:
         trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C, where no checkpoint callback notes signals
         raise KeyboardInterrupt from None
-    seconds = time.perf_counter() - started
-    return finish(settings, trainer, data, evaluations, folder, console, seconds)
 
 
 def set_length(trainer: pl.Trainer, module: VAEModule, settings: dict[str, Any]) -> None:
