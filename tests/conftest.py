@@ -1,3 +1,6 @@
+import resource
+import signal
+
 import pytest
 import torch
 from torch.distributions import Distribution
@@ -14,6 +17,17 @@ def settled_process():
     torch.set_default_dtype(torch.float32)
     torch.set_flush_denormal(False)  # which `prepare_process` sets
     Distribution.set_default_validate_args(True)  # which torch.compile switches off
+
+
+@pytest.fixture
+def full_disk():
+    """No file that this process writes to may have more than 300 bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.fixture

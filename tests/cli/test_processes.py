@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,18 +12,39 @@ import pytest
 
 from tests.cli.command import ROOT, TINY, array, call, start
 from vae.cli.launch import agree_on_folder, launcher
+from vae.cli.sweeps import compare_one_figure
 
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "test=false", "threads=1"]
 
 
-def test_a_sweep_finds_its_folder_and_ends_with_the_status_of_a_job(monkeypatch, capsys, tmp_path):
-    """The folder is the default one."""
-    sweep = [*TINY, array(tmp_path), "test=false", "-m", "seed=0,-1"]
+def test_a_sweep_goes_on_after_a_failed_job_and_names_it_at_the_end(monkeypatch, capsys, tmp_path):
+    """With the status of the first that failed; the folder of the sweep is the default one."""
+    sweep = [*TINY, array(tmp_path), "test=false", "-m", "seed=-1,0", "monitor=val/elbo,val/x"]
     status, _, told = call(monkeypatch, capsys, tmp_path, *sweep)
-    assert (status, told) == (2, "error: seed must be at least 0; got -1\n")
+    assert status == 2
     (folder,) = (tmp_path / "outputs" / "vectors-mlp").iterdir()
-    assert (folder / "0" / "checkpoints" / "best.ckpt").is_file()
-    assert not (folder / "1" / "checkpoints").exists()
+    kept = {path.parents[1].name for path in folder.rglob("best.ckpt")}
+    assert kept == {"2"}
+    assert "error: job 0: seed must be at least 0; got -1\n" in told
+    assert "error: job 3: monitor must be one of val/elbo" in told
+    table = told.partition("jobs that failed")[2].replace(" ", "")
+    assert [f"│{job}│seed=" in table for job in range(4)] == [True, True, False, True]
+    assert str(folder)[:20] in table  # of which the rest may be on the next line
+
+
+def test_a_sweep_over_losses_compares_one_figure(monkeypatch, capsys, tmp_path):
+    """And says which; the jobs' own would be the ELBO and the loss, minus a sign."""
+    sweep = [*TINY, array(tmp_path), "test=false", "-m"]
+    status, told, message = call(monkeypatch, capsys, tmp_path, *sweep, "objective.beta=1,2")
+    assert status == 0, message
+    assert told.startswith("the jobs are compared by val/elbo")
+    assert told.count("best.ckpt by val/elbo") == 2
+    arguments = ["train.py", "-m", "objective.beta=1,2"]
+    for more in (["monitor=-val/loss"], ["monitor=null"]):
+        compare_one_figure(given := [*arguments, *more])
+        assert given == [*arguments, *more]
+    compare_one_figure(given := ["train.py", "-m", "objective.beta=2", "seed=1,2"])
+    assert not any(setting.startswith("monitor") for setting in given)
 
 
 @pytest.mark.slow
@@ -101,7 +123,7 @@ def test_the_tasks_of_a_slurm_job_share_a_folder(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seeds", "status"), [("0,1", 0), ("0,-1", 1)])
+@pytest.mark.parametrize(("seeds", "status"), [("0,1", 0), ("-1,0", 2)])
 def test_the_jobs_of_a_sweep_are_submitted(tmp_path, seeds, status):
     """To processes of this machine, by the launcher that hands them to Slurm elsewhere."""
     sweep = ["-m", f"seed={seeds}", "hydra/launcher=submitit_local", "test=false"]
@@ -109,10 +131,8 @@ def test_the_jobs_of_a_sweep_are_submitted(tmp_path, seeds, status):
     assert done.returncode == status, done.stderr
     (folder,) = (tmp_path / "outputs" / "vectors-mlp").iterdir()
     kept = {path.parents[1].name for path in folder.rglob("best.ckpt")}
-    assert kept == ({"0"} if status else {"0", "1"})
-    if status:
-        log = done.stderr.removeprefix("error: a job of the sweep failed, and says why in ")
-        assert "seed must be at least 0; got -1" in Path(log.strip()).read_text()
+    assert kept == ({"1"} if status else {"0", "1"})
+    assert ("seed must be at least 0; got -1" in done.stderr) == bool(status)
 
 
 def children(pid):
@@ -155,3 +175,36 @@ def test_a_killed_process_ends_the_run(tmp_path, victim):
         wait_until(lambda: not is_running(other), seconds=60)
     finally:
         main.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("sweep", [[], ["-m", "seed=0,1"]])
+def test_a_taken_port_ends_all_processes_with_one_message(tmp_path, sweep):
+    """In a sweep, where the first process goes on, too."""
+    command = [sys.executable, str(ROOT / "train.py"), *TINY, array(tmp_path), *TWO, *sweep]
+    with socket.create_server(("127.0.0.1", 0)) as taken, (tmp_path / "told").open("w+") as told:
+        port = str(taken.getsockname()[1])
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, **place, "VAE_TESTED": port}
+        main = subprocess.Popen(
+            [*command, "logger=none"], cwd=tmp_path, env=environment, stdout=told, stderr=told
+        )
+        assert main.wait(timeout=300) == 1
+    wait_until(lambda: not processes_with(f"VAE_TESTED={port}"), seconds=20)
+    errors = [line for line in (tmp_path / "told").read_text().splitlines() if "error: " in line]
+    assert len(errors) == (2 if sweep else 1)
+    assert all(f"port {port}, at which the processes of this run were to meet" in e for e in errors)
+
+
+def processes_with(variable):
+    """Return the living processes that were started with a variable in their environment."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (place / "environ").read_bytes().split(b"\0")
+        except OSError:  # it has ended, or is somebody else's
+            continue
+        if variable.encode() in variables and is_running(int(place.name)):
+            found.append(int(place.name))
+    return found

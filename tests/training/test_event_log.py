@@ -1,7 +1,5 @@
 """The log that TensorBoard reads."""
 
-import resource
-import signal
 import threading
 from errno import EFBIG
 
@@ -10,17 +8,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from vae.training import EventLog
 from vae.training.cutting import cut_events
-
-
-@pytest.fixture
-def full_disk():
-    """No file of this process may have more than 300 bytes."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, handler)
 
 
 def steps(folder, tag):

@@ -1,14 +1,15 @@
 """The entry points, and what the user sees of an error.
 
 Nothing here imports torch, so that ``--help``, ``--cfg job`` and tab completion answer at once.
-Exit status: 0 done, 1 the run failed, 2 the input was wrong, 128 + n ended by signal n (130 SIGINT,
-138 SIGUSR1, 143 SIGTERM).
+Exit status: 0 done, 1 the run failed, 2 the input was wrong, 128 + n ended by signal n (129 SIGHUP,
+130 SIGINT, 138 SIGUSR1, 143 SIGTERM).
 """
 
 __all__ = ["evaluate", "train"]
 
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,11 +27,14 @@ from vae.cli.compose import CONF, choices
 from vae.cli.folders import Folders
 from vae.cli.help import shorten_help
 from vae.cli.launch import agree_on_folder
-from vae.cli.messages import LONGEST, explain, incomplete
+from vae.cli.messages import LONGEST, explain, incomplete, is_lost_process
 from vae.cli.overrides import hydra_quoted, parsed, recorded_overrides
 from vae.cli.places import check_places
-from vae.cli.processes import shared_job
+from vae.cli.processes import AnotherFailed, end_with_parent, is_further, shared_job
+from vae.cli.sweeps import compare_one_figure, is_sweep, record_failure, remove_record
 from vae.interruption import Interrupted
+
+PATIENCE = 2.0  # seconds until a further process says why it fails
 
 
 def train() -> None:
@@ -42,9 +46,11 @@ def train() -> None:
         with shared_job():
             return run(config)
 
+    end_with_parent()
     with one_message():
         resume_arguments(sys.argv)
         agree_on_folder(sys.argv)
+        compare_one_figure(sys.argv)
     command("train", task)
 
 
@@ -84,7 +90,7 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     def guarded(config: DictConfig) -> Any:
         with one_message(config_name):
             check_places(config, config_name, HydraConfig.get().runtime.choices.get("data", ""))
-            return task(config)
+            return job_of_sweep(config_name, task, config) if is_sweep() else task(config)
 
     shorten_help(sys.argv[1:])
     with one_message(config_name):
@@ -157,6 +163,18 @@ def refuse(message: str, *, name: str) -> NoReturn:
     raise ValueError(f"{message}; python train.py --help lists settings, --hydra-help flags")
 
 
+def job_of_sweep(name: str, task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
+    """Run a job of a sweep, which goes on if the job fails; not if a signal ends it."""
+    try:
+        remove_record()
+        return task(config)
+    except Exception as error:
+        if is_debugged():
+            raise  # Hydra shows it at the end
+        record_failure(*explained(error, name))
+        return float("nan")
+
+
 @contextmanager
 def one_message(name: str = "train") -> Iterator[None]:
     """Turn an exception into a message on standard error and an exit status."""
@@ -167,9 +185,32 @@ def one_message(name: str = "train") -> Iterator[None]:
     except Interrupted as end:
         print(end, file=sys.stderr)
         sys.exit(end.status)
+    except AnotherFailed as error:
+        sys.exit(error.status)
     except Exception as error:
-        if "debug=true" in [argument.lower() for argument in sys.argv]:
+        if is_debugged():
             raise
-        message, status = explain(error, sys.argv[1:], name)
+        if is_further():
+            leave_to_first(error)
+        message, status = explained(error, name)
         print(f"error: {message}", file=sys.stderr)
         sys.exit(status)
+
+
+def is_debugged() -> bool:
+    """Say whether stack traces are asked for."""
+    return "debug=true" in [argument.lower() for argument in sys.argv]
+
+
+def explained(error: Exception, name: str) -> tuple[str, int]:
+    """Return the message for an error of a command, and the exit status."""
+    if isinstance(error, AnotherFailed):
+        return str(error), error.status
+    return explain(error, sys.argv[1:], name)
+
+
+def leave_to_first(error: Exception) -> None:
+    """Let the first process of a run speak, and end this one, if it has failed as well."""
+    if is_lost_process(error):
+        sys.exit(1)
+    time.sleep(PATIENCE)

@@ -8,22 +8,43 @@ import lightning.pytorch as pl
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
 
 from vae.evaluation import Report, Section
 
 PARTS = ("model", "posterior", "prior", "likelihood", "objective", "estimator", "optimizer")
 FIGURES = ("elbo", "log_likelihood", "kl", "nll", "active_units")
+# TensorBoard takes the columns of all runs from one of them, whichever that is: each names all.
+COLUMNS = ("val/best_elbo", "val/best_loss", *(f"test/{name}" for name in FIGURES))
 
 
-def log_hparams(trainer: pl.Trainer, settings: dict[str, Any], report: Report) -> None:
-    """Write the settings and the test figures of a run."""
-    section = report.sections.get("bound", Section(""))
-    known = {name: figure.value for name, figure in section.figures.items() if name in FIGURES}
-    metrics = {f"test/{name}": float(value) for name, value in known.items() if value is not None}
+def log_hparams(
+    trainer: pl.Trainer, settings: dict[str, Any], best: dict[str, float], report: Report | None
+) -> None:
+    """Write the settings and the last figures of a run.
+
+    Args:
+        trainer: With the loggers.
+        settings: Of the run.
+        best: The figure of validation that picked the best weights.
+        report: On the test data, if it was made.
+    """
+    metrics = {name.replace("/", "/best_"): value for name, value in best.items()} | tested(report)
+    summaries = hparams(hyperparameters(settings), dict.fromkeys(COLUMNS, 0.0))
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger):
-            logger.log_hyperparams(hyperparameters(settings), metrics, trainer.global_step)
+            logger.log_metrics(metrics, trainer.global_step)
+            for summary in summaries:
+                file_writer: Any = logger.experiment._get_file_writer()
+                file_writer.add_summary(summary, trainer.global_step)
             logger.finalize("success")
+
+
+def tested(report: Report | None) -> dict[str, float]:
+    """Return the figures of a report that runs are compared by."""
+    section = report.sections.get("bound", Section("")) if report else Section("")
+    known = {name: figure.value for name, figure in section.figures.items() if name in FIGURES}
+    return {f"test/{name}": float(value) for name, value in known.items() if value is not None}
 
 
 def writer_of(trainer: pl.Trainer) -> SummaryWriter | None:

@@ -1,11 +1,12 @@
 """From an exception to one message: what was given, what is allowed, what to do."""
 
-__all__ = ["explain", "incomplete"]
+__all__ = ["explain", "incomplete", "is_lost_process"]
 
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from errno import EDQUOT, EFBIG, ENAMETOOLONG, ENOSPC
+from os import environ
 from typing import Any
 
 from hydra.errors import (
@@ -39,6 +40,7 @@ NO_CHOICE = "Config group override must be"  # of Hydra, when the choice is null
 OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory", re.IGNORECASE)
 OUT_OF_MEMORY_ADVICE = "out of memory: lower data.batch_size, samples, or the sizes of the nets"
 LOST_PROCESS = re.compile("gloo|NCCL|store->get|DistStore|socketPollConnect", re.IGNORECASE)
+TAKEN_PORT = re.compile("EADDRINUSE|address already in use", re.IGNORECASE)
 FULL = (EDQUOT, EFBIG, ENOSPC)
 
 
@@ -77,9 +79,26 @@ def reason(error: Exception, arguments: list[str], command: str) -> tuple[str, i
             str(error).splitlines()[0].partition(" with path ")[2].replace("result.pkl", "log.err")
         )
         return f"a job of the sweep failed, and says why in {log}", 1
-    if LOST_PROCESS.search(str(error)):
+    if TAKEN_PORT.search(str(error)):
+        return taken_port(), 1
+    if is_lost_process(error):
         return "another process of this run failed, was killed, or did not answer in time", 1
     return f"{type(error).__name__}: {first_line(error)} {DEBUG}", 1
+
+
+def is_lost_process(error: BaseException) -> bool:
+    """Say whether torch tells with an error that another process of the run has gone."""
+    told = str(error)
+    return bool(LOST_PROCESS.search(told)) and not TAKEN_PORT.search(told)
+
+
+def taken_port() -> str:
+    """Say that the processes of a run cannot meet at the port they were given."""
+    port = environ.get("MASTER_PORT")
+    return (
+        f"port {port}, at which the processes of this run were to meet, is taken: unset "
+        "MASTER_PORT, and a free one is found, or set it to another"
+    )
 
 
 def place(error: OSError) -> str:

@@ -27,6 +27,7 @@ from vae.cli.hparams import log_hparams, writer_of
 from vae.cli.length import describe_length, settle_length
 from vae.cli.monitor import check_monitor, settle_monitor
 from vae.cli.places import fix_places, with_places
+from vae.cli.processes import ended_together
 from vae.cli.record import Record
 from vae.cli.reporting import make_report, write_report
 from vae.cli.resuming import Resumed, check_fit, check_free, check_resume, find_resumed
@@ -116,7 +117,8 @@ def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     if trainer.is_global_zero:
         show_run(console, module.model, data, folder, told)
     prepare_model(module, data, settings)
-    seconds = fit(trainer, module, data, resumed, record)
+    with ended_together(trainer):
+        seconds = fit(trainer, module, data, resumed, record)
     return finish(settings, trainer, data, evaluations, folder, console, seconds)
 
 
@@ -265,14 +267,15 @@ def finish(
         return monitored
     chosen = f"best.ckpt by {keeper.monitor} {score:.3f}"
     title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s; {chosen}{stopped(trainer)}"
+    report = None
     if settings["test"]:
         saved = read_saved(best)
         model = rebuild(saved).to(trainer.strategy.root_device).eval()
         report = make_report(Subject(model, data), saved, evaluations)
         write_report(report, folder, writer_of(trainer), step=saved.step)
-        log_hparams(trainer, settings, report)
         show_report(console, report, folder, title=title)
     else:
         console.print(title, highlight=False)
+    log_hparams(trainer, settings, {str(keeper.monitor): score}, report)
     show_commands(console, folder, best, further(trainer, settings["callbacks"]))
     return monitored

@@ -5,7 +5,9 @@ __all__ = ["cut_events"]
 import os
 import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
@@ -29,9 +31,14 @@ def cut_events(folder: Path, step: int) -> None:
         step: The last step to keep.
     """
     for path in sorted(folder.glob("events.out.tfevents.*")):
-        kept = [record for record, event in records(path) if is_kept(event, step)]
-        if sum(map(len, kept)) < path.stat().st_size:
-            replace_durably({path: lambda file, kept=kept: file.writelines(kept)})
+        kept = b"".join(record for record, event in records(path) if is_kept(event, step))
+        if len(kept) < path.stat().st_size:
+            replace_durably({path: partial(write, kept)})
+
+
+def write(content: bytes, file: IO[bytes]) -> None:
+    """Write all of a file."""
+    file.write(content)
 
 
 def is_kept(event: Event, step: int) -> bool:

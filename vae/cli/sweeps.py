@@ -1,0 +1,113 @@
+"""A sweep goes on after a job that failed, says at its end which did, and compares one figure.
+
+What only the end of a job or a sweep needs is imported there: the command line answers at once.
+"""
+
+__all__ = ["FailedJobs", "compare_one_figure", "is_sweep", "record_failure", "remove_record"]
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from vae.cli.overrides import parsed
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+RECORD = "failed.json"  # in the folder of a job, which another machine may have run
+MULTIRUN = ("-m", "--multirun")
+LOSS = ("estimator", "experiment", "objective", "penalties", "penalty")
+FIGURE = "val/elbo"  # means the same whatever the loss
+WIDTH = 160  # of a table that goes to a file
+
+
+def is_sweep() -> bool:
+    """Say whether this job is one of a sweep."""
+    return HydraConfig.get().mode is RunMode.MULTIRUN
+
+
+def compare_one_figure(arguments: list[str]) -> None:
+    """Let the jobs of a sweep over losses be compared by one figure, unless one is named.
+
+    Each would otherwise return the figure of its own objective: a loss here, an ELBO there.
+    """
+    if not any(flag in arguments for flag in MULTIRUN):
+        return
+    settings = [setting for setting in map(parsed, arguments) if setting is not None]
+    if any(setting.key_or_group == "monitor" for setting in settings):
+        return
+    several = (s.key_or_group for s in settings if s.is_sweep_override())
+    if any(key.partition(".")[0] in LOSS for key in several):
+        arguments.append(f"monitor={FIGURE}")
+        print(f"the jobs are compared by {FIGURE}; monitor=... compares them by another figure")
+
+
+def remove_record() -> None:
+    """Forget that a job of an earlier sweep failed in this folder."""
+    record().unlink(missing_ok=True)
+
+
+def record_failure(message: str, status: int) -> None:
+    """Print that this job failed, and leave a record in its folder for the end of the sweep."""
+    from vae.files import replace_durably
+
+    job = HydraConfig.get()
+    told = {
+        "job": job.job.num,
+        "settings": list(job.overrides.task),
+        "folder": job.runtime.output_dir,
+        "status": status,
+        "error": message,
+    }
+    text = json.dumps(told, indent=2) + "\n"
+    record().parent.mkdir(parents=True, exist_ok=True)
+    replace_durably({record(): lambda file: file.write(text.encode())})
+    print(f"error: job {job.job.num}: {message}", file=sys.stderr)
+
+
+def record() -> Path:
+    """Return the file in which this job says that it failed."""
+    return Path(HydraConfig.get().runtime.output_dir) / RECORD
+
+
+class FailedJobs(Callback):
+    """Ends a sweep with the table of its failed jobs and the status of the first of them."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Look for the records of the jobs.
+
+        Raises:
+            SystemExit: If there is one.
+        """
+        from rich.console import Console
+
+        records = Path(config.hydra.sweep.dir).rglob(RECORD)
+        failed = sorted((json.loads(p.read_text()) for p in records), key=lambda job: job["job"])
+        if not failed:
+            return
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            console.width = WIDTH
+        console.print(failed_table(failed, list(config.hydra.overrides.task)))
+        sys.exit(failed[0]["status"])
+
+
+def failed_table(failed: list[dict[str, Any]], common: list[str]) -> "Table":
+    """Return the table of jobs that failed, each with the settings that the others do not have."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="jobs that failed", title_justify="left")
+    for name in ("job", "settings", "error", "folder"):
+        table.add_column(name, overflow="fold")
+    for job in failed:
+        own = " ".join(setting for setting in job["settings"] if setting not in common)
+        cells = (str(job["job"]), own, job["error"], job["folder"])
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
