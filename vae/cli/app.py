@@ -26,6 +26,7 @@ from vae.cli.messages import LONGEST, explain, incomplete
 from vae.cli.overrides import hydra_quoted, parsed, recorded_overrides
 from vae.cli.processes import shared_job
 from vae.interruption import Interrupted
+from vae.visible import visible
 
 
 def train() -> None:
@@ -151,11 +152,11 @@ def one_message(name: str = "train") -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(130)
     except Interrupted as end:
-        print(end, file=sys.stderr)
+        print(visible(str(end)), file=sys.stderr)
         sys.exit(end.status)
     except Exception as error:
         if "debug=true" in [argument.lower() for argument in sys.argv]:
             raise
         message, status = explain(error, sys.argv[1:], name)
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {visible(message)}", file=sys.stderr)
         sys.exit(status)

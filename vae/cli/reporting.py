@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from torch.utils.tensorboard import SummaryWriter
 
@@ -15,6 +15,8 @@ from vae.cli.environment import describe_environment
 from vae.evaluation import Evaluation, Report, Subject, measure
 from vae.reports import write_events, write_files, write_page
 from vae.saved import Saved
+from vae.terminal import console
+from vae.visible import visible
 
 
 def make_report(subject: Subject, saved: Saved, evaluations: Mapping[str, Evaluation]) -> Report:
@@ -25,9 +27,9 @@ def make_report(subject: Subject, saved: Saved, evaluations: Mapping[str, Evalua
         saved: What the model was read from.
         evaluations: By name.
     """
-    with Progress(console=Console(), transient=True) as bar:
+    with Progress(console=console(), transient=True) as bar:
         subject.show_progress = lambda items, what, total: bar.track(
-            items, total=total, description=what
+            items, total=total, description=escape(visible(what))
         )
         report = measure(subject, evaluations)
     weights = {"checkpoint": str(saved.path), "step": saved.step}

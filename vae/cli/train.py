@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from vae import terminal
 from vae.build import build_data, check_parts, rebuild
 from vae.cli.checks import check_batches, check_resume, check_settings
 from vae.cli.environment import describe_environment, prepare_process
@@ -78,7 +79,7 @@ def train(settings: dict[str, Any], folder: Path) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
     evaluations = build_evaluations(settings["report"], seed=settings["seed"])
     data = build_data(settings)
-    console = Console(quiet=not is_first_process())
+    console = terminal.console(quiet=not is_first_process())
     resumed, recorded = find_resumed(settings, folder, console)
     if recorded and not any(o.startswith("likelihood") for o in HydraConfig.get().overrides.task):
         settings = {**settings, "likelihood": recorded["likelihood"]}  # not the default of today
