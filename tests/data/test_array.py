@@ -294,7 +294,14 @@ def test_damaged_missing_and_foreign_files(tmp_path, saved, name):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"channels": "middle"}, {"support": "positive"}, {"num_classes": 0}, {"path": ""}]
+    "settings",
+    [
+        {"channels": "middle"},
+        {"support": "positive"},
+        {"num_classes": 0},
+        {"num_classes": 10**17},
+        {"path": ""},
+    ],
 )
 def test_bad_settings(settings):
     with pytest.raises(ValueError, match=rf"data\.{next(iter(settings))}"):

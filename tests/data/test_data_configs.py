@@ -8,7 +8,9 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 import vae.data
+from tests.compose import settings_of
 from tests.data.test_shards import png, write
+from vae.build import build_data
 from vae.data import make_data
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -59,3 +61,23 @@ def test_short_names_reach_the_source():
 def test_the_users_own_data_must_be_named(name, key):
     with pytest.raises(ValueError, match=rf"data={name} needs data\.{key}="):
         make_data(load(name), instantiate)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            ["data=shards", "data.root=x", "data.window=abc"],
+            r"^data\.window must be a whole number; got 'abc'",
+        ),
+        (
+            ["data=images", "data.root=x", "data.bits=99"],
+            r"^data\.bits must be from 1 to 16; got 99",
+        ),
+        (["data=sprites", "data.source.color=3"], r"^data\.source\.color must be true or false"),
+        (["data=sprites", "+data.source.colour=3"], r"^data\.source\.colour is not a setting"),
+    ],
+)
+def test_a_wrong_value_is_told_under_the_name_that_the_user_gave_it(settings, told):
+    with pytest.raises(ValueError, match=told):
+        build_data(settings_of(*settings))

@@ -32,6 +32,8 @@ DATES = np.array([20230101, 20230102, 20240305])
         (DATES[PLACES], ("20230101", "20230102", "20240305")),
         (PLACES - 1, ("-1", "0", "1")),
         (PLACES * 2**40, ("0", str(2**40), str(2**41))),
+        (PLACES * 10**16 + 1, ("1", "10000000000000001", "20000000000000001")),
+        (PLACES.astype(np.uint64) + 2**63, tuple(str(2**63 + i) for i in range(3))),
         (np.array(["ant", "bee", "cat"])[PLACES], ("ant", "bee", "cat")),
         (np.array([b"ant", b"bee", b"caf\xc3\xa9"])[PLACES, None], ("ant", "bee", "café")),
     ],

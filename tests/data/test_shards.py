@@ -183,8 +183,13 @@ def read_all(shards: Shards) -> None:
 VECTOR, PICTURE = npy(np.ones(3, np.float32)), png()
 WRONG = {
     "no label": ({"a.npy": VECTOR, "a.cls": b"1", "b.npy": VECTOR}, "some examples have a .cls"),
-    "a label in words": ({"a.npy": VECTOR, "a.cls": b"cat"}, r"a\.cls holds b'cat', no whole"),
+    "a label in words": ({"a.npy": VECTOR, "a.cls": b"cat"}, r"a\.cls holds 'cat', no whole"),
     "a negative label": ({"a.npy": VECTOR, "a.cls": b"-1"}, "no whole number from 0 up"),
+    "a label of 17 digits": ({"a.npy": VECTOR, "a.cls": b"1" * 17}, "number the classes from 0"),
+    "a label of 20 digits": (
+        {"a.npy": VECTOR, "a.cls": b"1" * 20},
+        "holds '1{20}', no whole number from 0 up of at most 18 digits",
+    ),
     "no picture": ({"a.txt": b"hello"}, r"a\.tar: a has txt: set data\.member to its picture"),
     "two": ({"a.left.png": PICTURE, "a.right.png": PICTURE}, "a has left.png, right.png: set data"),
     "one has two": (

@@ -75,3 +75,26 @@ def test_labels_of_some_parts_alone_are_refused(tmp_path):
     write(tmp_path / "v" / "test" / "a.tar", {"0.npy": npy(np.ones(2, np.float32))})
     with pytest.raises(ValueError, match=r"train has labels \(\.cls\) and test has none"):
         source(tmp_path / "v").load()
+
+
+def test_tars_are_known_by_their_suffix_in_whatever_case(tmp_path):
+    folder = vectors(tmp_path / "v", 2, 3)
+    (folder / "part-001.tar").rename(folder / "part-001.TAR")
+    assert len(source(folder).load().train) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "tool"),
+    [("b.tar.gz", "gunzip"), ("b.TGZ", "gunzip"), ("b.tar.xz", "unxz"), ("b.tar.zst", "unzstd")],
+)
+@pytest.mark.parametrize("place", [".", "train", "test", "elsewhere"])
+def test_packed_tars_are_refused_wherever_they_lie(tmp_path, name, tool, place):
+    """They would be left out in silence, beside plain ones as alone."""
+    root = tmp_path / "v"
+    vectors(root if place in (".", "elsewhere") else root / "train", 1, 3)
+    (root / place).mkdir(exist_ok=True)
+    (root / place / name).write_bytes(b"")
+    (root / "part-000.tar.md5").touch()
+    told = "lies in a folder that is not read" if place == "elsewhere" else f"is packed.*{tool} "
+    with pytest.raises(ValueError, match=f"{name} {told}"):
+        source(root).load()

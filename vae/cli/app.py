@@ -33,6 +33,7 @@ from vae.cli.places import check_places
 from vae.cli.processes import AnotherFailed, end_with_parent, is_further, shared_job
 from vae.cli.sweeps import compare_one_figure, is_sweep, record_failure, remove_record
 from vae.interruption import Interrupted
+from vae.visible import visible
 
 PATIENCE = 2.0  # seconds until a further process says why it fails
 
@@ -183,7 +184,7 @@ def one_message(name: str = "train") -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(130)
     except Interrupted as end:
-        print(end, file=sys.stderr)
+        print(visible(str(end)), file=sys.stderr)
         sys.exit(end.status)
     except AnotherFailed as error:
         sys.exit(error.status)
@@ -193,7 +194,7 @@ def one_message(name: str = "train") -> Iterator[None]:
         if is_further():
             leave_to_first(error)
         message, status = explained(error, name)
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {visible(message)}", file=sys.stderr)
         sys.exit(status)
 
 

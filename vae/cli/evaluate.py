@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from vae.build import build_data, rebuild
 from vae.cli.checkpoints import find_checkpoints, named, run_folder
@@ -25,7 +24,7 @@ from vae.evaluation import Evaluation, Run, Subject, compare
 from vae.files import check_links
 from vae.older import completed
 from vae.saved import Saved, read_saved
-from vae.terminal import say
+from vae.terminal import console, say
 from vae.training.event_log import EventWriter
 
 NUM_CODES = 2000  # examples on whose codes several runs may agree
@@ -39,7 +38,7 @@ def run(config: DictConfig) -> float:
     evaluations = build_evaluations(settings["report"], seed=settings["seed"])
     paths = find_checkpoints(settings["checkpoint"])
     names, top = named(paths)
-    console, output = Console(), settings["output"] and Path(settings["output"])
+    shown, output = console(), settings["output"] and Path(settings["output"])
     for folder in [output] if output else map(run_folder, paths):
         check_links(folder)
     runs = []
@@ -47,12 +46,12 @@ def run(config: DictConfig) -> float:
         own = output / name if output and len(paths) > 1 else output
         folder = own or run_folder(path) / "eval"
         runs.append(evaluate_saved(read_saved(path), name, settings, evaluations, folder))
-        show_report(console, runs[-1].report, folder, figures=len(paths) == 1)
+        show_report(shown, runs[-1].report, folder, figures=len(paths) == 1)
     if len(runs) > 1:
         folder, comparison = output or top / "comparison", compare(runs)
         check_links(folder)
         write_report(comparison, folder, None)
-        show_comparison(console, comparison, folder)
+        show_comparison(shown, comparison, folder)
     return mean(headline(run.report) for run in runs)
 
 

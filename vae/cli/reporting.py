@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from torch.utils.tensorboard import SummaryWriter
 
@@ -16,7 +16,9 @@ from vae.history import Point, points_of
 from vae.reports import write_events, write_files, write_page
 from vae.reports.verdict import net_name
 from vae.saved import Saved, read_checkpoint
+from vae.terminal import console
 from vae.training.storage import LAST
+from vae.visible import visible
 
 BEST = "best.ckpt"
 
@@ -29,9 +31,9 @@ def make_report(subject: Subject, saved: Saved, evaluations: Mapping[str, Evalua
         saved: What the model was read from.
         evaluations: By name.
     """
-    with Progress(console=Console(), transient=True) as bar:
+    with Progress(console=console(), transient=True) as bar:
         subject.show_progress = lambda items, what, total: bar.track(
-            items, total=total, description=what
+            items, total=total, description=escape(visible(what))
         )
         report = measure(subject, evaluations)
     weights = {"checkpoint": str(saved.path), "step": saved.step}

@@ -1,4 +1,4 @@
-"""What the user sees before and after a run."""
+"""What the user sees before and after a run, on a console of `vae.terminal`."""
 
 __all__ = ["show_commands", "show_report", "show_run"]
 
@@ -23,13 +23,13 @@ def show_run(
     """Say what is about to be trained, on what, how long, at which scale, and where."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, value in {**data.describe(), **told}.items():
-        table.add_row(Text(name), Text(str(value)))  # names of classes may hold brackets
+        table.add_row(name, str(value))
     for name, part in model.named_children():
         count = sum(p.numel() for p in part.parameters())
         if part is not model.standardize:
             table.add_row(name, f"{count:,} parameters")
     table.add_row("run folder", str(folder))
-    console.print(table, highlight=False)
+    console.print(table)
 
 
 def show_report(
@@ -45,14 +45,14 @@ def show_report(
         figures: Whether to print them, or only the place.
     """
     if figures:
-        console.print(figure_table(report, title or report.title), highlight=False)
+        console.print(figure_table(report, title or report.title))
         for section in report.sections.values():
             for note in section.notes:
-                console.print(note, highlight=False, markup=False)
+                console.print(note)
         for name, reason in report.left_out.items():
-            console.print(f"{name} left out: {reason}", highlight=False, markup=False, style="dim")
+            console.print(f"{name} left out: {reason}", style="dim")
     page = shortened(folder) / "report.html"
-    console.print(f"report: {page}", soft_wrap=True, highlight=False)
+    console.print(f"report: {page}", soft_wrap=True)
 
 
 def figure_table(report: Report, title: str) -> Table:
@@ -67,7 +67,7 @@ def figure_table(report: Report, title: str) -> Table:
             continue
         table.add_row(Text(section.title, style="bold"))
         for figure in section.figures.values():
-            table.add_row(Text(figure.name), quantity(figure.value, figure.error), figure.unit)
+            table.add_row(figure.name, quantity(figure.value, figure.error), figure.unit)
         table.add_section()
     return table
 
@@ -80,8 +80,8 @@ def show_comparison(console: Console, report: Report, folder: Path) -> None:
             for name in rows[0]:
                 table.add_column(name)
             for row in rows:
-                table.add_row(*(Text(cell(value)) for value in row.values()))
-            console.print(table, highlight=False)
+                table.add_row(*(cell(value) for value in row.values()))
+            console.print(table)
     show_report(console, report, folder, figures=False)
 
 
@@ -96,9 +96,8 @@ def show_commands(console: Console, folder: Path, checkpoint: Path, further: Seq
         "go on": ["python", "train.py", f"resume={hydra_quoted(folder)}", *further],
     }
     for name, words in commands.items():
-        console.print(
-            f"[bold]{name:<9}[/bold] {shlex.join(words)}", highlight=False, soft_wrap=True
-        )
+        line = Text.assemble((f"{name:<9}", "bold"), f" {shlex.join(words)}")
+        console.print(line, soft_wrap=True)
 
 
 def shortened(path: Path) -> Path:

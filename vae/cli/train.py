@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from vae import terminal
 from vae.build import build_data, check_parts, rebuild
 from vae.cli.checks import check_batches, check_settings
 from vae.cli.ending import further, kept, stopped
@@ -90,7 +91,7 @@ def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
     evaluations = build_evaluations(settings["report"], seed=settings["seed"])
     data = build_data(settings)
-    console = Console(quiet=not is_first_process())
+    console = terminal.console(quiet=not is_first_process())
     resumed = find_resumed(settings["resume"], folder, console)
     check_free(folder, resumed)
     if resumed is not None:

@@ -12,7 +12,7 @@ import torch
 
 from vae.data.array_keys import PartKeys, counterparts, keys_of_parts, load_columns
 from vae.data.array_shapes import CHANNELS, event_shape
-from vae.data.checks import check_bool, check_choice, check_int
+from vae.data.checks import check_bool, check_choice, check_int, check_range
 from vae.data.factor_columns import Factors, as_factors
 from vae.data.headers import ArrayHeader, load_array, read_headers
 from vae.data.labels import Classes, as_classes
@@ -23,6 +23,7 @@ from vae.data.spec import DataSpec
 from vae.data.values import as_bits, natural_support, told_range
 
 SUPPORTS = (None, "boolean", "unit_interval", "real")
+MOST_CLASSES = 1_000_000  # for each of which evaluations keep figures
 LARGE = 1 << 30  # bytes from which an array is left in its file, if it can be
 
 
@@ -52,7 +53,7 @@ class Array(Source):
             ``None`` takes 2 dimensions as vectors and 4 as channels first, and refuses 3, which
             may be either.
         support: ``boolean``, ``unit_interval``, ``real``, or ``None`` to go by type and values.
-        num_classes: How many classes the labels name, from 0; ``None`` counts them.
+        num_classes: How many classes the labels name, from 0, 1 to 1,000,000; ``None`` counts.
         mmap: Whether the array stays in its file, of which a batch is read as it is needed. That
             asks for uint8 (0…255), bool or float32, in C order with channels first, in an ``.npy``
             file; ``None`` does it with such arrays of 1 GiB and more.
@@ -83,6 +84,7 @@ class Array(Source):
         check_choice("data.support", support, SUPPORTS)
         if num_classes is not None:
             check_int("data.num_classes", num_classes)
+            check_range("data.num_classes", num_classes, 1, MOST_CLASSES)
         if factor_names is not None and factors_key is None and factors is None:
             raise ValueError("data.factor_names needs data.factors_key or data.factors.")
         for name, switch in (("own_parts", own_parts), ("mmap", mmap)):

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -178,7 +178,7 @@ def stored(
     Raises:
         ValueError: If it cannot be written, or from ``pictures``.
     """
-    kept: dict[str, np.ndarray] = {}
+    kept: dict[str, Any] = {}
 
     def write(out: IO[bytes]) -> None:
         pictures(out)

@@ -162,7 +162,8 @@ def _read_celeba(root: Path, *, home: str, side: int, cache: str) -> Splits:
         cached_bytes(cache, key, files, shape, decode)
         for key, files in zip(keys, parts.values(), strict=True)
     ]
-    return Splits(*(TensorExamples(x, file=file) for x, file, _ in kept))
+    train, val, test = (TensorExamples(x, file=file) for x, file, _ in kept)
+    return Splits(train, val, test)
 
 
 def _middle(path: Path, *, side: int) -> np.ndarray:

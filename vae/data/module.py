@@ -21,6 +21,7 @@ from vae.data.source import Source
 from vae.data.spec import DataSpec
 from vae.data.splitting import Splitter
 from vae.data.values import advice
+from vae.visible import visible
 
 UNITS = "densities and x are in the units of the data; the nets see x standardised"
 CHUNK = 1024
@@ -318,8 +319,11 @@ class DataModule(LightningDataModule):
         return Sample(x, batches.examples.labels, batches.examples.factors)
 
     def describe(self) -> dict[str, str | int]:
-        """Return what a report should say about the data; loads them if need be."""
-        return {
+        """Return what a report should say about the data; loads them if need be.
+
+        Names of files in it are `visible`: a report's files hold no bytes that are no letters.
+        """
+        told: dict[str, str | int] = {
             "data": self.spec.name,
             "shape": "×".join(map(str, self.spec.shape)),
             "binarization": self.preprocess.binarization,
@@ -331,3 +335,4 @@ class DataModule(LightningDataModule):
             "split_seed": self.splitter.seed,
             "seed": self.seed,
         }
+        return {k: visible(v) if isinstance(v, str) else v for k, v in told.items()}

@@ -49,7 +49,7 @@ class ShardExamples(Examples):
         self.paths = paths
         self.most = most
         self.reader = reader
-        self.places = places
+        self.places: Tensor = places
         self.files = places[:, 0]
         self.labels = labels
         self._rows = torch.arange(len(places)) if rows is None else rows

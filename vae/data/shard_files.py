@@ -2,6 +2,7 @@
 
 __all__ = ["check_labels", "part_folders", "tar_files"]
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from vae.data.folder import PARTS
 from vae.data.labels import MAX_CLASSES
 
 TARS = "*.tar"
+PACKED = {  # ends of the names of packed tar files, and what unpacks these to plain ones
+    **dict.fromkeys((".tar.gz", ".tgz"), "gunzip"),
+    **dict.fromkeys((".tar.bz2", ".tbz2", ".tbz"), "bunzip2"),
+    **dict.fromkeys((".tar.xz", ".txz"), "unxz"),
+    **dict.fromkeys((".tar.zst", ".tzst"), "unzstd"),
+}
 
 
 def part_folders(root: Path) -> dict[str, list[Path]]:
@@ -39,7 +46,7 @@ def tar_files(root: Path) -> dict[str, tuple[Path, ...]]:
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}: set data.root to your shards.")
     found = {part: part_files(root, folders) for part, folders in part_folders(root).items()}
-    direct = tuple(sorted(root.glob(TARS)))
+    direct = tars_in(root)
     if found.get("train") and direct:
         raise ValueError(
             f"{root} holds {direct[0].name} and besides it a folder {found['train'][0].parent.name}"
@@ -54,9 +61,35 @@ def tar_files(root: Path) -> dict[str, tuple[Path, ...]]:
     return found
 
 
+def tars_in(folder: Path) -> tuple[Path, ...]:
+    """Return the tar files that lie directly in a folder, in the order of their names.
+
+    Raises:
+        ValueError: If one is packed: what is in it can only be read from its beginning.
+    """
+    files = sorted(folder.iterdir())
+    for file in files:
+        if tool := unpacked_by(file):
+            raise ValueError(
+                f"{file} is packed, and shards are read at any place: unpack it to a plain .tar "
+                f"({tool} {shlex.quote(str(file))})."
+            )
+    return tuple(file for file in files if is_tar(file))
+
+
+def is_tar(file: Path) -> bool:
+    """Say whether a file is called like a tar file, in whatever case."""
+    return file.suffix.lower() == ".tar"
+
+
+def unpacked_by(file: Path) -> str | None:
+    """Return the program that unpacks a tar file; ``None`` if it is not packed."""
+    return next((tool for end, tool in PACKED.items() if file.name.lower().endswith(end)), None)
+
+
 def part_files(root: Path, folders: list[Path]) -> tuple[Path, ...]:
     """Return the tar files of the one of these folders that has any."""
-    filled = [files for folder in folders if (files := tuple(sorted(folder.glob(TARS))))]
+    filled = [files for folder in folders if (files := tars_in(folder))]
     if len(filled) > 1:
         one, two = (files[0].parent.name for files in filled[:2])
         raise ValueError(f"{root} holds {one} and {two}, which are one part: join or rename them.")
@@ -66,8 +99,8 @@ def part_files(root: Path, folders: list[Path]) -> tuple[Path, ...]:
 def check_others(root: Path, read: set[Path]) -> None:
     """Refuse tar files in folders that are not read."""
     for folder in inner_folders(root):
-        for file in folder.rglob(TARS):
-            if file.parent not in read:
+        for file in folder.rglob("*"):
+            if (is_tar(file) or unpacked_by(file)) and file.parent not in read:
                 raise ValueError(
                     f"{file} lies in a folder that is not read: move it to {root}, or to a folder "
                     f"train, val or test there, or set data.root={file.parent}."

@@ -51,5 +51,5 @@ def content(x: Tensor) -> np.ndarray:
 def summed(flat: np.ndarray, starts: Iterable[int]) -> np.ndarray:
     """Return the checksums of the blocks that begin at some bytes."""
     with ThreadPoolExecutor(THREADS) as pool:
-        found = pool.map(lambda start: crc32(flat[start : start + BLOCK]), starts)
+        found = pool.map(lambda start: crc32(flat[start : start + BLOCK].data), starts)
         return np.array(list(found), np.uint32)

@@ -249,7 +249,11 @@ def label(content: bytes, file: Path, key: str) -> int:
     """Return the number that a ``.cls`` member holds as text."""
     text = content[: MOST_DIGITS + 2].strip()
     if not text.isdigit() or len(text) > MOST_DIGITS:
-        raise ValueError(f"{file}: {key}.{LABEL} holds {text!r}, no whole number from 0 up.")
+        shown = text.decode(errors="replace")
+        raise ValueError(
+            f"{file}: {key}.{LABEL} holds {shown!r}, no whole number from 0 up of at most "
+            f"{MOST_DIGITS} digits."
+        )
     return int(text)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,6 +18,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
+from vae.terminal import console
 from vae.training.module import VAEModule
 
 
@@ -35,7 +35,7 @@ class Progress(Callback):
         if not interval >= 0:
             raise ValueError(f"interval must be at least 0; got {interval}")
         self.interval = interval
-        self.console = Console()
+        self.console = console()
         self.bar: Bar | None = None
         self.shown = 0.0
         self.started = (0.0, 0)
@@ -103,7 +103,7 @@ class Progress(Callback):
         figures = {k: float(v) for k, v in trainer.callback_metrics.items()}
         shown = {k: figures[f"val/{k}"] for k in ("elbo", "log_likelihood", "kl")}
         line = f"epoch {trainer.current_epoch + 1:>3}  val {terms(shown)}"
-        self.console.print(line, highlight=False)
+        self.console.print(line)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the bar."""
