@@ -55,7 +55,7 @@ def test_a_new_objective_and_a_new_part_of_the_report_are_used(tree):
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tree), "HOME": str(tree)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tree / "run" / "metrics.json").read_text())
