@@ -88,6 +88,8 @@ def smaller(script: str, words: list[str], run: str) -> list[str]:
         added.append("data.val_size=20")
     elif not any(name in text for name in own):
         added.append("data.size=60")
+    if "prior=vamp" in text:
+        added.append("prior.num_components=20")  # a pseudo-input starts at a picture of its own
     if "burda_iwae" in text:
         added += ["compile=false", "trainer.precision=32-true"]
     if "fsdp" in text or "ddp" in text:
