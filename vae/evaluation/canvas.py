@@ -17,7 +17,7 @@ INK = "#010203"  # becomes the text colour of the page, dark or light
 SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 NAMES = ("g", "defs", "clipPath", "path", "rect", "use", "text", "tspan", "image")
 KEPT = {f"{{{SVG}}}{name}" for name in NAMES}
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib types its names as literals
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.labelsize": 12,
