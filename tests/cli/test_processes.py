@@ -168,7 +168,7 @@ def test_a_killed_process_ends_the_run(tmp_path, victim):
     with (tmp_path / "told").open("w") as told:
         main = subprocess.Popen(command, cwd=tmp_path, stdout=told, stderr=told)
     try:
-        wait_until((folder / "checkpoints" / "last.ckpt").exists)
+        wait_until((folder / "checkpoints" / "last.ckpt").exists, seconds=300)
         (other,) = (pid for pid in children(main.pid) if is_running(pid))
         os.kill(main.pid if victim == "first" else other, signal.SIGKILL)
         assert main.wait(timeout=60) != 0

@@ -98,16 +98,18 @@ class FailedJobs(Callback):
         sys.exit(failed[0]["status"])
 
 
-def failed_table(failed: list[dict[str, Any]], common: list[str]) -> "Table":
-    """Return the table of jobs that failed, each with the settings that the others do not have."""
+def failed_table(failed: list[dict[str, Any]], given: list[str]) -> "Table":
+    """Return the table of jobs that failed, each with what the given settings leave open."""
     from rich.table import Table
     from rich.text import Text
 
+    settings = [setting for setting in map(parsed, given) if setting is not None]
+    same = {s.get_key_element() for s in settings if not s.is_sweep_override()}
     table = Table(title="jobs that failed", title_justify="left")
     for name in ("job", "settings", "error", "folder"):
         table.add_column(name, overflow="fold")
     for job in failed:
-        own = " ".join(setting for setting in job["settings"] if setting not in common)
+        own = " ".join(s for s in job["settings"] if s.partition("=")[0] not in same)
         cells = (str(job["job"]), own, job["error"], job["folder"])
         table.add_row(*(Text(cell) for cell in cells))
     return table
