@@ -23,8 +23,10 @@ def run_name(data: str, model: str, *, _root_: DictConfig) -> str:
         model: The choice of ``model``.
         _root_: All settings, of which a ``name`` that was given is returned as it is.
     """
-    if "name" in _root_ and not OmegaConf.is_interpolation(_root_, "name"):
-        return str(_root_.name)
+    # Asked first: to look whether there is a name would resolve it, which would ask here again.
+    given = None if OmegaConf.is_interpolation(_root_, "name") else _root_.get("name")
+    if given is not None:
+        return str(given)
     node = _root_.get("data")
     place = node.get(PLACE_OF_OWN_DATA.get(data, "")) if isinstance(node, DictConfig) else None
     return f"{(place and safe(place)) or data}-{model}"
