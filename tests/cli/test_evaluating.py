@@ -67,8 +67,8 @@ def test_a_report_is_put_together_on_the_command_line(runs, evaluate):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["report=[bund]"], "report=bund does not exist; did you mean bound?"),
-        (["report.bound.num_sample=3"], "did you mean report.bound.num_samples?"),
+        (["report=[bund]"], "report=bund does not exist; did you mean report=bound?"),
+        (["report.bound.num_sample=3"], "did you mean report.bound.num_samples=3?"),
         (["report.bound.num_samples=0"], "num_samples must be at least 1"),
         (["report.gallery.columns=[2]"], "report.gallery.columns must be a whole number"),
         (["+report.bound._target_=os.system"], "is a setting already"),
@@ -77,8 +77,8 @@ def test_a_report_is_put_together_on_the_command_line(runs, evaluate):
         (["+report.mine=3"], "report.mine must be a part"),
     ],
 )
-def test_a_wrong_report_ends_in_one_sentence(evaluate, given, words):
-    status, _, told = evaluate("checkpoint=nowhere.ckpt", *given)
+def test_a_wrong_report_ends_in_one_sentence(runs, evaluate, given, words):
+    status, _, told = evaluate(f"checkpoint={runs}/0", *given)
     assert status == 2
     assert words in told
 

@@ -111,7 +111,7 @@ KEPT = {  # settings that a resumed run would record without effect, or for anot
     "seed=5": "seed=0, this run has seed=5",
     "accumulate=2": "accumulate=1, this run has accumulate=2",
     "lr_batch=64": "lr_batch=None, this run has lr_batch=64",
-    "init=elsewhere": "init=None, this run has init=elsewhere",
+    "init=run": "init=None, this run has init=run",
     "data.batch_size=4": "data.batch_size=8, this run has data.batch_size=4",
     "data.val_size=5": "data.val_size=None, this run has data.val_size=5",
     "callbacks=[default,ema]": "callbacks.ema._target_=None, this run has",

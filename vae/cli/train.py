@@ -276,7 +276,7 @@ def finish(
         write_report(report, folder, writer_of(trainer), step=saved.step)
         show_report(console, report, folder, title=title)
     else:
-        console.print(title, highlight=False)
+        console.print(title, highlight=False, soft_wrap=True)
     log_hparams(trainer, settings, {str(keeper.monitor): score}, report)
     show_commands(console, folder, best, further(trainer, settings["callbacks"]))
     return monitored
