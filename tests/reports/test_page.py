@@ -75,7 +75,7 @@ def gallery_and_others():
     sections["gallery"] = Section("Gallery", pictures={"samples": rows})
     sections["scatter"] = Section("Scatter", pictures={"by label": named})
     sections["bound"] = Section("Bound", {"elbo": Figure("ELBO", -1234.56789, "nats", 0.0321)})
-    history = [Point(i, -100.0 + i, -90.0, 10.0, -99.0 + i) for i in range(1, 9)]
+    history = [Point(i, -100.0 + i, -90.0, 10.0, -99.0 + i, i) for i in range(1, 9)]
     return replace(example(), sections=sections, history=history)
 
 
