@@ -26,7 +26,7 @@ from vae.evaluation import (
     measure,
 )
 from vae.evaluation.palette import MOST_CLASSES, class_colors, class_legend
-from vae.evaluation.plots import points
+from vae.evaluation.plots import OPACITY, points
 from vae.evaluation.render import GROUND, picture_of
 
 HOSTILE = ("<script>alert(1)</script>\x1b[31m\x00", "</svg><a href='http://a.b'>$x$", "x" * 300)
@@ -109,6 +109,26 @@ def test_classes_have_colours_of_their_own_and_a_legend_while_they_can(count):
     drawn = points(torch.rand(2 * count, 2), colors, **labels)
     assert drawn.legend == legend
     assert bool(drawn.note) == (count > MOST_CLASSES)
+
+
+def lab(color):
+    """Return sRGB values in [0, 1] as CIELAB under D65."""
+    linear = torch.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    rows = [(0.4125, 0.3576, 0.1804), (0.2127, 0.7152, 0.0722), (0.0193, 0.1192, 0.9503)]
+    xyz = torch.tensor(rows) @ linear / torch.tensor([0.9505, 1, 1.089])
+    x, y, z = torch.where(xyz > 0.008856, xyz ** (1 / 3), 7.787 * xyz + 16 / 116)
+    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#14181e"])
+def test_points_of_ten_classes_are_told_apart_on_light_and_dark(ground):
+    """As they are drawn, with the ground shining through; a just visible difference is 2.3."""
+    colors = [
+        torch.tensor([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        for color in (*class_colors(10), ground)
+    ]
+    seen = torch.stack([lab(OPACITY * c + (1 - OPACITY) * colors[-1]) for c in colors])
+    assert torch.pdist(seen).min() > 20
 
 
 def test_an_ordered_value_has_a_scale_and_no_legend():

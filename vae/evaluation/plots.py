@@ -24,6 +24,7 @@ from vae.evaluation.picture import Picture
 SIZE = (360, 240)  # pixels of CSS: a phone's width
 LEGEND_LINE = 19  # pixels of CSS
 ON_A_LINE = 40  # letters
+OPACITY = 0.85  # of points
 SHARED = "The {} classes share the colours: TensorBoard's projector names each point."
 
 Legend = Sequence[tuple[str, str]]
@@ -129,8 +130,8 @@ def points(
             *xy.T.numpy(),
             c=of_classes[0] if chosen is None else chosen,
             cmap=sequential() if ordered else None,
-            s=7,
-            alpha=0.8,
+            s=area(len(xy)),
+            alpha=OPACITY,
             linewidths=0,
             rasterized=True,
         )
@@ -140,6 +141,11 @@ def points(
 
     drawn = plot(draw, xlabel, ylabel, class_legend(names))
     return replace(drawn, note=SHARED.format(len(names)) if len(names) > MOST_CLASSES else "")
+
+
+def area(count: int) -> float:
+    """Return the area of each of some points: of few, each is large enough to show its colour."""
+    return min(36.0, max(9.0, 18_000 / count))
 
 
 def bar(axes: Any, drawn: Any, named: str) -> None:
