@@ -26,7 +26,7 @@ from vae.evaluation import (
     measure,
 )
 from vae.evaluation.palette import MOST_CLASSES, class_colors, class_legend
-from vae.evaluation.plots import OPACITY, points
+from vae.evaluation.plots import OPACITY, histograms, points
 from vae.evaluation.render import GROUND, picture_of
 
 HOSTILE = ("<script>alert(1)</script>\x1b[31m\x00", "</svg><a href='http://a.b'>$x$", "x" * 300)
@@ -129,6 +129,19 @@ def test_points_of_ten_classes_are_told_apart_on_light_and_dark(ground):
     ]
     seen = torch.stack([lab(OPACITY * c + (1 - OPACITY) * colors[-1]) for c in colors])
     assert torch.pdist(seen).min() > 20
+
+
+def test_one_outlier_does_not_squeeze_a_histogram():
+    """The outermost bars take it, and the plot says so."""
+    values = torch.linspace(10_000, 14_000, 1000)
+    plain = histograms({"a": values[5:-5]}, xlabel="x")
+    drawn = histograms({"a": torch.cat([values, torch.tensor([9e9])])}, xlabel="x")
+    ticks = [list(re.findall(r">(\d{5})</text>", p.svg)) for p in (plain, drawn)]
+    assert ticks[0] == ticks[1]
+    assert len(ticks[1]) <= 5
+    assert "half a percent" in drawn.note
+    alike = histograms({"a": torch.ones(20)}, xlabel="x")
+    assert alike.note == ""
 
 
 def test_an_ordered_value_has_a_scale_and_no_legend():
