@@ -18,7 +18,7 @@ from vae.history import Point
 from vae.reports import write_files, write_page
 from vae.reports.groups import QUESTIONS, grouped
 
-VOID = {"meta", "img", "br", "hr", "link", "input"}
+VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
 DRAWN = {"svg", "g", "defs", "clippath", "path", "rect", "use", "text", "tspan", "image"}
 PIXELS = torch.zeros(3, 60, 40, dtype=torch.uint8)
 HARD = "\N{NO-BREAK SPACE}"
