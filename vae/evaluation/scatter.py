@@ -2,7 +2,7 @@
 
 __all__ = ["Scatter"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -84,7 +84,7 @@ class Scatter(Evaluation):
 
 def classes_of(
     column: str, values: list[int], spec: DataSpec
-) -> tuple[list[int], list[str] | list[int]]:
+) -> tuple[list[int], Sequence[str | int]]:
     """Return values as numbers of classes and the names of these, or as they are and no names.
 
     A factor with few values is one of classes too: each value has a colour and a legend of its own.
