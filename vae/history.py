@@ -19,7 +19,9 @@ class Point(NamedTuple):
         elbo: ELBO of the validation data.
         log_likelihood: Of the validation data, E log p(x|z).
         kl: Of the validation data.
-        train_elbo: Mean over the training steps logged last; ``None`` where none was logged.
+        train_elbo: Mean over the training steps logged last, where that was since the validation
+            before; else ``None``.
+        train_step: The last of those steps; ``None`` where there is no ``train_elbo``.
     """
 
     step: int
@@ -27,6 +29,7 @@ class Point(NamedTuple):
     log_likelihood: float
     kl: float
     train_elbo: float | None = None
+    train_step: int | None = None
 
 
 def thinned(points: Sequence[Point], most: int = MOST) -> list[Point]:
@@ -55,7 +58,17 @@ def is_point(row: Any) -> bool:
     """Say whether a value is the plain form of a point."""
     if not isinstance(row, list) or len(row) != len(Point._fields):
         return False
-    step, *figures, train = row
-    counted = type(step) is int and 0 <= step < MOST_STEPS
-    known = figures if train is None else [*figures, train]
-    return counted and all(type(value) is float and isfinite(value) for value in known)
+    step, *figures, train, measured = row
+    if train is None:
+        return measured is None and is_step(step) and all(map(is_figure, figures))
+    return is_step(step) and is_step(measured) and all(map(is_figure, [*figures, train]))
+
+
+def is_step(value: Any) -> bool:
+    """Say whether a value is a number of steps."""
+    return type(value) is int and 0 <= value < MOST_STEPS
+
+
+def is_figure(value: Any) -> bool:
+    """Say whether a value can be drawn."""
+    return type(value) is float and isfinite(value)

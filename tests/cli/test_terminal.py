@@ -10,6 +10,9 @@ from PIL import Image
 
 from tests.cli.command import TINY, call
 from vae.cli import app
+from vae.cli.summary import notes_of
+from vae.evaluation import Figure, Report, Section
+from vae.evaluation.prior_gap import caveats
 from vae.terminal import console, say
 
 HOSTILE = "\x1b]0;owned\x9c\x1b[2J\u202e[red]x:smile:"
@@ -73,3 +76,13 @@ def test_a_style_of_ones_own_stays():
     with shown.capture() as caught:
         shown.print(f"[bold]{HOSTILE}", style="bold")
     assert caught.get() == f"[bold]{SHOWN}\n"
+
+
+def test_what_two_sections_say_of_the_mutual_information_is_printed_once():
+    """The bound and the latent space, of other numbers of examples."""
+    figures = {"mutual_information": Figure("mutual information", 4.0, "nats")}
+    first, second = (caveats(figures, count)[0] for count in (50, 60))
+    sections = {"a": Section("a", notes=[first, "own"]), "b": Section("b", notes=[second])}
+    assert notes_of(Report({}, sections)) == ["own", second]
+    sections["b"] = sections["a"]
+    assert notes_of(Report({}, sections)).count(first) == 1

@@ -1,5 +1,6 @@
 """Runs beside each other."""
 
+from dataclasses import replace
 from statistics import stdev
 
 import pytest
@@ -80,6 +81,30 @@ def test_a_class_is_named_by_its_own_name_and_what_only_one_has_is_told():
         "prior=VampPrior, prior.num_components=50",
         "prior=StandardNormal",
     }
+
+
+def test_a_variant_is_named_by_what_was_chosen_not_by_what_follows():
+    """A run of so many steps has no limit of epochs, and validates as its length suits."""
+    steps = {"max_steps": 300, "max_epochs": -1, "check_val_every_n_epoch": 3}
+    epochs = {"max_steps": -1, "max_epochs": 5, "check_val_every_n_epoch": 1}
+    section = only(compare([run_of(-1.0, trainer=steps), run_of(-2.0, trainer=epochs)]))
+    assert list(section.series) == ["trainer.max_steps=300", "trainer.max_epochs=5"]
+    often = {**steps, "check_val_every_n_epoch": 1}
+    section = only(compare([run_of(-1.0, trainer=steps), run_of(-2.0, trainer=often)]))
+    assert len(section.series) == 2  # where nothing else tells them apart, they stay apart
+
+
+def test_the_protocol_of_several_runs_is_what_they_have_in_common():
+    runs = [run_of(-1.0), run_of(-2.0, seed=1, told={"split_seed": 1})]
+    for i, run in enumerate(runs):
+        run.report.protocol.update({"checkpoint": f"run{i}/best.ckpt"})
+    runs = [run._replace(report=replace(run.report, title="held · mlp")) for run in runs]
+    report = compare(runs)
+    assert report.title == "held · mlp: 2 runs compared"
+    assert report.protocol["split"] == "test"
+    assert report.protocol["checkpoint"] == "differs"
+    assert report.protocol["data"]["test_examples"] == 10
+    assert report.protocol["data"]["split_seed"] == "differs"
 
 
 def test_each_variant_is_a_point_of_rate_and_distortion():

@@ -26,8 +26,9 @@ from vae.evaluation import (
     measure,
 )
 from vae.evaluation.palette import MOST_CLASSES, class_colors, class_legend
-from vae.evaluation.plots import points
+from vae.evaluation.plots import OPACITY, histograms, points
 from vae.evaluation.render import GROUND, picture_of
+from vae.reports.shown import shown_picture
 
 HOSTILE = ("<script>alert(1)</script>\x1b[31m\x00", "</svg><a href='http://a.b'>$x$", "x" * 300)
 SHAPES = {"pictures": (1, 8, 8), "signals": (2, 20), "vectors": (5,)}
@@ -111,6 +112,39 @@ def test_classes_have_colours_of_their_own_and_a_legend_while_they_can(count):
     assert bool(drawn.note) == (count > MOST_CLASSES)
 
 
+def lab(color):
+    """Return sRGB values in [0, 1] as CIELAB under D65."""
+    linear = torch.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    rows = [(0.4125, 0.3576, 0.1804), (0.2127, 0.7152, 0.0722), (0.0193, 0.1192, 0.9503)]
+    xyz = torch.tensor(rows) @ linear / torch.tensor([0.9505, 1, 1.089])
+    x, y, z = torch.where(xyz > 0.008856, xyz ** (1 / 3), 7.787 * xyz + 16 / 116)
+    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#14181e"])
+def test_points_of_ten_classes_are_told_apart_on_light_and_dark(ground):
+    """As they are drawn, with the ground shining through; a just visible difference is 2.3."""
+    colors = [
+        torch.tensor([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        for color in (*class_colors(10), ground)
+    ]
+    seen = torch.stack([lab(OPACITY * c + (1 - OPACITY) * colors[-1]) for c in colors])
+    assert torch.pdist(seen).min() > 20
+
+
+def test_one_outlier_does_not_squeeze_a_histogram():
+    """The outermost bars take it, and the plot says so."""
+    values = torch.linspace(10_000, 14_000, 1000)
+    plain = histograms({"a": values[5:-5]}, xlabel="x")
+    drawn = histograms({"a": torch.cat([values, torch.tensor([9e9])])}, xlabel="x")
+    ticks = [list(re.findall(r">(\d{5})</text>", p.svg)) for p in (plain, drawn)]
+    assert ticks[0] == ticks[1]
+    assert len(ticks[1]) <= 5
+    assert "half a percent" in drawn.note
+    alike = histograms({"a": torch.ones(20)}, xlabel="x")
+    assert alike.note == ""
+
+
 def test_an_ordered_value_has_a_scale_and_no_legend():
     named = "a <&> $1$ \x1b[31m\x00\udc80"  # a file's words, with what XML has no place for
     drawn = points(torch.rand(9, 2), list(range(9)), xlabel="x", ylabel="y", named=named)
@@ -144,12 +178,13 @@ def test_rows_of_one_height_hold_their_own_examples(shape):
         assert i * ends <= different.min() <= different.max() < (i + 1) * ends
 
 
-def test_gaps_are_neutral_and_moving_curves_have_no_white_ground():
+def test_gaps_are_neutral_and_moving_curves_suit_a_light_and_a_dark_page():
     grid = picture_of(torch.rand(1, 2, 1, 8, 8)).pixels
     assert (grid[:, 0] == GROUND).all()
     assert 96 < GROUND < 160
     movie = picture_of(torch.rand(2, 1, 2, 5), moving=True).pixels
-    assert movie[:, :, 0].float().mean() < 96
+    assert 200 < movie.float().median() < 230
+    assert shown_picture("a film", picture_of(torch.rand(2, 1, 2, 5), moving=True))["width"] == 360
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3000)])

@@ -1,5 +1,6 @@
 """Rate and distortion of the linear-Gaussian model, where both are Gaussian integrals."""
 
+import re
 from math import log, pi
 
 import pytest
@@ -144,6 +145,17 @@ def test_a_model_below_the_curve_is_no_discovery():
     below, above = (Excess(1.0, torch.full((3,), value)) for value in (-0.1, 0.1))
     assert notes_of(below, 4.0)[-1].startswith("The model lies below the curve")
     assert len(notes_of(above, 4.0)) == len(notes_of(below, 4.0)) - 1
+
+
+def test_the_curve_has_no_fork_where_the_chains_step_back():
+    """A worse point lies beside the line as a dot."""
+    smooth = ([90.0, 60.0, 40.0], [3.0, 6.0, 12.0])
+    back = ([90.0, 60.0, 65.0, 40.0], [3.0, 6.0, 7.0, 12.0])
+    one, two = (draw_rate_distortion([], {"best": curve}) for curve in (smooth, back))
+    assert two.svg.count("<use") == one.svg.count("<use") + 1
+    lines = [re.findall(r'd="(M[^"]*)"[^>]*stroke-linecap: square', p.svg) for p in (one, two)]
+    assert lines[0]
+    assert lines[0] == lines[1]
 
 
 def test_models_are_points_of_one_plane():

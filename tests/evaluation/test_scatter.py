@@ -39,6 +39,16 @@ def test_each_of_the_first_factors_colours_a_picture():
     assert columns == {f"factor{i}": factors[:, i].tolist() for i in range(3)}
 
 
+def test_a_factor_of_few_values_has_a_legend_and_one_of_many_a_scale():
+    """Sprites' shape is a class, whose values a continuous bar would put in between."""
+    factors = torch.stack([torch.arange(30) % 3 * 4, torch.arange(30) % 11], 1)
+    shape, angle = section_of(vectors(factors=factors)).pictures.values()
+    assert [name for name, _ in shape.legend] == ["0", "4", "8"]
+    assert angle.legend == ()
+    assert "factor0" not in shape.svg
+    assert "factor1" in angle.svg
+
+
 def test_labels_colour_one_picture_and_no_labels_none():
     labels = torch.arange(30) % 3
     assert list(section_of(vectors(labels=labels)).pictures) == ["PCA of the latents by label"]

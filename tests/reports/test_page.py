@@ -18,7 +18,7 @@ from vae.history import Point
 from vae.reports import write_files, write_page
 from vae.reports.groups import QUESTIONS, grouped
 
-VOID = {"meta", "img", "br", "hr", "link", "input"}
+VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
 DRAWN = {"svg", "g", "defs", "clippath", "path", "rect", "use", "text", "tspan", "image"}
 PIXELS = torch.zeros(3, 60, 40, dtype=torch.uint8)
 HARD = "\N{NO-BREAK SPACE}"
@@ -75,7 +75,7 @@ def gallery_and_others():
     sections["gallery"] = Section("Gallery", pictures={"samples": rows})
     sections["scatter"] = Section("Scatter", pictures={"by label": named})
     sections["bound"] = Section("Bound", {"elbo": Figure("ELBO", -1234.56789, "nats", 0.0321)})
-    history = [Point(i, -100.0 + i, -90.0, 10.0, -99.0 + i) for i in range(1, 9)]
+    history = [Point(i, -100.0 + i, -90.0, 10.0, -99.0 + i, i) for i in range(1, 9)]
     return replace(example(), sections=sections, history=history)
 
 
@@ -107,16 +107,19 @@ def test_figures_stand_with_units_and_protocol(page, words):
 @pytest.mark.parametrize(
     ("value", "error", "text"),
     [
-        (2.89, 0.0, "2.890 ± 0"),
-        (2.89, 0.00012, "2.89000 ± 0.00012"),
-        (2.89, 1e-9, "2.890 ± 1e-09"),
+        (1, 0.0, "1"),  # of values all alike: not known without error
+        (2.89, 0.0, "2.890"),
+        (2.89, 0.0012, "2.890 ± 0.001"),
+        (4.787492, 8e-6, "4.787 ± <0.001"),
+        (0.00123, 0.000021, "0.001230 ± 0.000021"),
+        (0.0, 1e-9, "0 ± 1e-09"),
         (-12070.3, 139.4, "-12,070 ± 139"),
         (2.89, float("nan"), "2.890"),
         (3, None, "3"),
         (None, 0.1, "–"),
     ],
 )
-def test_an_error_is_never_rounded_to_nothing(value, error, text):
+def test_an_error_is_written_where_it_is_known_and_to_digits_that_tell(value, error, text):
     assert quantity(value, error) == text
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from vae.cli.overrides import hydra_quoted
 from vae.data import DataModule
 from vae.evaluation import Report
+from vae.evaluation.prior_gap import NEAR_LIMIT
 from vae.evaluation.section import cell, quantity
 from vae.models import Model
 
@@ -46,13 +47,22 @@ def show_report(
     """
     if figures:
         console.print(figure_table(report, title or report.title))
-        for section in report.sections.values():
-            for note in section.notes:
-                console.print(note)
+        for note in notes_of(report):
+            console.print(note)
         for name, reason in report.left_out.items():
             console.print(f"{name} left out: {reason}", style="dim")
     page = shortened(folder) / "report.html"
     console.print(f"report: {page}", soft_wrap=True)
+
+
+def notes_of(report: Report) -> list[str]:
+    """Return the notes of all sections; what two say of the mutual information, as the last does.
+
+    On a page each stands beside its figures; here they would stand below each other.
+    """
+    notes = [note for section in report.sections.values() for note in section.notes]
+    near = [note for note in notes if note.startswith(NEAR_LIMIT)]
+    return [note for note in notes if note not in near] + near[-1:]
 
 
 def figure_table(report: Report, title: str) -> Table:

@@ -22,6 +22,10 @@ GROUPS = (
     *("optimizer", "scheduler", "trainer", "gradient_clip", "accumulate"),
 )
 SEEDS = ("data.seed", "data.split_seed")
+NO_LIMIT = ("trainer.max_epochs=-1", "trainer.max_steps=-1")
+DERIVED = "trainer.check_val_every_n_epoch"  # from the length of a run
+DIFFERS = "differs"
+NAMED = 3  # kinds of runs in a title
 
 
 class Run(NamedTuple):
@@ -61,8 +65,36 @@ def compare(runs: Sequence[Run]) -> Report:
         protocol={"deviation": "of single runs, with n − 1", "repetitions": "differ in seeds only"},
     )
     sections = {"comparison": section, **agreement(variants)}
-    protocol = {**runs[0].report.protocol, "runs": len(runs), "variants": len(variants)}
-    return Report(protocol, sections, title=f"{len(runs)} runs compared")
+    shared = common([run.report.protocol for run in runs])
+    protocol = {**shared, "runs": len(runs), "variants": len(variants)}
+    return Report(protocol, sections, title=title_of(runs))
+
+
+def title_of(runs: Sequence[Run]) -> str:
+    """Return the data and models of runs, as their own reports are called, and how many they are.
+
+    Of more than three kinds, the others are not named.
+    """
+    titles = list(dict.fromkeys(run.report.title for run in runs))
+    named = ", ".join(titles[:NAMED]) + " and others" * (len(titles) > NAMED)
+    return f"{named}: {len(runs)} runs compared"
+
+
+def common(protocols: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what all protocols say, and of everything else that it differs.
+
+    >>> common([{"seed": 0, "data": {"n": 5, "name": "a"}}, {"seed": 1, "data": {"n": 5}}])
+    {'seed': 'differs', 'data': {'n': 5, 'name': 'differs'}}
+    """
+    found: dict[str, Any] = {}
+    for key in dict.fromkeys(key for protocol in protocols for key in protocol):
+        values = [protocol.get(key) for protocol in protocols]
+        nested = [value for value in values if isinstance(value, Mapping)]
+        if len(nested) == len(values):
+            found[key] = common(nested)
+        else:
+            found[key] = values[0] if all(v == values[0] for v in values) else DIFFERS
+    return found
 
 
 def rates(variants: Mapping[str, Sequence[Run]]) -> list[tuple[str, float, float]]:
@@ -153,11 +185,23 @@ def by_variant(runs: Sequence[Run]) -> dict[str, list[Run]]:
             values.pop(name, None)
     names = list(dict.fromkeys(name for values in settings for name in values))
     differing = [n for n in names if len({repr(values.get(n, ...)) for values in settings}) > 1]
+    whole = [
+        [described(name, values[name]) for name in differing if name in values]
+        for values in settings
+    ]
     variants: dict[str, list[Run]] = {}
-    for run, values in zip(runs, settings, strict=True):
-        told = [described(name, values[name]) for name in differing if name in values]
-        variants.setdefault(", ".join(told) or "all", []).append(run)
+    for run, parts in zip(runs, telling(whole), strict=True):
+        variants.setdefault(", ".join(parts) or "all", []).append(run)
     return variants
+
+
+def telling(whole: Sequence[list[str]]) -> Sequence[list[str]]:
+    """Return the settings of each run without what only follows from others, where that tells."""
+    shorter = [
+        [part for part in parts if part not in NO_LIMIT and part.partition("=")[0] != DERIVED]
+        for parts in whole
+    ]
+    return shorter if len({*map(tuple, shorter)}) == len({*map(tuple, whole)}) else whole
 
 
 def described(name: str, value: Any) -> str:

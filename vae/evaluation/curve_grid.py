@@ -16,7 +16,7 @@ PANEL, CELL = 88, 52  # pixels of CSS, heights
 PER_LINE = 5  # signals
 MOST_POINTS = 20_000  # drawn as lines of an SVG
 FOOT = 16  # pixels of CSS, of the numbers below
-DARK, LIGHT = "#20262e", "#e6e9ee"  # ground and ink of what moves, on a light and on a dark page
+OF_FILMS = "#d9dee5"  # ground of what moves: no slab on a light page, no lamp on a dark one
 
 
 class Text(NamedTuple):
@@ -68,22 +68,22 @@ class CurveGrid:
         """The colours of channels."""
         return () if self.together else class_legend([f"channel {c}" for c in range(self.channels)])
 
-    def pixels(self, *, dark: bool = False) -> Tensor:
+    def pixels(self, *, moving: bool = False) -> Tensor:
         """Return each frame, uint8 ``(T, 3, height, width)``."""
-        figure, drawn = self.figure(LIGHT if dark else INK)
+        figure, drawn = self.figure()
         frames = []
         for curves in self.places():
             drawn.set_segments(curves)
-            frames.append(pixels_of(figure, DARK if dark else "white"))
+            frames.append(pixels_of(figure, OF_FILMS if moving else "white"))
         return torch.stack(frames)
 
     def svg(self) -> str:
         """Return the first frame as an SVG element."""
-        figure, drawn = self.figure(INK)
+        figure, drawn = self.figure()
         drawn.set_segments(self.places()[0])
         return svg_of(figure)
 
-    def figure(self, ink: str) -> tuple[Any, Any]:
+    def figure(self) -> tuple[Any, Any]:
         """Return a figure without its curves, and the collection that they become."""
         import matplotlib
         from matplotlib.collections import LineCollection
@@ -94,7 +94,7 @@ class CurveGrid:
             figure = Figure(figsize=(WIDTH / UNIT, height / UNIT), dpi=DPI)
             axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
             axes.set_axis_off()
-            axes.add_collection(LineCollection(self.rules(), colors=ink, alpha=0.15, linewidths=1))
+            axes.add_collection(LineCollection(self.rules(), colors=INK, alpha=0.15, linewidths=1))
             drawn = LineCollection(
                 [],
                 colors=self.colors(),
@@ -104,7 +104,7 @@ class CurveGrid:
             )
             axes.add_collection(drawn)
             for x, y, text, scale in self.texts():
-                axes.text(x, y, text, color=ink, ha="right" if scale else "center", va="center")
+                axes.text(x, y, text, color=INK, ha="right" if scale else "center", va="center")
         return figure, drawn
 
     def colors(self) -> list[Any]:

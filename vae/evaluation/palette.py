@@ -13,10 +13,11 @@ __all__ = [
 from collections.abc import Sequence
 from typing import Any
 
-# Told apart by readers with each kind of colour blindness, and in grey.
+# Petroff's ten, for readers with each kind of colour blindness, but a green in place of one of two
+# greys, which small points do not tell apart, and a darker brown.
 CLASSES = (
-    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
-    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
+    *("#3f90da", "#ffa90e", "#bd1f01", "#2f9e44", "#832db6"),
+    *("#8a5a44", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
 MOST_CLASSES = 2 * len(CLASSES)  # beyond, colours are no longer told apart
 LUMA = (0.299, 0.587, 0.114)

@@ -22,6 +22,7 @@ class Picture:
         svg: The same plot as an SVG element, sharp at any size; ``None`` where pixels are all
             there is. Its ink is ``currentColor``, its ground is transparent.
         note: One sentence for the reader, set below the title.
+        density: Pixels of it to one of a page, at its natural size.
     """
 
     pixels: Tensor
@@ -29,3 +30,4 @@ class Picture:
     legend: tuple[tuple[str, str], ...] = ()
     svg: str | None = None
     note: str = ""
+    density: int = 1

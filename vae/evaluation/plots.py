@@ -24,6 +24,9 @@ from vae.evaluation.picture import Picture
 SIZE = (360, 240)  # pixels of CSS: a phone's width
 LEGEND_LINE = 19  # pixels of CSS
 ON_A_LINE = 40  # letters
+OUTER = 0.005  # part of the values on each side that lies beyond the bins of a histogram
+INTO_THE_LAST = "The outermost bars hold all values beyond them: half a percent on either side."
+OPACITY = 0.85  # of points
 SHARED = "The {} classes share the colours: TensorBoard's projector names each point."
 
 Legend = Sequence[tuple[str, str]]
@@ -59,22 +62,30 @@ def curves(
 def histograms(values: Mapping[str, Tensor], *, xlabel: str, num_bins: int = 50) -> Picture:
     """Draw the histogram of each named set of values on common bins, as shares of the set.
 
+    The bins divide the range of all but the outermost values, which the outermost bins take: one
+    outlier would leave all others a single bar.
+
     Args:
         values: By name, ``(N,)`` finite values.
         xlabel: Name of the horizontal axis.
         num_bins: How many bins, at least 1.
     """
     joined = torch.cat(list(values.values()))
-    edges = torch.linspace(joined.min().item(), joined.max().item(), num_bins + 1).tolist()
-    if edges[0] == edges[-1]:
-        edges = [edges[0] - 0.5, edges[0] + 0.5]
+    low, high = (joined.quantile(q).item() for q in (OUTER, 1 - OUTER))
+    edges = torch.linspace(low, high, num_bins + 1).tolist()
+    if low == high:
+        edges = [low - 0.5, low + 0.5]
+    beyond = bool(((joined < edges[0]) | (joined > edges[-1])).any())
 
     def draw(axes: Any) -> None:
         for found, color in zip(values.values(), class_colors(len(values)), strict=True):
             weights = torch.full_like(found, 1 / len(found)).numpy()
-            axes.hist(found.numpy(), edges, weights=weights, alpha=0.6, color=color)
+            inside = found.clamp(edges[0], edges[-1])
+            axes.hist(inside.numpy(), edges, weights=weights, alpha=0.6, color=color)
+        axes.locator_params(axis="x", nbins=4)
 
-    return plot(draw, xlabel, "share", class_legend(list(values)))
+    drawn = plot(draw, xlabel, "share", class_legend(list(values)))
+    return replace(drawn, note=INTO_THE_LAST if beyond else "")
 
 
 def matrix(values: Tensor, rows: Sequence[str], *, xlabel: str, named: str) -> Picture:
@@ -129,8 +140,8 @@ def points(
             *xy.T.numpy(),
             c=of_classes[0] if chosen is None else chosen,
             cmap=sequential() if ordered else None,
-            s=7,
-            alpha=0.8,
+            s=area(len(xy)),
+            alpha=OPACITY,
             linewidths=0,
             rasterized=True,
         )
@@ -140,6 +151,11 @@ def points(
 
     drawn = plot(draw, xlabel, ylabel, class_legend(names))
     return replace(drawn, note=SHARED.format(len(names)) if len(names) > MOST_CLASSES else "")
+
+
+def area(count: int) -> float:
+    """Return the area of each of some points: of few, each is large enough to show its colour."""
+    return min(36.0, max(9.0, 18_000 / count))
 
 
 def bar(axes: Any, drawn: Any, named: str) -> None:

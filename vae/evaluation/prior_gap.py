@@ -1,6 +1,6 @@
 """How far the aggregate posterior is from the prior, as far as a finite sample tells."""
 
-__all__ = ["against_prior", "caveats", "gap", "told"]
+__all__ = ["NEAR_LIMIT", "against_prior", "caveats", "gap", "told"]
 
 from collections.abc import Mapping
 from math import log
@@ -17,6 +17,8 @@ NAMES = {
     "dimension_wise_kl": "sum of the marginals' KL",
     "aggregate_kl": "KL(q(z) ‖ p(z)), too high where the mutual information nears log N",
 }
+
+NEAR_LIMIT = "The mutual information is near log N"  # begins what `caveats` says of it
 
 
 def against_prior(seen: Seen) -> dict[str, Figure]:
@@ -70,7 +72,7 @@ def caveats(figures: Mapping[str, Figure], count: int) -> list[str]:
     said = []
     if not told(found.value, count):
         said.append(
-            f"The mutual information is near log N = {log(count):.1f} nats, which its estimate "
+            f"{NEAR_LIMIT} = {log(count):.1f} nats, which its estimate "
             f"from N = {count:,} examples cannot exceed: it is too low, and the total correlation "
             "and KL(q(z) ‖ p(z)) are too high."
         )

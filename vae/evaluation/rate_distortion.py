@@ -142,6 +142,19 @@ def notes_of(excess: Excess | None, max_beta: float) -> list[str]:
     return notes
 
 
+def frontier(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the pairs to which no other is as good in both, by the first of each.
+
+    >>> frontier([(9, 1), (5, 3), (6, 2), (7, 2.5)])
+    [(5, 3), (6, 2), (9, 1)]
+    """
+    best: list[tuple[float, float]] = []
+    for pair in sorted({*pairs}):
+        if not best or pair[1] < best[-1][1]:
+            best.append(pair)
+    return best
+
+
 def draw_rate_distortion(
     codes: Sequence[tuple[str, float, float]],
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
@@ -151,7 +164,8 @@ def draw_rate_distortion(
     Args:
         codes: Name, rate and distortion of each, nats: of one model, or of one for each β.
         curves: For each name distortions and rates; where the rate is small they are
-            left out, since there the distortion has another scale.
+            left out, since there the distortion has another scale. The line joins the best:
+            those that are worse in both than another, by the noise of the chains, are dots.
     """
 
     curves = curves or {}
@@ -162,7 +176,10 @@ def draw_rate_distortion(
         for (distortion, rate), color in zip(curves.values(), colors, strict=False):
             pairs = zip(distortion, rate, strict=True)
             shown = [(d, r) for d, r in pairs if r >= SHOWN * max(rate)]
-            axes.plot(*zip(*shown, strict=True), color=color)
+            best = frontier(shown)
+            axes.plot(*zip(*best, strict=True), color=color)
+            for d, r in sorted({*shown} - {*best}):
+                axes.plot([d], [r], ".", color=color, markersize=3)
         for (_, own_rate, own_distortion), color in zip(codes, colors[len(curves) :], strict=True):
             axes.plot([own_distortion], [own_rate], "o", color=color)
 

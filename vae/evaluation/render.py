@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import pad
 
+from vae.evaluation.canvas import DPI, UNIT
 from vae.evaluation.curve_grid import CurveGrid
 from vae.evaluation.margin import labelled
 from vae.evaluation.picture import Picture
@@ -57,7 +58,7 @@ def render_movie(
     frames = frames.detach().float().cpu()
     if frames.dim() == 6:
         return labelled(grids(frames, span, scale), labels)
-    return labelled(CurveGrid(frames).pixels(dark=True), labels)
+    return labelled(CurveGrid(frames).pixels(moving=True), labels)
 
 
 def picture_of(
@@ -80,13 +81,14 @@ def picture_of(
         pixels = grids(frames, span)
         return Picture(pixels if moving else pixels[0], tuple(labels))
     grid = CurveGrid(frames)
-    pixels = grid.pixels(dark=moving)
+    pixels = grid.pixels(moving=moving)
     return Picture(
         pixels if moving else pixels[0],
         tuple(labels),
         grid.legend,
         None if moving else grid.svg(),
         grid.note,
+        density=DPI // UNIT if moving else 1,
     )
 
 

@@ -2,7 +2,7 @@
 
 __all__ = ["Scatter"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from vae.evaluation.subject import Codes, Subject
 from vae.evaluation.thumbnails import thumbnails
 
 LABEL = "label"
+FEW = 10  # values of a factor that is drawn as classes
 FEWEST = 8  # points of which a neighbourhood is some part
 MOST = 20_000  # points: more hide each other, and t-SNE takes a quarter of an hour
 
@@ -73,19 +74,27 @@ class Scatter(Evaluation):
         axes = {"xlabel": f"{name} 1", "ylabel": f"{name} 2"}
         if not columns:
             return {f"{name} of the latents": points(xy, None, **axes)}
-        spec = subject.spec
-        num_classes = 0 if spec.factor_names else spec.num_classes or 0
-        names = [spec.class_name(label) for label in range(num_classes)]
-        return {
-            f"{name} of the latents by {column}": points(
-                xy,
-                values,
-                named=column,
-                names=names,
-                **axes,
-            )
-            for column, values in list(columns.items())[: self.num_factors]
-        }
+        drawn = {}
+        for column, values in list(columns.items())[: self.num_factors]:
+            chosen, names = classes_of(column, values, subject.spec)
+            title = f"{name} of the latents by {column}"
+            drawn[title] = points(xy, chosen, named=column, names=names, **axes)
+        return drawn
+
+
+def classes_of(
+    column: str, values: list[int], spec: DataSpec
+) -> tuple[list[int], Sequence[str | int]]:
+    """Return values as numbers of classes and the names of these, or as they are and no names.
+
+    A factor with few values is one of classes too: each value has a colour and a legend of its own.
+    """
+    if not spec.factor_names and spec.num_classes:
+        return values, [spec.class_name(label) for label in range(spec.num_classes)]
+    found = sorted({*values})
+    if column == LABEL or len(found) > FEW:
+        return values, []
+    return [found.index(value) for value in values], found
 
 
 def colors(codes: Codes, factor_names: tuple[str, ...]) -> dict[str, list[int]]:

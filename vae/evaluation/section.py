@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vae.evaluation.picture import Picture
 
+DIGITS = 3  # after the first of a value below 1, or after the point, that a reader can use
 SMALLEST = 1e-6  # error that is written out digit by digit
 
 
@@ -114,10 +115,14 @@ def cell(value: Any) -> str:
 
 
 def quantity(value: float | int | None, error: float | None = None) -> str:
-    """Return a number as a reader wants it: to two digits of its error, or with four digits."""
+    """Return a number as a reader wants it: to two digits of its error, or with four digits.
+
+    An estimated error of exactly 0 is that of values that are all alike, at a bound as often as
+    not: it says nothing of how far the mean is known, and is not written.
+    """
     if value is None:
         return "–"
-    if error is not None and isfinite(error) and isfinite(value):
+    if error and isfinite(error) and isfinite(value):
         return with_error(value, error)
     if isinstance(value, int) or float(value).is_integer():
         return f"{value:,.0f}"
@@ -125,12 +130,16 @@ def quantity(value: float | int | None, error: float | None = None) -> str:
 
 
 def with_error(value: float | int, error: float) -> str:
-    """Return a value and its error, both to two digits of the error, or that it is none.
+    """Return a value and its error, to two digits of the error, but four of the value or so.
 
-    >>> with_error(2.89012, 0.0213), with_error(2.5, 0.0), with_error(0.25, 1e-9)
-    ('2.890 ± 0.021', '2.500 ± 0', '0.250 ± 1e-09')
+    >>> with_error(2.89012, 0.0213), with_error(4.787492, 8e-6), with_error(0.0123, 0.00021)
+    ('2.890 ± 0.021', '4.787 ± <0.001', '0.01230 ± 0.00021')
     """
+    digits = max(0, 1 - floor(log10(error)))
+    most = max(DIGITS, DIGITS - floor(log10(abs(value)))) if value else digits
+    if digits > most and error < 10**-most:
+        return f"{value:,.{most}f} ± <{10**-most:g}"
     if error < SMALLEST:
         return f"{quantity(value)} ± {error:.1g}"
-    digits = max(0, 1 - floor(log10(error)))
+    digits = min(digits, most)
     return f"{value:,.{digits}f} ± {error:,.{digits}f}"

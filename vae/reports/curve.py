@@ -74,8 +74,7 @@ def draw_curve(history: Sequence[Point], step: int | None = None) -> Picture:
         step: Of the weights that the report is of, which is marked.
     """
     shown = visible(history)
-    known = [(p.step, p.train_elbo) for p in shown if p.train_elbo is not None]
-    lines = {"validation": [(p.step, p.elbo) for p in shown], "training": known}
+    lines = {"validation": [(p.step, p.elbo) for p in shown], "training": measured(history, shown)}
     lines = {name: points for name, points in lines.items() if points}
     colors = class_colors(len(lines))
     judged_at = [point for point in lines["validation"] if point[0] == step]
@@ -95,8 +94,22 @@ def draw_curve(history: Sequence[Point], step: int | None = None) -> Picture:
 
 def visible(history: Sequence[Point]) -> Sequence[Point]:
     """Return the points from the first on that is not far below the others."""
-    elbos = sorted(point.elbo for point in history)
-    best, lower = elbos[-1], elbos[len(elbos) // 4]
-    least = best - 4 * (best - lower)
+    least = least_of(history)
     start = next(i for i, point in enumerate(history) if point.elbo >= least)
     return history[min(start, max(0, len(history) - 2)) :]
+
+
+def measured(history: Sequence[Point], shown: Sequence[Point]) -> list[tuple[int, float]]:
+    """Return step and ELBO of training beside the points shown, from the first not far below on."""
+    least, start = least_of(history), shown[0].step
+    found = [(p.train_step, p.train_elbo) for p in history]
+    known = [(x, y) for x, y in found if x is not None and y is not None and x >= start]
+    first = next((i for i, (_, elbo) in enumerate(known) if elbo >= least), len(known))
+    return known[first:]
+
+
+def least_of(history: Sequence[Point]) -> float:
+    """Return the ELBO below which an early one would make a flat line of the rest."""
+    elbos = sorted(point.elbo for point in history)
+    best, lower = elbos[-1], elbos[len(elbos) // 4]
+    return best - 4 * (best - lower)

@@ -16,7 +16,7 @@ from vae.files import replace_durably
 from vae.reports.curve import draw_curve
 from vae.reports.groups import LEAD, grouped
 from vae.reports.shown import flattened, shown, shown_picture
-from vae.reports.typeset import unbroken
+from vae.reports.typeset import breakable, unbroken
 from vae.reports.verdict import verdict
 
 HEADLINES = {  # figures of the bound in the cards, with names that fit there
@@ -45,6 +45,7 @@ def write_page(report: Report, pictures: Mapping[tuple[str, str], Path], path: P
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters["breakable"] = breakable
     parts = {key: shown(key, part, pictures) for key, part in report.sections.items()}
     text = templates.get_template("page.html").render(
         title=report.title,

@@ -90,8 +90,9 @@ def shown_picture(title: str, picture: Picture, path: Path | None = None) -> dic
         "note": unbroken(picture.note),
         "rows": [] if film else spans(picture.rows),
         "legend": picture.legend,
-        "width": width,
-        "height": height,
+        "width": width // picture.density,
+        "height": height // picture.density,
+        "sharp": picture.density == 1,  # enlarged pixels stay squares
         "video": film is not None,
         "source": address(*(("video/mp4", film.read_bytes()) if film else still(pixels))),
         # Made by our own plots, with every name escaped, and of drawing elements alone.

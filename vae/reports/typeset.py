@@ -1,8 +1,10 @@
-"""Numbers in running text, which no line break may part."""
+"""Where lines may break: not within a quantity, but after the dots of a setting."""
 
-__all__ = ["unbroken"]
+__all__ = ["breakable", "unbroken"]
 
 import re
+
+from markupsafe import Markup, escape
 
 HARD = "\N{NO-BREAK SPACE}"
 PARTED = re.compile(r" (?=[±‖=] )|(?<=[±‖=]) |(?<=\d) (?=(?:nats|bits|%|samples|steps)\b)")
@@ -16,3 +18,12 @@ def unbroken(text: str) -> str:
     '−1.5~±~0.2~nats at lr=1e-3'
     """
     return MINUS.sub("−", PARTED.sub(HARD, text))
+
+
+def breakable(name: str) -> Markup:
+    """Return the name of a setting as HTML whose lines may break after its dots and underscores.
+
+    >>> print(breakable("data.batch_size=<8>"))
+    data.<wbr>batch_<wbr>size=&lt;8&gt;
+    """
+    return Markup(re.sub(r"(?<=\w)([._])(?=[A-Za-z])", r"\1<wbr>", str(escape(name))))

@@ -85,6 +85,7 @@ class VAEModule(pl.LightningModule):
         self.train_meter = Meter()
         self.eval_meter = Meter()
         self.latest: dict[str, float] = {}
+        self.latest_step = 0  # at which those were measured
         self.measured = measured
         self.descent: Descent
         self.cuda_graph = False

@@ -123,7 +123,8 @@ def test_complexity_finds_what_the_likelihood_alone_prefers():
     section = Anomaly(module_of(flat, "boolean", 2), num_samples=2)(subject)
     assert section.figures["auroc_nll"].value < 0.1
     assert section.figures["auroc_complexity"].value > 0.9
-    assert sorted(section.pictures) == ["complexity", "elbo", "nll"]
+    made_of = ["likelihood and code length", "the ELBO", "the likelihood"]
+    assert sorted(section.pictures) == [f"scores by {words}" for words in made_of]
 
 
 def test_without_other_data_it_is_left_out_with_advice():

@@ -6,8 +6,9 @@ import torch
 from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
 from vae.evaluation import ByLabel, measure
-from vae.evaluation.downstream.by_label import class_means, picked
+from vae.evaluation.downstream.by_label import class_means, headlines, picked
 
+ROWS = [("a", 1, -900.0), ("b", 10, -120.0), ("c", 200, -80.0), ("d", 9, -3.0)]
 pytestmark = pytest.mark.usefixtures("double_precision")
 
 
@@ -40,6 +41,16 @@ def test_classes_are_called_by_their_names():
     assert [row["class"] for row in section.tables["classes"]] == ["cat", "dog"]
     assert section.figures["lowest_elbo"].name in ("lowest ELBO, of class cat",
                                                    "lowest ELBO, of class dog")  # fmt: skip
+
+
+def test_a_class_of_few_is_no_headline_and_has_no_error_alone():
+    rows = [{"class": c, "examples": n, "ELBO": e, "± ELBO": 0.1} for c, n, e in ROWS]
+    names = [figure.name for figure in headlines(rows).values()]
+    assert names == ["classes", "lowest ELBO, of class b", "highest ELBO, of class c"]
+    assert list(headlines(rows[:1])) == ["num_classes"]
+    gold = LinearGaussian()
+    subject = subject_of(gold.exact(), torch.randn(9, 6), labels=(torch.arange(9) == 4).long())
+    assert [row["± ELBO"] is None for row in ByLabel(1)(subject).tables["classes"]] == [False, True]
 
 
 def test_means_errors_and_a_class_of_one():

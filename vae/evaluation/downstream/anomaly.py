@@ -24,6 +24,12 @@ NAMES = {
     "complexity": "−log p(x) − code length",
     "background": "log p₀(x) − log p(x)",
 }
+BY = {  # what the scores are made of, in letters that suit the name of a file
+    "elbo": "the ELBO",
+    "nll": "the likelihood",
+    "complexity": "likelihood and code length",
+    "background": "the ratio to the background",
+}
 
 
 class Anomaly(Evaluation):
@@ -94,7 +100,7 @@ class Anomaly(Evaluation):
             value, error = auroc(scores, positive[key])
             figures[f"auroc_{key}"] = Figure(f"AUROC of {NAMES[key]}", value, "", error)
             named = {f"{subject.spec.name} (own)": scores, self.other.spec.name: positive[key]}
-            pictures[key] = histograms(named, xlabel=f"{NAMES[key]} in nats")
+            pictures[f"scores by {BY[key]}"] = histograms(named, xlabel=f"{NAMES[key]} in nats")
         protocol = {
             "other": self.other.describe(),
             "other_split": "test",

@@ -2,6 +2,8 @@
 
 __all__ = ["ByLabel", "class_means"]
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,7 @@ from vae.evaluation.render import picture_of
 from vae.evaluation.section import Figure, NotApplicable, Section
 from vae.evaluation.subject import BATCH, Subject
 
+FEWEST = 10  # examples of a class, below which its mean is no headline
 COLUMNS = ("ELBO", "log p(x|z)", "KL", "squared error")
 
 
@@ -46,34 +49,23 @@ class ByLabel(Evaluation):
         means, errors, counts = class_means(terms, labels)
         names = [subject.spec.class_name(c) for c in counts[0]]
         rows = [
-            {"class": c, "examples": n, **dict(zip(COLUMNS, mean, strict=True)), "± ELBO": error[0]}
+            {
+                "class": c,
+                "examples": n,
+                **dict(zip(COLUMNS, mean, strict=True)),
+                "± ELBO": error[0] if n > 1 else None,
+            }
             for c, n, mean, error in zip(
                 names, counts[1], means.tolist(), errors.tolist(), strict=True
             )
         ]
-        elbo = means[:, 0]
-        worst, best = int(elbo.argmin()), int(elbo.argmax())
-        figures = {
-            "num_classes": Figure("classes", len(rows)),
-            "lowest_elbo": Figure(
-                f"lowest ELBO, of class {names[worst]}",
-                elbo[worst].item(),
-                "nats",
-                errors[worst, 0].item(),
-            ),
-            "highest_elbo": Figure(
-                f"highest ELBO, of class {names[best]}",
-                elbo[best].item(),
-                "nats",
-                errors[best, 0].item(),
-            ),
-        }
         draws = self._draws(subject, labels, counts[0])
         return Section(
             "Class by class",
-            figures,
+            headlines(rows),
             {
                 "columns": self.columns,
+                "fewest_examples": FEWEST,
                 "squared error": "as the nets see x, mean per dimension",
             },
             {"classes": rows},
@@ -98,6 +90,16 @@ class ByLabel(Evaluation):
             z, _ = draw(subject.model.encode(part), 1)
             decoded.append(subject.model.standardized(subject.model.decode(z[0]).mean))
         return torch.cat(decoded).unflatten(0, chosen.shape)
+
+
+def headlines(rows: list[dict[str, Any]]) -> dict[str, Figure]:
+    """Return the lowest and the highest ELBO of the classes with enough examples to tell."""
+    figures = {"num_classes": Figure("classes", len(rows))}
+    enough = sorted((row for row in rows if row["examples"] >= FEWEST), key=lambda r: r["ELBO"])
+    for which, row in zip(("lowest", "highest"), (enough[:1] + enough[-1:]), strict=False):
+        name = f"{which} ELBO, of class {row['class']}"
+        figures[f"{which}_elbo"] = Figure(name, row["ELBO"], "nats", row["± ELBO"])
+    return figures
 
 
 def picked(subject: Subject, rows: Tensor) -> Tensor:

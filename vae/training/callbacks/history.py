@@ -15,7 +15,8 @@ class History(Callback):
     """Keeps the ELBO and its parts at every validation, so that a checkpoint alone has the curve.
 
     A few hundred points at most. The training ELBO beside them is the mean that was logged last,
-    of steps since the resume where a run was resumed meanwhile.
+    with the step of its own: logging and validation have each their own rhythm. Where none was
+    logged since the validation before, or since a resume, there is none.
     """
 
     def __init__(self) -> None:
@@ -41,6 +42,13 @@ class History(Callback):
         assert isinstance(pl_module, VAEModule)
         found = trainer.callback_metrics
         elbo, log_px, kl = (float(found[f"val/{k}"]) for k in ("elbo", "log_likelihood", "kl"))
-        train = pl_module.latest.get("elbo")
-        point = Point(trainer.global_step, elbo, log_px, kl, train)
+        train = self.newly_measured(pl_module)
+        point = Point(trainer.global_step, elbo, log_px, kl, *train)
         self.points = thinned([*self.points, point])
+
+    def newly_measured(self, module: VAEModule) -> tuple[float, int] | tuple[()]:
+        """Return the training ELBO logged last and its step, if no point has it."""
+        known = (point.train_step for point in self.points)
+        if not module.latest or module.latest_step in known:
+            return ()
+        return module.latest["elbo"], module.latest_step

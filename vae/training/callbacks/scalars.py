@@ -101,7 +101,7 @@ class Scalars(Callback):
             found = means()
             if not found:
                 return {}
-            module.latest = with_totals(found)
+            module.latest, module.latest_step = with_totals(found), step
             check_figures(module.latest, num_examples, step)
             rate, norm = (value() for value in others)
             skipped = module.guard.in_epoch if module.guard is not None else 0
