@@ -32,7 +32,8 @@ class Gallery(Evaluation):
 
     def __call__(self, subject: Subject) -> Section:
         """Draw from the first examples of the subject's split."""
-        model, columns, seed = subject.model, self.columns, subject.seed
+        model, seed = subject.model, subject.seed
+        columns = subject.count(self.columns)  # rows of one length, if there are fewer examples
         blocks = [samples(model, 1, columns, temperature=t, seed=seed) for t in self.temperatures]
         labels = [f"T = {t:g}" for t in self.temperatures]
         pair = reconstructions(model, subject.examples(columns).x)
