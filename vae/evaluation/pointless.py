@@ -9,7 +9,7 @@ from vae.distributions import FixedScale, NormalPosterior
 from vae.models import Model
 from vae.priors import VampPrior
 
-HAS = {  # a setting: the part that shows that it is used
+HAS: dict[str, type[nn.Module]] = {  # a setting: the part that shows that it is used
     "posterior=normal": NormalPosterior,
     "prior=vamp": VampPrior,
 }
