@@ -34,7 +34,12 @@ HOMES = {
 }
 
 
+PARTS = {"data", "distributions", "evaluation", "models", "networks", "objectives", "priors"}
+
+
 def __getattr__(name: str) -> Any:
+    if name in PARTS:
+        return import_module(f"vae.{name}")
     if name not in HOMES:
         raise AttributeError(f"module 'vae' has no attribute {name!r}")
     return getattr(import_module(HOMES[name]), name)

@@ -66,6 +66,8 @@ def read_saved(path: str | Path) -> Saved:
         FileNotFoundError: If there is no such file.
         ValueError: If it is damaged, or was not written by this framework.
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"expected the path of a run, a checkpoint or an export; got {path!r}")
     path = Path(path).expanduser()
     if path.is_dir():
         return read_export(path) if (path / CONFIG).is_file() else read_best(path)
@@ -83,7 +85,10 @@ def read_best(folder: Path) -> Saved:
     """Read the best checkpoint of a run folder."""
     path = folder / "checkpoints" / "best.ckpt"
     if not path.is_file():
-        raise FileNotFoundError(f"{folder} holds neither {CONFIG} nor checkpoints/best.ckpt")
+        raise FileNotFoundError(
+            f"{folder} holds neither {CONFIG} nor checkpoints/best.ckpt: name the folder of a run, "
+            "a checkpoint or an export"
+        )
     return read_saved(path)
 
 

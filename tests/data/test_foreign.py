@@ -116,6 +116,27 @@ def test_the_line_that_converts_a_file_is_true(tmp_path, name, capsys):
     assert np.allclose(Array(str(made)).load().train.x, X)
 
 
+@pytest.mark.filterwarnings("ignore:Length of header or names")
+@pytest.mark.parametrize("head", ["", "my names{0}b{0}c{0}d\n", "# written by savetxt\n"])
+@pytest.mark.parametrize("sep", [",", ", ", "\t", " \t", ";", " ", "   "])
+def test_a_table_is_read_whatever_separates_it_and_with_names_or_without(tmp_path, sep, head):
+    pytest.importorskip("pandas")
+    names = head.format(sep)
+    names = names.replace("my names", "a") if not sep.strip(" ") else names
+    rows = [sep.join(repr(float(v)) for v in row) for row in X]
+    (tmp_path / "x.txt").write_text(names + "".join(f"{row} \n" for row in rows))
+    (code,) = codes(refusal(tmp_path / "x.txt").replace(" This converts it: ", "\n"))
+    exec(code, {})
+    assert np.allclose(np.load(tmp_path / "x.npy"), X)
+
+
+def test_a_table_with_decimal_commas_is_read(tmp_path):
+    pytest.importorskip("pandas")
+    (tmp_path / "x.csv").write_text("1,5;2,5\n3;4,25\n")
+    exec(codes(refusal(tmp_path / "x.csv").replace(" This converts it: ", "\n"))[0], {})
+    assert np.load(tmp_path / "x.npy").tolist() == [[1.5, 2.5], [3, 4.25]]
+
+
 def test_the_other_lines_are_python(tmp_path):
     for name, kind in KINDS.items():
         for code in codes(

@@ -1,8 +1,10 @@
-"""README.md: every setting stands in conf/ with what it may be."""
+"""README.md: every setting stands in conf/ with what it may be, and advice names it in full."""
 
+import ast
 import re
 
 from tests.docs.documents import ROOT
+from tests.docs.settings import known_settings
 from vae.cli.compose import CONF
 
 LEAF = re.compile(r"^ *([a-z]\w*): *(?![$#])(\S.*)$", re.MULTILINE)
@@ -39,3 +41,20 @@ def test_every_setting_says_what_it_may_be():
 
 def test_the_readme_says_where():
     assert "[`conf/`](conf)" in (ROOT / "README.md").read_text()
+
+
+def test_what_the_report_advises_can_be_pasted():
+    """Settings that its sentences name are those of the command line, from their beginning."""
+    named = {}
+    for path in (ROOT / "vae" / "evaluation").rglob("*.py"):
+        if path.name == "movies.py":  # FFmpeg's filters are written likewise
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                text = "" if "\n" in node.value else node.value
+                for name in re.findall(r"(?:^|[ (+@])([a-z][\w.]*)=(?=[\w…\[])", text):
+                    named.setdefault(name, path.name)
+                for name in re.findall(r"\breport\.\w+\.\w+", text):
+                    named.setdefault(name, path.name)
+    assert {"report.imputation.burn_in", "objective.beta", "likelihood"} <= named.keys()
+    assert {n: at for n, at in named.items() if n not in known_settings()} == {}

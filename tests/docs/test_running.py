@@ -31,6 +31,25 @@ COMMANDS = [
 ]
 WITH_TEST = ("report=", "test_samples=")
 PICTURES = 80
+FEW = [  # of what the parts of a full report take by the thousand
+    "test_samples=5",
+    "report.annealing.num_temperatures=3",
+    "report.annealing.num_examples=2",
+    "report.amortization.num_steps=2",
+    "report.amortization.num_examples=2",
+    "report.amortization.num_samples=5",
+    "report.rate_distortion.num_temperatures=3",
+    "report.rate_distortion.num_examples=2",
+    "report.disentanglement.rounds=1",
+    "report.disentanglement.num_train=100",
+    "report.disentanglement.num_eval=10",
+    "report.imputation.num_examples=2",
+    "report.imputation.burn_in=1",
+    "report.imputation.steps=2",
+    "report.sample_quality.training_steps=2",
+    "report.traversals.movie=none",
+    "report.interpolations.movie=none",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -74,9 +93,10 @@ def smaller(script: str, words: list[str], run: str) -> list[str]:
     """Return the command with settings that make it small, which say nothing about its own."""
     if "--cfg" in words or any(word.startswith("-") and word != "-m" for word in words):
         return words
+    few = FEW if "report=full" in words else []
     if script == "eval.py":
-        return [*words, "max_examples=16", "device=cpu"]
-    added = ["trainer.accelerator=cpu", "threads=2"]
+        return [*words, "max_examples=16", "device=cpu", *few]
+    added = ["trainer.accelerator=cpu", "threads=2", *few]
     if not any(word.startswith(WITH_TEST) for word in words):
         added.append("test=false")
     if any(word.startswith("resume=outputs") for word in words):

@@ -2,9 +2,14 @@
 
 import pytest
 
+from tests.steps import BINARY, MLP, composed
+from vae.build import build_model
+from vae.data import DataSpec
 from vae.evaluation import LatentUse, diagnose
 from vae.evaluation.collapse import THRESHOLDS
+from vae.evaluation.pointless import pointless
 
+REAL = DataSpec("real", (1, 8, 8), "real")
 FINE = LatentUse(kl=20.0, swap_cost=80.0, num_dims=10, unused=(), noise=0.05, gap=0.6)
 
 
@@ -69,3 +74,40 @@ def test_many_unused_dimensions_are_not_all_listed():
     said = diagnose(FINE._replace(num_dims=100, unused=range(90)))["unused"]
     assert said.startswith("90 of 100 dimensions")
     assert "10, 11 and others." in said
+
+
+ADVISED = {
+    "likelihood=normal_learned": {"unused": (3,)},
+    "prior=vamp": {"gap": 5.0},
+    "prior=nsf": {"gap": 5.0},
+    "posterior=normal": {"noise": 1e-6},
+}
+
+
+@pytest.mark.parametrize("setting", ADVISED)
+def test_what_a_model_has_already_is_not_advised(setting):
+    use = FINE._replace(**ADVISED[setting])
+    assert setting in " ".join(diagnose(use).values())
+    told = diagnose(use._replace(pointless=[setting]))
+    assert told.keys() == diagnose(use).keys()
+    assert setting not in " ".join(told.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        (["likelihood=normal"], {"posterior=normal"}),
+        (
+            ["likelihood=normal_learned", "prior=nsf"],
+            {"posterior=normal", "prior=nsf", "likelihood=normal_learned"},
+        ),
+        (["posterior=nsf"], {"likelihood=normal_learned"}),  # of bits
+        (
+            ["prior=vamp", "prior.num_components=3"],
+            {"posterior=normal", "prior=vamp", "likelihood=normal_learned"},
+        ),
+    ],
+)
+def test_what_a_model_has_is_seen_from_its_parts(given, known):
+    data = REAL if "likelihood" in given[0] else BINARY
+    assert set(pointless(build_model(composed(*MLP, *given), data))) == known

@@ -177,3 +177,9 @@ def test_samples_of_each_temperature_come_from_one_noise_and_stand_below_the_dat
 def test_settings_out_of_range_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_gallery_of_fewer_examples_than_columns_has_shorter_rows():
+    gold = LinearGaussian()
+    subject = subject_of(gold.factorised().float(), gold.marginal.sample((3,)).float())
+    assert set(Gallery(columns=5)(subject).pictures) == {"reconstructions", "samples"}

@@ -1,14 +1,20 @@
+from math import inf
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
+import vae
 from tests.compose import settings_of
 from tests.steps import BINARY, MLP
 from vae.build import build_model
 from vae.cli.compose import choices
 from vae.distributions import Bernoulli, Conditional, Joint, LogScaleNormal, NormalPosterior, draw
+from vae.evaluation import Subject, measure
 from vae.models import VAE
 from vae.models import vae as module
+from vae.objectives import IWAE
 from vae.priors import StandardNormal
 
 
@@ -113,7 +119,35 @@ def test_latents_are_drawn_a_fixed_number_at_once(model, monkeypatch):
 
 def test_numbers_out_of_range_are_refused(model):
     for arguments in ({"n": 0}, {"n": 3, "temperature": 0.0}):
-        with pytest.raises(ValueError, match="n starts at 1"):
+        with pytest.raises(ValueError, match="n must be a whole number|temperature must be"):
             model.sample(**arguments)
     with pytest.raises(ValueError, match="num_samples"):
         model.log_likelihood(torch.zeros(1, 6), num_samples=0)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda m: m.sample("3"), "n must be a whole number of at least 1; got '3'"),
+        (lambda m: m.sample(1.5), "n must be a whole number of at least 1; got 1.5"),
+        (lambda m: m.sample(2, temperature=inf), "temperature must be above 0 and finite; got inf"),
+        (
+            lambda m: m.log_likelihood(torch.zeros(1, 6), num_samples=2.5),
+            "num_samples must be a wh",
+        ),
+        (
+            lambda m: IWAE(num_samples=2.5),
+            "num_samples must be a whole number of at",
+        ),
+        (lambda m: Subject(m, None, max_examples=0), "max_examples must be a whole number of at "),
+        (lambda m: measure(None, ["bound"]), "measure takes evaluations by name, .*; got list"),
+        (
+            lambda m: vae.load(None),
+            "the path of a run, a checkpoint or an export; got None",
+        ),
+        (lambda m: vae.load(Path(__file__).parent), "name the folder of a run, a checkpoint or"),
+    ],
+)
+def test_a_wrong_argument_is_told_in_a_sentence(model, call, told):
+    with pytest.raises((ValueError, TypeError, FileNotFoundError), match=told):
+        call(model)

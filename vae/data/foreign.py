@@ -9,14 +9,15 @@ from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from vae.data.damage import DAMAGE
+from vae.data.tables import read_csv_arguments
 
 HEAD = 4096  # bytes that are looked at
 GZIP = b"\x1f\x8b"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MATLAB_7 = b"MATLAB 7.3 MAT-file"
 TABLE_NOTE = (
-    'columns of text must be left out before: add .drop(columns="NAME"); where the first line '
-    "holds no names, add header=None to what reads it"
+    'columns of text must be left out before .to_numpy: add .drop(columns="NAME"), of a table '
+    "without names their numbers, from 0"
 )
 NAME = "NAME is one of those that this prints:"
 
@@ -31,16 +32,10 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "csv": Kind(
-        "a table in text",
-        "import numpy, pandas; "
-        "numpy.save({to}, pandas.read_csv({path}, index_col=False).to_numpy('float64'))",
-        note=TABLE_NOTE,
-    ),
-    "tsv": Kind(
+    "table": Kind(
         "a table in text",
         "import numpy, pandas; numpy.save({to}, "
-        "pandas.read_csv({path}, sep='\\t', index_col=False).to_numpy('float64'))",
+        "pandas.read_csv({path}{arguments}, index_col=False).to_numpy('float64'))",
         note=TABLE_NOTE,
     ),
     "parquet": Kind(
@@ -137,8 +132,7 @@ KINDS = {
     ),
 }
 SUFFIXES = {
-    **dict.fromkeys((".csv", ".txt"), "csv"),
-    **dict.fromkeys((".tsv", ".tab"), "tsv"),
+    **dict.fromkeys((".csv", ".txt", ".tsv", ".tab"), "table"),
     **dict.fromkeys((".xlsx", ".xls"), "excel"),
     **dict.fromkeys((".h5", ".hdf5", ".hdf"), "hdf5"),
     **dict.fromkeys((".pt", ".pth"), "torch"),
@@ -173,6 +167,8 @@ def foreign_file(path: Path) -> str | None:
     if head.startswith(PICTURES):
         return f"{path} is a picture: data=images data.root=<its folder> reads those."
     name = kind_of(path, head)
+    if name == "table":
+        return sentence(path, KINDS[name], arguments=read_csv_arguments(path))
     return None if name is None else sentence(path, KINDS[name])
 
 
@@ -229,13 +225,14 @@ def kind_of_archive(path: Path) -> str | None:
     return "zarr zip" if any(name.rpartition("/")[2] in zarr for name in names) else None
 
 
-def sentence(path: Path, kind: Kind) -> str:
+def sentence(path: Path, kind: Kind, *, arguments: str = "") -> str:
     """Return what a file is and the line that converts it, as a shell reads it."""
     target = path.with_suffix(".npy")
     if target.exists():
         target = path.with_name(f"{path.name}.npy")
     places = {"path": path, "to": target, "folder": path.parent, "unpacked": path.with_suffix("")}
     quoted = {name: json.dumps(str(place), ensure_ascii=False) for name, place in places.items()}
+    quoted["arguments"] = arguments
 
     def line(code: str) -> str:
         return f"python -c {shlex.quote(code.replace(chr(39), chr(34)).format_map(quoted))}"

@@ -13,6 +13,7 @@ from vae.evaluation.section import Figure, Section, standard_error
 from vae.evaluation.subject import Subject
 
 ALONE = 2.0  # an effective number of chains below which one of them carries the estimate
+MORE_TEMPERATURES = "take more temperatures, report.annealing.num_temperatures=…"
 FAR = 3.0  # standard errors from which on two estimates disagree
 
 
@@ -125,17 +126,18 @@ def judge(figures: dict[str, Figure], num_samples: int) -> list[str]:
     if difference.value > FAR * difference.error:
         notes.append(
             f"Importance sampling with {num_samples} samples finds log p(x) lower than annealing "
-            f"by {gap}. Both err downwards: take more samples, or trust the annealed figure."
+            f"by {gap}. Both err downwards: take more samples, "
+            "report.annealing.num_samples=…, or trust the annealed figure."
         )
     if -difference.value > FAR * difference.error:
         notes.append(
             f"Annealing finds log p(x) lower than importance sampling by {gap}. Both err "
-            "downwards: take more temperatures, or trust the importance-weighted figure."
+            f"downwards: {MORE_TEMPERATURES}, or trust the importance-weighted figure."
         )
     ess = figures["effective_chains"].value
     if ess is not None and ess < ALONE:
         notes.append(
             "One chain carries the estimate of most examples, whose error is then a rough guess: "
-            "take more temperatures."
+            f"{MORE_TEMPERATURES}."
         )
     return notes

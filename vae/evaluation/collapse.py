@@ -2,7 +2,7 @@
 
 __all__ = ["THRESHOLDS", "LatentUse", "diagnose"]
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 THRESHOLDS = {
@@ -26,6 +26,7 @@ class LatentUse(NamedTuple):
             q(z|x), 0 to 1; ``None`` where it is not known or bounded anyway (discrete latents).
         gap: KL(q(z) ‖ p(z)) or a lower bound of it, nats; ``None`` where it is not known.
         swap_error: Standard error of ``swap_cost``.
+        pointless: Settings that need not be tried: the model has them, or they cannot help it.
     """
 
     kl: float
@@ -35,12 +36,18 @@ class LatentUse(NamedTuple):
     noise: float | None = None
     gap: float | None = None
     swap_error: float = 0.0
+    pointless: Collection[str] = ()
 
     @property
     def swapped(self) -> str:
         """The swap cost in words."""
         error = f" ± {self.swap_error:.2g}" if self.swap_error else ""
         return f"{self.swap_cost:.3g}{error} nats"
+
+    def to_try(self, *advice: str) -> str:
+        """Return as a choice what of the advice is not pointless."""
+        *others, last = [a for a in advice if not any(name in a for name in self.pointless)]
+        return f"{', '.join(others)} or {last}" if others else last
 
 
 def diagnose(use: LatentUse) -> dict[str, str]:
@@ -71,20 +78,25 @@ def diagnose(use: LatentUse) -> dict[str, str]:
     if use.unused:
         verdicts["unused"] = unused(use)
     if use.noise is not None and use.noise < THRESHOLDS["autoencoder_noise"]:
-        verdicts["autoencoder"] = autoencoder(use.noise)
+        verdicts["autoencoder"] = autoencoder(use, use.noise)
     if use.gap is not None and use.gap > THRESHOLDS["holes_gap"]:
-        verdicts["holes"] = holes(use.gap)
+        verdicts["holes"] = holes(use, use.gap)
     return verdicts or {"healthy": healthy(use)}
 
 
 def collapsed(use: LatentUse) -> str:
     """Say that q(z|x) is the prior."""
+    advice = use.to_try(
+        "a warm-up of the KL (+schedule@objective.beta=linear or cyclical)",
+        "objective=free_bits",
+        "a smaller objective.beta",
+        "a likelihood that learns its width (likelihood=normal_learned)",
+        "a weaker decoder",
+    )
     return (
         f"The posterior has collapsed to the prior: the KL is {use.kl:.2g} nats, and decoding the "
         f"latents of another example costs {use.swapped}. Samples may look right, "
-        "latents say nothing about x. Try a warm-up of the KL (+schedule@objective.beta=linear or "
-        "cyclical), objective=free_bits, a smaller objective.beta, a likelihood that learns its "
-        "width (likelihood=normal_learned) or a weaker decoder."
+        f"latents say nothing about x. Try {advice}."
     )
 
 
@@ -99,30 +111,37 @@ def ignored(use: LatentUse) -> str:
 
 def unused(use: LatentUse) -> str:
     """Say which dimensions do not depend on x."""
+    advice = use.to_try(
+        "objective=free_bits",
+        "+schedule@objective.beta=linear",
+        "a smaller objective.beta",
+        "likelihood=normal_learned",
+    )
     return (
         f"{len(use.unused)} of {use.num_dims} dimensions are not used: {listed(use.unused)}. The "
         "bound itself switches off what does not pay, so this need not be a fault. To use more, "
-        "try objective=free_bits, +schedule@objective.beta=linear, a smaller objective.beta or "
-        "likelihood=normal_learned; to save them, a smaller model.latent_dim."
+        f"try {advice}; to save them, a smaller model.latent_dim."
     )
 
 
-def autoencoder(noise: float) -> str:
+def autoencoder(use: LatentUse, noise: float) -> str:
     """Say that q(z|x) has next to no width."""
+    other = "" if "posterior=normal" in use.pointless else "posterior=normal and "
     return (
         f"The posterior has next to no width ({noise:.1g} of the variance of q(z)): the model acts "
         "as a deterministic autoencoder, and nothing makes neighbouring latents decode alike. "
-        "If a generative model is wanted, try posterior=normal and a larger objective.beta."
+        f"If a generative model is wanted, try {other}a larger objective.beta."
     )
 
 
-def holes(gap: float) -> str:
+def holes(use: LatentUse, gap: float) -> str:
     """Say that q(z) does not fill the prior."""
+    advice = use.to_try("prior=vamp", "prior=nsf", "a larger objective.beta", "penalty=mmd")
     return (
         f"The latents of the examples do not fill the prior: KL(q(z) ‖ p(z)) is about {gap:.3g} "
         "nats or more, by which a prior fitted to them would raise the ELBO. Draws from the prior "
         "fall into holes where the decoder was never trained, so samples will be poorer than "
-        "reconstructions. Try prior=vamp or prior=nsf, a larger objective.beta or penalty=mmd."
+        f"reconstructions. Try {advice}."
     )
 
 

@@ -64,6 +64,11 @@ def measure(subject: Subject, evaluations: Mapping[str, Evaluation]) -> Report:
     Each starts from the subject's seed, so that leaving one out does not change another; the
     global random state is left as it was.
     """
+    if not isinstance(evaluations, Mapping):
+        raise TypeError(
+            'measure takes evaluations by name, such as {"bound": Bound()}; '
+            f"got {type(evaluations).__name__}"
+        )
     sections, left_out = {}, {}
     for name, evaluation in evaluations.items():
         with torch.random.fork_rng():

@@ -33,8 +33,7 @@ class Gallery(Evaluation):
     def __call__(self, subject: Subject) -> Section:
         """Draw from the first examples of the subject's split."""
         model, seed = subject.model, subject.seed
-        pair = reconstructions(model, subject.examples(self.columns).x)
-        columns = pair.shape[1]  # fewer where there are fewer examples
+        columns = subject.count(self.columns)  # rows of one length, if there are fewer examples
         blocks = [samples(model, 1, columns, temperature=t, seed=seed) for t in self.temperatures]
         labels = [f"T = {t:g}" for t in self.temperatures]
         shown = torch.cat([pair[:1], *blocks])

@@ -15,6 +15,7 @@ from vae.evaluation.marginals import marginals
 from vae.evaluation.moments import prior_draws, prior_moments
 from vae.evaluation.picture import Picture
 from vae.evaluation.plots import bars
+from vae.evaluation.pointless import pointless
 from vae.evaluation.prior_gap import against_prior, caveats, gap, told
 from vae.evaluation.section import Figure, NotApplicable, Section, standard_error
 from vae.evaluation.seen import Seen, look, scalars, swap_costs
@@ -76,6 +77,7 @@ class LatentSpace(Evaluation):
             noise(seen),
             gap(parts, seen),
             standard_error(swap),
+            pointless(subject.model),
         )
         verdicts = diagnose(use)
         return Section(

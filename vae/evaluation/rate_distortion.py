@@ -18,6 +18,7 @@ from vae.evaluation.subject import Subject
 from vae.evaluation.tradeoff import Curve, Excess, excess_rate, rate_and_distortion, trace_curve
 
 ROWS = 12  # of the table
+MORE_TEMPERATURES = "take more temperatures, report.rate_distortion.num_temperatures=…"
 SHOWN = 0.2  # of its greatest rate; below, a curve is not drawn: distortion has another scale
 
 
@@ -132,12 +133,12 @@ def notes_of(excess: Excess | None, max_beta: float) -> list[str]:
     if excess is None:
         notes.append(
             f"The curve ends, at β = {max_beta:g}, before it is as faithful as the model: raise "
-            "max_beta to compare them, or take more temperatures."
+            f"report.rate_distortion.max_beta=… to compare them, or {MORE_TEMPERATURES}."
         )
     elif excess.each.mean() < 0:
         notes.append(
             "The model lies below the curve, which no code does: the chains fell short of their "
-            "densities. Take more temperatures."
+            f"densities. To mend it, {MORE_TEMPERATURES}."
         )
     return notes
 

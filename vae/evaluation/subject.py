@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vae.data import Batch, DataModule, DataSpec, EvalBatches, Sample
+from vae.data.checks import check_int
 from vae.evaluation.fingerprint import HASHED, fingerprint
 from vae.evaluation.value_range import value_range
 from vae.models import Model
@@ -58,6 +59,8 @@ class Subject:
         seed: int = 0,
         track: Callable[[Iterable[Any], str, int], Iterable[Any]] = silent,
     ) -> None:
+        if max_examples is not None:
+            check_int("max_examples", max_examples)
         self.model = model
         self.data = data
         self.split = split

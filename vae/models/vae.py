@@ -3,11 +3,13 @@
 __all__ = ["VAE"]
 
 from collections.abc import Iterator
+from math import inf
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vae.data.checks import check_int
 from vae.distributions import (
     Conditional,
     Likelihood,
@@ -88,8 +90,9 @@ class VAE(Model):
         Raises:
             ValueError: If ``n`` is below 1 or the temperature is not positive.
         """
-        if n < 1 or not temperature > 0:
-            raise ValueError(f"n starts at 1 and temperature above 0; got {n} and {temperature}")
+        check_int("n", n)
+        if not 0 < temperature < inf:
+            raise ValueError(f"temperature must be above 0 and finite; got {temperature}")
         p = self.prior()
         return (p if temperature == 1 else tempered(p, temperature)).sample((n,))
 
@@ -107,8 +110,8 @@ class VAE(Model):
 
         ``q`` is another proposal than the encoder's, batch shape ``(B,)``.
         """
-        if num_samples < 1 or max_rows < 1:
-            raise ValueError(f"num_samples and max_rows start at 1; got {num_samples}, {max_rows}")
+        check_int("num_samples", num_samples)
+        check_int("max_rows", max_rows)
         self.check(x, scored=True)
         u = self.standardized(x)
         q = in_logarithms(self.encoder(u, *given(context)) if q is None else q)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from vae.data.checks import check_int
 from vae.objectives.schedule import Schedule, at_step, scheduled
 from vae.trace import Trace
 
@@ -33,8 +34,8 @@ class Objective(nn.Module, ABC):
 
     def __init__(self, num_samples: int | Schedule = 1) -> None:
         super().__init__()
-        if not isinstance(num_samples, Schedule) and num_samples < 1:
-            raise ValueError(f"num_samples must be at least 1; got {num_samples}")
+        if not isinstance(num_samples, Schedule):
+            check_int("num_samples", num_samples)
         self.samples = num_samples
         self.step = 0
         self.num_examples = 0

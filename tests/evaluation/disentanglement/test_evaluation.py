@@ -77,7 +77,13 @@ def test_factors_that_cannot_be_judged_are_left_out_and_named():
     section = Disentanglement(**QUICK)(make_subject(rare))
     assert section.protocol["factors"] == ["factor0", "factor2"]
     assert [note.split()[0] for note in section.notes] == ["factor1", "factor3"]
-    with pytest.raises(NotApplicable, match="fewer than two factors take two values 10 times"):
+    assert all("split=train" in note for note in section.notes)
+    assert all(f.name.endswith(", 2 of 4 factors") for f in section.figures.values())
+    fewer = Disentanglement(**QUICK, num_points=200)(make_subject(rare))
+    assert all("report.disentanglement.num_points=…" in note for note in fewer.notes)
+    with pytest.raises(
+        NotApplicable, match="fewer than two factors take two values 10 times .*split=train"
+    ):
         Disentanglement(**QUICK)(make_subject(v[:, :2]))
     with pytest.raises(NotApplicable, match="no ground-truth factors"):
         Disentanglement(**QUICK)(make_subject(None))

@@ -93,6 +93,7 @@ class Disentanglement(Evaluation):
     def __call__(self, subject: Subject) -> Section:
         """Measure on the first examples of the subject's split."""
         z, v, judged, unjudged = points_of(subject, self.num_points)
+        mark = f", {len(judged)} of {len(judged) + len(unjudged)} factors" if unjudged else ""
         settings = {**self.settings, "seed": subject.seed}
         figures: dict[str, Figure] = {}
         series: dict[str, Any] = {"factors": judged}
@@ -102,10 +103,12 @@ class Disentanglement(Evaluation):
             if isinstance(result, float):
                 known = key not in WITHOUT_ERROR
                 error = error_by_parts(function, z, v, taken, seed=subject.seed) if known else None
-                figures[key] = Figure(name, result, "", error)
+                figures[key] = Figure(f"{name}{mark}", result, "", error)
                 continue
             *parts, importance = result._asdict().items()
-            figures |= {f"{key}_{part}": Figure(f"{name} {part}", value) for part, value in parts}
+            figures |= {
+                f"{key}_{part}": Figure(f"{name} {part}{mark}", value) for part, value in parts
+            }
             series[f"{key}_importance"] = importance[1].tolist()
         information, entropies = mutual_information(z, v, bins=settings["bins"])
         series["mutual_information"] = information.tolist()
@@ -116,11 +119,10 @@ class Disentanglement(Evaluation):
             {"num_points": len(z), "factors": judged, **settings, **FIXED},
             series=series,
             pictures={"mutual information of codes and factors": heat_map(share, judged)},
-            notes=[f"{name} was left out: {TOO_RARE}." for name in unjudged],
+            notes=left_out(subject, len(z), unjudged),
         )
 
 
-TOO_RARE = f"it does not take two values {MIN_EXAMPLES} times each"
 WITHOUT_ERROR = {
     "dci": "takes too long for parts of the points",
     "irs": "rests on the largest distance, which parts do not show",
@@ -152,12 +154,32 @@ def points_of(subject: Subject, n: int) -> tuple[Array, Array, list[str], list[s
     if len(judged) < 2:
         raise NotApplicable(
             f"fewer than two factors take two values {MIN_EXAMPLES} times each "
-            f"among {len(z)} examples"
+            f"among {len(z):,} examples: judge more, {more_examples(subject, len(z))}"
         )
     if not z.isfinite().all():
         raise NotApplicable("some codes are not finite")
     unjudged = [name for name in names if name not in judged]
     return z.double().numpy(), factors[:, common].numpy(), judged, unjudged
+
+
+def left_out(subject: Subject, count: int, unjudged: Sequence[str]) -> list[str]:
+    """Say which factors are in no figure, and what brings them in."""
+    return [
+        f"{name} was left out of every figure: no two of its values occur {MIN_EXAMPLES} times "
+        f"each among the {count:,} examples judged. Where it has more values than one, judge more "
+        f"examples: {more_examples(subject, count)}."
+        for name in unjudged
+    ]
+
+
+def more_examples(subject: Subject, count: int) -> str:
+    """Return what lets more than ``count`` examples be judged."""
+    available = subject.count()
+    if available > count:
+        return "report.disentanglement.num_points=…"
+    if subject.max_examples == available:
+        return "max_examples=…"
+    return "a larger test set (data.test_size=… or data.size=…), or eval.py with split=train"
 
 
 def is_common(factor: Tensor) -> bool:

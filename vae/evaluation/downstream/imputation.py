@@ -171,7 +171,8 @@ def mixed(r_hat: list[Tensor]) -> tuple[dict[str, Figure], list[str]]:
     }
     note = (
         f"In {share:.0%} of the examples the chains disagree (R̂ > {MIXED}): they have not mixed, "
-        "and what they impute depends on where they start. Raise burn_in and steps."
+        "and what they impute depends on where they start. Raise "
+        "report.imputation.burn_in=… and report.imputation.steps=…"
     )
     return figures, [note] if share > 0 else []
 

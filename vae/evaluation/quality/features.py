@@ -81,7 +81,8 @@ def stand_in(subject: Subject, view: View, steps: int) -> FeatureNet:
         (
             "Without weights of Inception the features are those of a small net trained on these "
             "data: the distances compare models of the same data and seed, and are neither FID "
-            "nor KID. For these give inception a file, or set download=true.",
+            "nor KID. For these set report.sample_quality.inception=… to a file of its weights, or "
+            "report.sample_quality.download=true.",
         ),
     )
 

@@ -56,8 +56,9 @@ class ReconstructionQuality(Evaluation):
         weights = load_weights(self.lpips, ALEXNET_URL if self.download else None)
         if weights is None:
             notes.append(
-                "LPIPS is left out: give lpips a file of torchvision's weights of AlexNet or "
-                "VGG-16, or set download=true."
+                "LPIPS is left out: set report.reconstruction_quality.lpips=… to a file of "
+                "torchvision's weights of AlexNet or VGG-16, or "
+                "report.reconstruction_quality.download=true."
             )
         else:
             net = LPIPS(weights).to(subject.device)
