@@ -132,6 +132,7 @@ WRONG = {
     "no group": (["+@model=mlp"], "'+@model=mlp' cannot be read: write setting=value"),
     "a sign too many": (["model.latent_dim==3"], "cannot be read: quote a value"),
     "another alphabet": (["data.path=ä ö.npy"], "\"data.path='ä ö.npy'\""),
+    "a quote that a backslash opens": (["name='a\\'"], "'name='\"'\"'a\\\\'\"'\"''"),
     "an open quote": (["seed='"], "cannot be read"),
     "a choice of null": (["model=null"], "model=null is not a choice; choose from burda"),
     "a choice of 3": (["prior=3"], "prior=3 is not a choice; choose from nsf"),
