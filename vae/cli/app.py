@@ -28,11 +28,12 @@ from vae.cli.compose import CONF, choices
 from vae.cli.folders import Folders
 from vae.cli.help import shorten_help
 from vae.cli.launch import agree_on_folder
-from vae.cli.messages import LONGEST, explain, incomplete, is_lost_process
+from vae.cli.messages import LONGEST, WRONG_PATH, explain, incomplete, is_lost_process, place
 from vae.cli.overrides import hydra_quoted, parsed, recorded_overrides
-from vae.cli.places import CHECKPOINTS, check_places
+from vae.cli.places import CHECKPOINTS, check_free, check_places
 from vae.cli.processes import AnotherFailed, end_with_parent, is_further, shared_job
 from vae.cli.sweeps import compare_one_figure, is_sweep, record_failure, remove_record
+from vae.files import check_links
 from vae.interruption import Interrupted
 from vae.visible import visible
 
@@ -116,6 +117,10 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     def guarded(config: DictConfig) -> Any:
         with one_message(config_name):
             check_places(config, config_name, HydraConfig.get().runtime.choices.get("data", ""))
+            if config_name == "train" and config.get("resume") is None and not is_sweep():
+                folder = Path(HydraConfig.get().runtime.output_dir)
+                check_links(folder)
+                check_free(folder, None)
             return job_of_sweep(config_name, task, config) if is_sweep() else task(config)
 
     shorten_help(sys.argv[1:])
@@ -124,8 +129,18 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
         main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
         try:
             main(guarded)()
+        except WRONG_PATH as error:
+            if is_debugged():
+                raise
+            raise ValueError(no_folder(error)) from error  # Hydra's: a task's are told by then
         finally:
             Folders.leave()
+
+
+def no_folder(error: OSError) -> str:
+    """Say that the folder of a run or of a sweep cannot be made."""
+    setting = "hydra.sweep.dir" if {"-m", "--multirun"}.intersection(sys.argv) else "hydra.run.dir"
+    return f"{place(error)}. Choose another folder: {setting}=<a new folder>"
 
 
 def at_home(word: str) -> str:

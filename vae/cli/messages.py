@@ -1,6 +1,6 @@
 """From an exception to one message: what was given, what is allowed, what to do."""
 
-__all__ = ["explain", "incomplete", "is_lost_process"]
+__all__ = ["WRONG_PATH", "explain", "incomplete", "is_lost_process", "place"]
 
 import re
 import shlex
