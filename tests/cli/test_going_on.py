@@ -60,7 +60,7 @@ def test_the_printed_command_goes_on(monkeypatch, capsys, tmp_path, name):
         arguments.append("callbacks.early_stopping.patience=2")
     status, told, message = call(monkeypatch, capsys, tmp_path, *arguments)
     assert status == 0, message
-    assert ("ended early in epoch 3: no better val/elbo in 2" in told.replace("\n", " ")) == (
+    assert ("ended early in epoch 3: no better val/elbo in 2" in " ".join(told.split())) == (
         name == "no better figure"
     )
     resume, *settings = printed(told)
