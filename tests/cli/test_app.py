@@ -1,5 +1,7 @@
 """Settings, the arguments of a resumed run, and what the start of a command costs."""
 
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -7,6 +9,7 @@ from tests.cli.command import start
 from tests.compose import settings_of
 from vae.cli.app import one_message, resume_arguments
 from vae.cli.compose import choices, compose_settings
+from vae.cli.overrides import hydra_quoted, parsed
 
 
 @pytest.mark.slow  # seconds; each choice of either composes in the tests of building
@@ -48,7 +51,7 @@ def run_folder(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("quote", ["", "'", '"'])
+@pytest.mark.parametrize("quote", ["'", '"'])
 @pytest.mark.parametrize("inside", ["", "checkpoints/last.ckpt"])
 def test_a_resumed_run_keeps_its_overrides_below_the_new_ones(run_folder, inside, quote):
     resume = f"resume={quote}{run_folder / inside}{quote}"
@@ -62,6 +65,30 @@ def test_a_resumed_run_keeps_its_overrides_below_the_new_ones(run_folder, inside
         "seed=4",
     ]
     assert arguments[-1] == f"hydra.run.dir='{run_folder}'"
+
+
+HARD = ["it's", "a\\b", "end\\", "\\'", 'say "x"', "a b", "[a]", "$HOME", "a=b", "123", "null"]
+
+
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("plus", ["", "+", "++"])
+def test_a_run_is_found_in_a_folder_of_any_name(monkeypatch, run_folder, name, plus):
+    """As Hydra reads the name, not with the quotes taken off; and by the last of two settings."""
+    monkeypatch.chdir(run_folder.rename(run_folder.parent / name).parent)
+    resume = f"{plus}resume={hydra_quoted(Path(name))}"
+    arguments = ["train.py", "resume=nowhere", resume]
+    resume_arguments(arguments)
+    assert arguments[1:3] == ["model=mlp", "seed=3"]
+    assert parsed(arguments[-1]).value() == parsed(resume).value() == name
+
+
+def test_a_run_folder_without_its_record_is_not_gone_on_with_under_defaults(run_folder):
+    (run_folder / ".hydra" / "overrides.yaml").unlink()
+    with pytest.raises(FileNotFoundError, match=r"overrides.yaml is missing, which holds the sett"):
+        resume_arguments(["train.py", f"resume='{run_folder}'"])
+    arguments = ["train.py", f"resume='{run_folder / 'checkpoints' / 'last.ckpt'}'", "seed=3"]
+    resume_arguments(arguments)  # with all settings given by hand
+    assert len(arguments) == 3
 
 
 @pytest.mark.parametrize("argument", ["seed=4", "resume=", "resume=null", "resume=nowhere"])

@@ -38,6 +38,7 @@ WRONG = [  # the command and its arguments, and what the message must say
     (["train", RUN, "no/where"], "a path is given by resume=, init=, data.root= or data.path="),
     (["train", RUN, "resume=none"], "no checkpoint at none"),
     (["train", RUN, "resume=photos"], "nothing to go on from in photos"),
+    (["train", "hydra.run.dir=old"], "old holds the checkpoints of a run (last.ckpt), which this"),
     (["train", RUN, "init=none"], "no checkpoint at none"),
     (["train", RUN, "data=images", "data.root=none"], "There is no folder"),
     (["train", RUN, "data=shards", "data.root=none"], "There is no folder"),
@@ -56,7 +57,7 @@ WRONG = [  # the command and its arguments, and what the message must say
 def test_names_and_paths_are_told_before_torch_is_loaded(tmp_path):
     for folder in ("photos", "tars", "old/checkpoints", "lr=0.1/run"):
         (tmp_path / folder).mkdir(parents=True)
-    for file in ("x.npy", "tars/a.tar"):
+    for file in ("x.npy", "old/checkpoints/last.ckpt", "tars/a.tar"):
         (tmp_path / file).touch()
     given = json.dumps([arguments for arguments, _ in WRONG])
     done = start("", "-c", SCRIPT, given, folder=tmp_path)

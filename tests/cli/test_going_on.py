@@ -1,5 +1,6 @@
 """The printed command that goes on with a run does so, whatever ended it; and what may change."""
 
+import ast
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from tests.cli.command import TINY, array, call
+from vae.cli.overrides import hydra_quoted
 from vae.training import callbacks
 
 QUIET = ["test=false", "logger=none", "~callbacks.pictures", "group_size=3"]
@@ -58,7 +60,7 @@ def test_the_printed_command_goes_on(monkeypatch, capsys, tmp_path, name):
         arguments.append("callbacks.early_stopping.patience=2")
     status, told, message = call(monkeypatch, capsys, tmp_path, *arguments)
     assert status == 0, message
-    assert ("ended early in epoch 3: no better val/elbo in 2" in told.replace("\n", " ")) == (
+    assert ("ended early in epoch 3: no better val/elbo in 2" in " ".join(told.split())) == (
         name == "no better figure"
     )
     resume, *settings = printed(told)
@@ -73,6 +75,10 @@ def test_the_printed_command_goes_on(monkeypatch, capsys, tmp_path, name):
     assert printed(told)[1:] != settings  # it ends later, as its command says
 
 
+def is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
 class Send(callbacks.Latents):
     """Sends a signal at the end of a validation."""
 
@@ -85,12 +91,12 @@ class Send(callbacks.Latents):
 
 @pytest.mark.parametrize("epoch", [0, 1])
 def test_the_command_of_a_run_that_a_signal_ended_goes_on(monkeypatch, capsys, tmp_path, epoch):
-    """In its midst with the settings it has; at its end, with more epochs."""
-    folder = tmp_path / "a b=c"
+    """In its midst with the settings it has; at its end, with more epochs; in any folder."""
+    folder = tmp_path / "a b=c'd\\e\"[f]$g" / "h\\"
     monkeypatch.setattr(callbacks, "Latents", Send)
     monkeypatch.setattr(Send, "epoch", epoch)
     arguments = [*TINY, array(tmp_path), *QUIET, "trainer.max_epochs=2"]
-    place = f"hydra.run.dir='{folder}'"
+    place = f"hydra.run.dir={hydra_quoted(folder)}"
     status, _, message = call(monkeypatch, capsys, tmp_path, *arguments, place)
     assert status == 143
     assert re.match(f"SIGTERM: saved at step {8 * (epoch + 1)} in ", message)
@@ -100,6 +106,10 @@ def test_the_command_of_a_run_that_a_signal_ended_goes_on(monkeypatch, capsys, t
     status, told, message = call(monkeypatch, capsys, tmp_path, *words)
     assert status == 0, message
     assert "trained 16 steps" in told or "trained 32 steps" in told
+    (sample,) = (line for line in told.splitlines() if line.startswith("sample "))
+    path = folder.relative_to(tmp_path) / "checkpoints" / "best.ckpt"
+    texts = [node.value for node in ast.walk(ast.parse(shlex.split(sample)[-1])) if is_text(node)]
+    assert texts == [str(path)]
 
 
 KEPT = {  # settings that a resumed run would record without effect, or for another figure

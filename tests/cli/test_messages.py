@@ -132,6 +132,7 @@ WRONG = {
     "no group": (["+@model=mlp"], "'+@model=mlp' cannot be read: write setting=value"),
     "a sign too many": (["model.latent_dim==3"], "cannot be read: quote a value"),
     "another alphabet": (["data.path=ä ö.npy"], "\"data.path='ä ö.npy'\""),
+    "a quote that a backslash opens": (["name='a\\'"], "'name='\"'\"'a\\\\'\"'\"''"),
     "an open quote": (["seed='"], "cannot be read"),
     "a choice of null": (["model=null"], "model=null is not a choice; choose from burda"),
     "a choice of 3": (["prior=3"], "prior=3 is not a choice; choose from nsf"),
@@ -232,7 +233,14 @@ WRONG = {
     "a path below a file": (["data.path=vectors.npy/x"], "vectors.npy/x is no file"),
     "no such labels": (["data.labels=none.npy"], "none.npy is no file: set data.labels to"),
     "a long path": ([f"data.path={'x' * 5000}"], "File name too long"),
-    "a folder that is a file": (["hydra.run.dir=vectors.npy"], "File exists: vectors.npy"),
+    "a folder that is a file": (
+        ["hydra.run.dir=vectors.npy"],
+        "File exists: vectors.npy. Choose another",
+    ),
+    "a folder in none": (
+        ["hydra.run.dir=/proc/nope"],
+        "nope. Choose another folder: hydra.run",
+    ),
     "dimensions of a chart": (["callbacks.latents.max_dims=-1"], "max_dims must be at least 0"),
 }
 

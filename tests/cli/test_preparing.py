@@ -113,7 +113,8 @@ def test_weights_that_do_not_fit_are_refused(monkeypatch, capsys, tmp_path):
     arguments = [*TINY, array(tmp_path), f"init='{tmp_path / 'first'}'", "model.latent_dim=7"]
     status, _, message = call(monkeypatch, capsys, tmp_path, *arguments)
     assert status == 2
-    assert "best.ckpt do not fit: size mismatch for encoder.net.layers" in message
+    assert "trained with model.latent_dim=3, this run has model.latent_dim=7" in message
+    assert "has the weight encoder.net.layers" in message
 
 
 SMALL_NUMBERS = """

@@ -73,7 +73,8 @@ def test_a_run_that_its_steps_end_in_mid_epoch(monkeypatch, capsys, tmp_path):
     assert {path.name for path in (tmp_path / CHECKPOINTS).iterdir()} == {"best.ckpt", "last.ckpt"}
     resume = [f"resume='{tmp_path / 'run'}'", "test=false"]
     status, _, message = call(monkeypatch, capsys, tmp_path, *resume)
-    assert (status, "the run has ended already, at step 3: raise" in message) == (2, True)
+    told = "the run has ended already, at step 3: to go on, give trainer.max_steps=6\n"
+    assert (status, told in message) == (2, True)
     status, told, message = call(monkeypatch, capsys, tmp_path, *resume, "trainer.max_steps=6")
     assert status == 0, message
     assert "step 3" in told

@@ -26,8 +26,10 @@ def trained(monkeypatch, capsys, tmp_path):
 
 
 def content(folder):
-    """Return every file below a folder."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Return every file below a folder, and when one was made or removed in ``checkpoints``."""
+    kept = folder / "checkpoints"
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {**files, kept: kept.stat().st_mtime_ns if kept.is_dir() else 0}
 
 
 @pytest.mark.parametrize("carry", [shutil.move, shutil.copytree])
@@ -54,6 +56,7 @@ REFUSED = {
     "a setting that is wrong": ["test_samples=0"],
     "data that are missing": ["data.path=nowhere.npy"],
     "a figure that is not measured": ["monitor=val/nothing"],
+    "no step that is left": ["logger=tensorboard"],
 }
 
 

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from vae.cli.arguments import check_arguments, without_dashes
@@ -27,11 +28,12 @@ from vae.cli.compose import CONF, choices
 from vae.cli.folders import Folders
 from vae.cli.help import shorten_help
 from vae.cli.launch import agree_on_folder
-from vae.cli.messages import LONGEST, explain, incomplete, is_lost_process
+from vae.cli.messages import LONGEST, WRONG_PATH, explain, incomplete, is_lost_process, place
 from vae.cli.overrides import hydra_quoted, parsed, recorded_overrides
-from vae.cli.places import check_places
+from vae.cli.places import CHECKPOINTS, check_free, check_places
 from vae.cli.processes import AnotherFailed, end_with_parent, is_further, shared_job
 from vae.cli.sweeps import compare_one_figure, is_sweep, record_failure, remove_record
+from vae.files import check_links
 from vae.interruption import Interrupted
 from vae.visible import visible
 
@@ -67,21 +69,45 @@ def evaluate() -> None:
 
 
 def resume_arguments(arguments: list[str]) -> None:
-    """Put the overrides of a resumed run before the given ones, and stay in its folder."""
-    given = [a.partition("=")[2] for a in arguments if a.startswith("resume=")]
-    if not given or given[0] in ("", "null", "auto"):
+    """Put the overrides of a resumed run before the given ones, and stay in its folder.
+
+    Raises:
+        FileNotFoundError: If a run's folder lacks the record of its overrides.
+    """
+    path = resumed_path(arguments[1:])
+    if path is None:
         return
-    path = Path(given[0].strip("'\"")).expanduser()
     folder = path if path.is_dir() else path.parent.parent
     record = folder / ".hydra" / "overrides.yaml"
     if not record.is_file():
-        return  # the task says what is missing
+        if path.is_dir() and (path / CHECKPOINTS).is_dir():
+            raise FileNotFoundError(
+                f"{record} is missing, which holds the settings of the run: put it back, or start "
+                "a new run from the weights, init=<that folder>"
+            )
+        return  # a checkpoint by itself, or the task says what is missing
     before = recorded_overrides(record, arguments[1:])
     arguments[1:] = [
-        *(a for a in before if not a.startswith("resume=")),
+        *(a for a in before if not is_resume(parsed(a))),
         *arguments[1:],
         f"hydra.run.dir={hydra_quoted(folder)}",
     ]
+
+
+def resumed_path(arguments: list[str]) -> Path | None:
+    """Return the run folder or checkpoint that arguments name, as Hydra reads them."""
+    given = [override for a in arguments if is_resume(override := parsed(at_home(a)))]
+    if not given or given[-1].is_sweep_override():
+        return None
+    value = given[-1].value()
+    if not isinstance(value, str) or value in ("", "auto"):
+        return None
+    return Path(value).expanduser()
+
+
+def is_resume(override: Override | None) -> TypeGuard[Override]:
+    """Say whether an override sets ``resume``, with or without ``+``."""
+    return override is not None and override.key_or_group == "resume"
 
 
 def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
@@ -91,6 +117,10 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     def guarded(config: DictConfig) -> Any:
         with one_message(config_name):
             check_places(config, config_name, HydraConfig.get().runtime.choices.get("data", ""))
+            if config_name == "train" and config.get("resume") is None and not is_sweep():
+                folder = Path(HydraConfig.get().runtime.output_dir)
+                check_links(folder)
+                check_free(folder, None)
             return job_of_sweep(config_name, task, config) if is_sweep() else task(config)
 
     shorten_help(sys.argv[1:])
@@ -99,8 +129,18 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
         main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
         try:
             main(guarded)()
+        except WRONG_PATH as error:
+            if is_debugged():
+                raise
+            raise ValueError(no_folder(error)) from error  # Hydra's: a task's are told by then
         finally:
             Folders.leave()
+
+
+def no_folder(error: OSError) -> str:
+    """Say that the folder of a run or of a sweep cannot be made."""
+    setting = "hydra.sweep.dir" if {"-m", "--multirun"}.intersection(sys.argv) else "hydra.run.dir"
+    return f"{place(error)}. Choose another folder: {setting}=<a new folder>"
 
 
 def at_home(word: str) -> str:

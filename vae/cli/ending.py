@@ -11,7 +11,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import EarlyStopping
 
 from vae.cli.overrides import hydra_quoted
-from vae.cli.resuming import CHECKPOINTS
+from vae.cli.places import CHECKPOINTS
 from vae.files import check_whole
 from vae.training.storage import newest
 
@@ -27,9 +27,9 @@ def further(trainer: pl.Trainer, callbacks: Mapping[str, Any]) -> list[str]:
     done: Any = trainer.fit_loop.epoch_progress.current
     settings = []
     if 0 < epochs <= done.processed:
-        settings.append(f"trainer.max_epochs={2 * epochs}")
+        settings.append(f"trainer.max_epochs={2 * done.processed}")
     if 0 < steps <= trainer.global_step:
-        settings.append(f"trainer.max_steps={2 * steps}")
+        settings.append(f"trainer.max_steps={2 * trainer.global_step}")
     names = [n for n, node in callbacks.items() if node["_target_"].endswith(".EarlyStopping")]
     for name, callback in zip(names, trainer.early_stopping_callbacks, strict=True):
         if has_ended(callback):

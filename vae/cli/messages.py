@@ -1,8 +1,9 @@
 """From an exception to one message: what was given, what is allowed, what to do."""
 
-__all__ = ["explain", "incomplete", "is_lost_process"]
+__all__ = ["WRONG_PATH", "explain", "incomplete", "is_lost_process", "place"]
 
 import re
+import shlex
 from collections.abc import Mapping
 from difflib import get_close_matches
 from errno import EDQUOT, EFBIG, ENAMETOOLONG, ENOSPC
@@ -23,6 +24,7 @@ from omegaconf.errors import (
 
 from vae.cli.compose import CONF, choices
 from vae.cli.known import known_settings
+from vae.cli.overrides import parsed, quoted
 from vae.cli.suggestions import choice_meant, package_for, setting_meant
 from vae.nested import keys
 
@@ -41,6 +43,8 @@ OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory", re.IGNORECASE)
 OUT_OF_MEMORY_ADVICE = "out of memory: lower data.batch_size, samples, or the sizes of the nets"
 LOST_PROCESS = re.compile("gloo|NCCL|store->get|DistStore|socketPollConnect", re.IGNORECASE)
 TAKEN_PORT = re.compile("EADDRINUSE|address already in use", re.IGNORECASE)
+QUOTES = "'\""
+SHELL = frozenset('"\\$`!')  # what means something within the shell's double quotes
 FULL = (EDQUOT, EFBIG, ENOSPC)
 
 
@@ -119,10 +123,14 @@ def unreadable(error: OverrideParseException) -> str:
     key, value = (
         "".join(letter for letter in part if letter.isprintable()) for part in (key, value)
     )
-    plain = value.strip("'\"")[:LONGEST].replace("'", "\\'")
+    meant = f"{key}={quoted(value.strip(QUOTES)[:LONGEST])}"
+    told = f"{shown!r} cannot be read"
+    if parsed(meant) is None:
+        return f"{told}: {key[:LONGEST]!r} is no setting's name"
+    typed = shlex.quote(meant) if SHELL.intersection(meant) else f'"{meant}"'
     return (
-        f"{shown!r} cannot be read: quote a value with spaces, letters beyond a to z, or any of "
-        f"=,()[]{{}}: for the shell and for the setting: \"{key}='{plain}'\""
+        f"{told}: quote a value with spaces, letters beyond a to z, or any of "
+        f"=,()[]{{}}: for the shell and for the setting: {typed}"
     )
 
 

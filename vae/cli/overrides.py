@@ -1,6 +1,6 @@
 """The overrides that a resumed run takes over from its folder, which may be somebody else's."""
 
-__all__ = ["hydra_quoted", "parsed", "recorded_overrides"]
+__all__ = ["hydra_quoted", "parsed", "quoted", "recorded_overrides"]
 
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from vae.cli.compose import CONF, choices
@@ -128,4 +128,17 @@ def hydra_quoted(path: Path) -> str:
     """Return a path as a value that Hydra's command line reads as it stands."""
     text = str(path)
     plain = all(c.isalnum() or c in "/-_.:" for c in text) and text.isascii()
-    return text if plain else "'" + text.replace("'", "\\'") + "'"
+    override = parsed(f"path={text}") if plain else None
+    if override is not None and override.value() == text:  # not a number, true or null
+        return text
+    return quoted(text)
+
+
+def quoted(text: str) -> str:
+    r"""Return a text in the quotes of Hydra, which takes some backslashes for part of a quote.
+
+    Example:
+        >>> print(quoted("it's"), quoted("a\\b\\"), quoted("\\'"))
+        'it\'s' 'a\b\\' '\\\''
+    """
+    return QuotedString(text, Quote.single).with_quotes()

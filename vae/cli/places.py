@@ -1,6 +1,6 @@
 """Where a run's files are: there before torch is loaded, and found again from another folder."""
 
-__all__ = ["PLACES", "check_places", "fix_places", "with_places"]
+__all__ = ["CHECKPOINTS", "PLACES", "check_free", "check_places", "fix_places", "with_places"]
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -56,6 +56,26 @@ def check_start(path: Path) -> None:
     if path.is_dir() and not any((path / name).exists() for name in (CHECKPOINTS, EXPORT)):
         raise FileNotFoundError(
             f"nothing to go on from in {path}: give a run folder or a checkpoint"
+        )
+
+
+def check_free(folder: Path, resumed: Path | None) -> None:
+    """Refuse to train in a folder that holds checkpoints of another run.
+
+    Args:
+        folder: Of the run.
+        resumed: The checkpoint that it goes on from.
+
+    Raises:
+        ValueError: Naming the folder, and how to go on or elsewhere.
+    """
+    held = folder / CHECKPOINTS
+    found = sorted(path.name for path in held.glob("*.ckpt"))
+    if found and (resumed is None or not resumed.resolve().is_relative_to(held.resolve())):
+        raise ValueError(
+            f"{folder} holds the checkpoints of a run ({', '.join(found)}), which this one would "
+            "replace: go on with it by resume=<that folder>, or choose another folder by "
+            "hydra.run.dir=<a new folder>"
         )
 
 

@@ -1,21 +1,20 @@
 """Which checkpoint a run goes on from, and which of its settings may change."""
 
-__all__ = ["Resumed", "check_fit", "check_free", "check_resume", "find_resumed"]
+__all__ = ["Resumed", "check_fit", "check_resume", "check_start", "find_resumed"]
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from torch import nn
+from torch import Tensor, nn
 
 from vae.cli.length import OPEN
-from vae.cli.places import PLACES
+from vae.cli.places import CHECKPOINTS, PLACES
 from vae.nested import leaves, lookup
-from vae.saved import PREFIX, read_checkpoint
+from vae.saved import PREFIX, Saved, read_checkpoint
 from vae.training.storage import newest
 
-CHECKPOINTS = "checkpoints"  # the folder of them in that of a run
 STATE = ("callbacks", "epoch", "global_step", "loops", "lr_schedulers", "optimizer_states")
 ARCHITECTURE = ("model", "posterior", "prior", "likelihood")
 START = "likelihood.scale.init"  # of a scale that the checkpoint has learned since
@@ -94,26 +93,10 @@ def read_resumed(path: Path) -> Resumed:
             f"{path} cannot be gone on from, since it lacks {', '.join(missing)}: a new run can "
             "start from its weights, init=<the file>"
         )
-    shapes = {name: tuple(weight.shape) for name, weight in checkpoint["state_dict"].items()}
+    shapes = shapes_of(checkpoint["state_dict"])
     loaders = lookup(checkpoint, "loops.fit_loop.state_dict.combined_loader", None)
     processes = loaders[0]["world_size"] if loaders else None
     return Resumed(path, config, checkpoint["global_step"], processes, shapes)
-
-
-def check_free(folder: Path, resumed: Resumed | None) -> None:
-    """Refuse to train in a folder that holds checkpoints of another run.
-
-    Raises:
-        ValueError: Naming the folder, and how to go on or elsewhere.
-    """
-    place = folder / CHECKPOINTS
-    found = sorted(path.name for path in place.glob("*.ckpt"))
-    if found and (resumed is None or not resumed.path.resolve().is_relative_to(place.resolve())):
-        raise ValueError(
-            f"{folder} holds the checkpoints of a run ({', '.join(found)}), which this one would "
-            "replace: go on with it by resume=<that folder>, or choose another folder by "
-            "hydra.run.dir=<a new folder>"
-        )
 
 
 def check_resume(settings: Mapping[str, Any], resumed: Resumed) -> None:
@@ -177,15 +160,44 @@ def check_fit(resumed: Resumed, module: nn.Module, processes: int) -> None:
             f"{processes}, whose steps take another number of examples: use as many, or start a "
             f"new run from the weights: init={resumed.path}"
         )
-    ours = {name: tuple(weight.shape) for name, weight in module.state_dict().items()}
-    for name in {**ours, **resumed.shapes}:
-        before, now = resumed.shapes.get(name), ours.get(name)
-        if before == now or (before is None and name.startswith(PREFIX + LATER)):
-            continue
-        if before is None:
-            told = f"lacks the weight {name}, which this run's model has"
-        elif now is None:
-            told = f"has a weight {name}, which this run's model has not"
-        else:
-            told = f"has the weight {name} in the shape {before}, this run's model in {now}"
+    ours = shapes_of(module.state_dict())
+    theirs = {name: ours[name] for name in ours if name.startswith(PREFIX + LATER)}
+    told = other_weight({**theirs, **resumed.shapes}, ours)
+    if told:
         raise ValueError(f"{resumed.path} {told}: it is damaged, or of another model")
+
+
+def check_start(saved: Saved, model: nn.Module, settings: Mapping[str, Any]) -> None:
+    """Refuse to start from other weights than this run's model has.
+
+    Raises:
+        ValueError: Naming the setting, or where all are the same a weight.
+    """
+    told = other_weight(shapes_of(saved.state), shapes_of(model.state_dict()))
+    if not told:
+        return
+    for name, theirs, ours in sorted(changes(settings, saved.config), key=depth):
+        if name.partition(".")[0] in ARCHITECTURE:
+            told = f"was trained with {name}={theirs}, this run has {name}={ours}, and {told}"
+            break
+    raise ValueError(f"init: {saved.path} {told}: start from a run of the same architecture")
+
+
+def shapes_of(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each weight and buffer."""
+    return {name: tuple(weight.shape) for name, weight in weights.items()}
+
+
+def other_weight(
+    theirs: Mapping[str, tuple[int, ...]], ours: Mapping[str, tuple[int, ...]]
+) -> str | None:
+    """Say in which weight a checkpoint differs from this run's model; ``None`` if in none."""
+    for name in {**ours, **theirs}:
+        before, now = theirs.get(name), ours.get(name)
+        if before is None:
+            return f"lacks the weight {name}, which this run's model has"
+        if now is None:
+            return f"has a weight {name}, which this run's model has not"
+        if before != now:
+            return f"has the weight {name} in the shape {before}, this run's model in {now}"
+    return None

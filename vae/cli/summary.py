@@ -2,6 +2,7 @@
 
 __all__ = ["show_commands", "show_report", "show_run"]
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -98,7 +99,8 @@ def show_comparison(console: Console, report: Report, folder: Path) -> None:
 def show_commands(console: Console, folder: Path, checkpoint: Path, further: Sequence[str]) -> None:
     """Print commands to go on with, ready to paste; `further` are the settings of a longer run."""
     folder, checkpoint = shortened(folder), shortened(checkpoint)
-    code = f'import vae; print(vae.load("{checkpoint}").sample(64).shape)'
+    literal = json.dumps(str(checkpoint), ensure_ascii=False)  # of Python too, for the shell's '
+    code = f"import vae; print(vae.load({literal}).sample(64).shape)"
     commands = {
         "look": ["tensorboard", "--logdir", str(folder.parent)],
         "evaluate": ["python", "eval.py", f"checkpoint={hydra_quoted(checkpoint)}"],

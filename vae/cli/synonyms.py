@@ -45,7 +45,10 @@ SETTINGS = {  # here: elsewhere
     "resume": "ckpt_path checkpoint checkpoint_path ckpt resume_from resume_from_checkpoint",
     "init": "pretrained weights init_from load_from_checkpoint",
     "name": "run_name experiment_name exp_name project",
-    "hydra.run.dir": "output_dir out_dir save_dir log_dir run_dir results_dir default_root_dir",
+    "hydra.run.dir": (
+        "output output_dir out out_dir outdir dir save_dir save_path log_dir logdir run_dir "
+        "results_dir default_root_dir"
+    ),
     EARLY: "early_stopping",
     EARLY + " callbacks.early_stopping.patience={}": "patience",
     "callbacks=[default,ema]": "ema",

@@ -27,11 +27,11 @@ from vae.cli.folders import taken
 from vae.cli.hparams import log_hparams, writer_of
 from vae.cli.length import describe_length, settle_length
 from vae.cli.monitor import check_monitor, settle_monitor
-from vae.cli.places import fix_places, with_places
+from vae.cli.places import check_free, fix_places, with_places
 from vae.cli.processes import ended_together
 from vae.cli.record import Record
 from vae.cli.reporting import make_report, write_report
-from vae.cli.resuming import Resumed, check_fit, check_free, check_resume, find_resumed
+from vae.cli.resuming import Resumed, check_fit, check_resume, check_start, find_resumed
 from vae.cli.summary import show_commands, show_report, show_run
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Subject
@@ -93,7 +93,7 @@ def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     data = build_data(settings)
     console = terminal.console(quiet=not is_first_process())
     resumed = find_resumed(settings["resume"], folder, console)
-    check_free(folder, resumed)
+    check_free(folder, resumed and resumed.path)
     if resumed is not None:
         settings = resumed_settings(settings, resumed)
     torch.manual_seed(settings["seed"])
@@ -105,7 +105,7 @@ def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     if resumed is not None:
         check_fit(resumed, module, trainer.world_size)
     elif settings["init"] is not None:
-        start_from(module.model, settings["init"], data)
+        start_from(module.model, settings, data)
     data.setup("fit")
     open_ended = settings["trainer"]["max_epochs"] is None and resumed is None
     recorded = {} if resumed is None else resumed.config
@@ -161,9 +161,10 @@ def fit(
         told = shorten(f"{type(error).__name__}: {error}", 200)
         raise ValueError(f"{path} cannot be gone on from: {told}") from error
     if not record.written:  # not one step was left to do
+        settings = further(trainer, module.hparams["config"]["callbacks"])
+        longer = " ".join(settings) or "another trainer.max_steps or trainer.max_epochs"
         raise ValueError(
-            f"the run has ended already, at step {trainer.global_step}: raise trainer.max_steps "
-            "or trainer.max_epochs"
+            f"the run has ended already, at step {trainer.global_step}: to go on, give {longer}"
         )
     return time.perf_counter() - started
 
@@ -176,7 +177,7 @@ def set_length(trainer: pl.Trainer, module: VAEModule, settings: dict[str, Any])
     module.hparams["config"] = {**module.hparams["config"], **settled}
 
 
-def start_from(model: Model, path: str, data: DataModule) -> None:
+def start_from(model: Model, settings: dict[str, Any], data: DataModule) -> None:
     """Give a model the weights of another run, or the averages of them that it kept.
 
     With the weights come the mean and width of the data that they were learned on, so that it is
@@ -186,17 +187,14 @@ def start_from(model: Model, path: str, data: DataModule) -> None:
         FileNotFoundError: If there is no such run, checkpoint or export.
         ValueError: If it is damaged, or its weights do not fit.
     """
-    saved = completed(read_saved(path), data)
+    saved = completed(read_saved(settings["init"]), data)
     if saved.spec.standardized != data.spec.standardized:
         raise ValueError(
             f"init: {saved.path} was trained with data.standardize="
             f"{str(saved.spec.standardized).lower()}: use the same here"
         )
-    try:
-        model.load_state_dict(saved.state)
-    except RuntimeError as error:
-        reason = shorten(str(error).partition(":")[2], 200)
-        raise ValueError(f"init: the weights of {saved.path} do not fit: {reason}") from error
+    check_start(saved, model, settings)
+    model.load_state_dict(saved.state)
 
 
 def fit_rate(module: VAEModule, settings: dict[str, Any], world_size: int) -> dict[str, str]:

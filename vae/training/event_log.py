@@ -60,6 +60,9 @@ class EventLog(TensorBoardLogger):
         for name, value in metrics.items():
             self.experiment.add_scalar(name, value, step)
 
+    def save(self) -> None:
+        """Nothing waits; Lightning would write an empty ``hparams.yaml`` before a run begins."""
+
 
 class EventWriter(SummaryWriter):
     """Torch's writer of summaries, to an `EventFile`."""
@@ -84,16 +87,17 @@ class EventFileWriter(FileWriter):
 class EventFile:
     """A file of TensorBoard's events, each written before `add_event` returns.
 
+    There is no file before the first one: a run that is refused leaves none.
+
     Args:
-        folder: Made if it does not exist.
+        folder: Made by then if it does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
         # As TensorBoard does: files are read in the order of their names.
         place = f"{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
         self.path = folder / f"events.out.tfevents.{place}"
-        folder.mkdir(parents=True, exist_ok=True)
-        self.add_event(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        self.begun = False
 
     def get_logdir(self) -> str:
         """Return the folder."""
@@ -105,6 +109,10 @@ class EventFile:
         Raises:
             OSError: If the disk is full.
         """
+        if not self.begun:
+            self.begun = True
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.add_event(Event(wall_time=time.time(), file_version="brain.Event:2"))
         with self.path.open("ab") as file:
             RecordWriter(file).write(event.SerializeToString())
 

@@ -84,17 +84,17 @@ class Checkpoints(ModelCheckpoint):
                 }
             )
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Try the folder, and clear it of what a killed run left."""
-        super().setup(trainer, pl_module, stage)
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Try the folder and clear it of what a killed run left, and note signals from now on.
+
+        Before this the run may still be refused. Lightning would end at a signal without a
+        checkpoint.
+        """
         if trainer.is_global_zero:
             folder, weights = Path(str(self.dirpath)), pl_module.parameters()
             # Each weight with its two moments, of which Adam and its kind keep two.
             check_folder(folder, COPIES * 3 * sum(p.numel() * p.element_size() for p in weights))
             remove_leftovers(folder)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note signals from now on, instead of Lightning, which would end without a checkpoint."""
         self.signals.install()
         self.saved_at = time.monotonic()
 

@@ -35,19 +35,15 @@ class Scalars(Callback):
         self.coming: tuple[int, Callable[[], dict[str, float]]] | None = None
         self.charted_from = 0.0
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the layout of the custom-scalars page."""
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_custom_scalars(layout(name_of(trainer)))
-
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Of a run that goes on, drop what was logged after its checkpoint."""
+        """Write the layout of the custom-scalars page; a run that goes on drops what it repeats."""
         assert isinstance(pl_module, VAEModule)
         self.charted_from = START * (pl_module.total_steps or 0)
-        for logger in trainer.loggers if trainer.is_global_zero and trainer.global_step else ():
+        for logger in trainer.loggers if trainer.is_global_zero else ():
             if isinstance(logger, TensorBoardLogger):
-                cut_events(Path(logger.log_dir), trainer.global_step)
+                if trainer.global_step:
+                    cut_events(Path(logger.log_dir), trainer.global_step)
+                logger.experiment.add_custom_scalars(layout(name_of(trainer)))
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
