@@ -29,7 +29,7 @@ def test_a_sweep_goes_on_after_a_failed_job_and_names_it_at_the_end(monkeypatch,
     assert "error: job 3: monitor must be one of val/elbo" in told
     table = told.partition("jobs that failed")[2].replace(" ", "")
     assert [f"│{job}│seed=" in table for job in range(4)] == [True, True, False, True]
-    assert str(folder)[:20] in table  # of which the rest may be on the next line
+    assert table.count("itneverbegan") == 3
 
 
 def test_a_sweep_over_losses_compares_one_figure(monkeypatch, capsys, tmp_path):

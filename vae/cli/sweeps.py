@@ -16,6 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from vae.cli.overrides import parsed
+from vae.visible import visible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -68,7 +69,7 @@ def record_failure(message: str, status: int) -> None:
     text = json.dumps(told, indent=2) + "\n"
     record().parent.mkdir(parents=True, exist_ok=True)
     replace_durably({record(): lambda file: file.write(text.encode())})
-    print(f"error: job {job.job.num}: {message}", file=sys.stderr)
+    print(f"error: job {job.job.num}: {visible(message)}", file=sys.stderr)
 
 
 def record() -> Path:
@@ -87,13 +88,16 @@ class FailedJobs(Callback):
         """
         from rich.console import Console
 
-        records = Path(config.hydra.sweep.dir).rglob(RECORD)
+        records = list(Path(config.hydra.sweep.dir).rglob(RECORD))
         failed = sorted((json.loads(p.read_text()) for p in records), key=lambda job: job["job"])
         if not failed:
             return
         console = Console(stderr=True)
         if not console.is_terminal:
             console.width = WIDTH
+        for path in records:
+            if len(list(path.parent.iterdir())) == 1:  # the job never began: leave no folder
+                path.unlink()
         console.print(failed_table(failed, list(config.hydra.overrides.task)))
         sys.exit(failed[0]["status"])
 
@@ -110,6 +114,8 @@ def failed_table(failed: list[dict[str, Any]], given: list[str]) -> "Table":
         table.add_column(name, overflow="fold")
     for job in failed:
         own = " ".join(s for s in job["settings"] if s.partition("=")[0] not in same)
-        cells = (str(job["job"]), own, job["error"], job["folder"])
-        table.add_row(*(Text(cell) for cell in cells))
+        folder = (
+            job["folder"] if (Path(job["folder"]) / RECORD).exists() else "none: it never began"
+        )
+        table.add_row(*(Text(visible(c)) for c in (str(job["job"]), own, job["error"], folder)))
     return table

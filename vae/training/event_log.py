@@ -95,7 +95,8 @@ class EventFile:
 
     def __init__(self, folder: Path) -> None:
         # As TensorBoard does: files are read in the order of their names.
-        place = f"{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
+        moment, number = f"{int(time.time()):010d}", f"{next(NUMBERS):06d}"
+        place = f"{moment}.{socket.gethostname()}.{os.getpid()}.{number}"
         self.path = folder / f"events.out.tfevents.{place}"
         self.begun = False
 
