@@ -50,6 +50,7 @@ def take(name, case, turns, steps=1):
     return notes
 
 
+@pytest.mark.slow
 def test_figures_have_the_stated_structure(pictures, tmp_path):
     names = ["floor", "plain", "ours"]
     common = {"threads": 1, "overrides": [HIDDEN]}
