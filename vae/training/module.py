@@ -261,6 +261,8 @@ class VAEModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Count the groups of an epoch anew, and give an older checkpoint what it lacks."""
+        if self._trainer is None:  # read by itself, not to go on
+            return
         # Not the Trainer's loader: setting that up here would lose its state in a resume.
         recount(checkpoint["loops"]["fit_loop"], self.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
         if self.model.standardize is not None:
