@@ -68,6 +68,10 @@ def test_the_printed_command_goes_on(monkeypatch, capsys, tmp_path, name):
     before = steps_of(tmp_path)
     status, again, message = call(monkeypatch, capsys, tmp_path, resume)
     assert (status, f"the run has ended already, at step {before}" in message) == (2, True)
+    record = tmp_path / "run" / ".hydra" / "overrides.yaml"
+    recorded = record.read_text()
+    assert call(monkeypatch, capsys, tmp_path, resume, "skip_limit=7")[0] == 2
+    assert record.read_text() == recorded
     assert "trained" not in again
     status, told, message = call(monkeypatch, capsys, tmp_path, resume, *settings)
     assert status == 0, message

@@ -101,7 +101,7 @@ def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     settings = settle_monitor(settings, module.objective)
     check_monitor(settings, check_parts(module.model, module.objective, data.spec))
     trainer = build_trainer(settings)
-    trainer.callbacks.insert(0, record)  # type: ignore[attr-defined]  # then others write
+    trainer.callbacks.append(record)  # type: ignore[attr-defined]  # after those that may refuse
     if resumed is not None:
         check_fit(resumed, module, trainer.world_size)
     elif settings["init"] is not None:

@@ -34,9 +34,22 @@ class Scalars(Callback):
         self.since = 0.0
         self.coming: tuple[int, Callable[[], dict[str, float]]] | None = None
         self.charted_from = 0.0
+        self.begun = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the layout of the custom-scalars page; a run that goes on drops what it repeats."""
+        """Begin anew, also if the same callbacks train a second time."""
+        self.begun = False
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Before the first, write the layout of the custom-scalars page, and drop what is repeated.
+
+        Not when training starts: another callback may refuse the run then.
+        """
+        if self.begun:
+            return
+        self.begun = True
         assert isinstance(pl_module, VAEModule)
         self.charted_from = START * (pl_module.total_steps or 0)
         for logger in trainer.loggers if trainer.is_global_zero else ():
