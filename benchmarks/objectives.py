@@ -64,7 +64,7 @@ def stepper(overrides: list[str]) -> Callable[[int], float]:
     def steps(count: int) -> float:
         start = time.process_time()
         for _ in range(count):
-            trace = module.model(x, num_samples=module.objective.num_samples)
+            trace = module.model(x, num_samples=module.objective.num_samples())
             torch.stack(list(module.objective(trace).values())).sum().backward()
             for optimizer in optimizers:
                 optimizer.step()

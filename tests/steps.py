@@ -41,7 +41,7 @@ def take_step(settings, spec=BINARY):
     check_parts(module.model, module.objective, spec)
     for name, value in module.state_dict().items():
         assert torch.equal(value, before[name]), f"the blank examples left a trace in {name}"
-    trace = module.model(examples(spec), num_samples=module.objective.num_samples)
+    trace = module.model(examples(spec), num_samples=module.objective.num_samples())
     loss = sum(module.objective(trace).values())
     loss.backward()
     for name, p in module.named_parameters():

@@ -28,7 +28,7 @@ for variant in sys.argv[1:]:
     objective = build_objective(settings, model)
 
     def loss(x):
-        return sum(objective(model(x, num_samples=objective.num_samples)).values())
+        return sum(objective(model(x, num_samples=objective.num_samples())).values())
 
     value = torch.compile(loss, fullgraph=True, backend="eager")(torch.zeros(4, 6))
     value.backward()

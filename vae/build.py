@@ -197,7 +197,7 @@ def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]
     kept = [(b, b.clone()) for part in (model, objective) for b in part.buffers()]
     try:
         with torch.random.fork_rng(devices=[]):
-            trace = model(torch.zeros(2, *spec.shape), num_samples=objective.num_samples)
+            trace = model(torch.zeros(2, *spec.shape), num_samples=objective.num_samples())
             objective(trace)
             with torch.no_grad():  # where a term that needs gradients is left out
                 return list(objective(trace))

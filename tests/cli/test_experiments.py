@@ -115,7 +115,7 @@ class Lesson:
     def trace(self, module):
         """Return what a module says about the validation data, with the same noise for all."""
         torch.manual_seed(1)
-        return module.model(self.x, num_samples=module.objective.num_samples)
+        return module.model(self.x, num_samples=module.objective.num_samples())
 
     def error(self, module):
         """Return the squared error of the reconstructions."""

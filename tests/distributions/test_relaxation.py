@@ -126,7 +126,7 @@ def test_terms_and_gradients_are_finite_at_a_low_temperature(overrides):
     with torch.no_grad():
         model.encoder.net.layers[-1].weight.mul_(50)  # logits of deviation far above 1
     x = torch.bernoulli(torch.full((16, 6), 0.5))
-    terms = objective(model(x, num_samples=objective.num_samples))
+    terms = objective(model(x, num_samples=objective.num_samples()))
     sum(terms.values()).backward()
     assert all(term.isfinite() for term in terms.values())
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)

@@ -159,7 +159,7 @@ def test_the_true_elbo_is_logged_under_every_objective(tmp_path, name):
     for index, (x, _) in enumerate(data.val_dataloader()):
         seed_noise(x.device, module.seed, EVALUATION, 0, index)
         with torch.no_grad():
-            trace = module.model(x, num_samples=module.objective.num_samples)
+            trace = module.model(x, num_samples=module.objective.num_samples())
         q, px = trace.latents[0].q.base_dist, trace.px.base_dist
         standard = Normal(0.0, 1.0)
         log_px.append(Normal(px.mean, px.stddev).log_prob(x).sum(-1).mean(0))

@@ -6,6 +6,7 @@ __all__ = [
     "IWAE",
     "MIWAE",
     "PIWAE",
+    "START",
     "Bound",
     "Cyclical",
     "DReG",
@@ -15,6 +16,7 @@ __all__ = [
     "Objective",
     "Pathwise",
     "Penalized",
+    "Progress",
     "Renyi",
     "Schedule",
     "ScoreFunction",
@@ -32,5 +34,6 @@ from vae.objectives.miwae import MIWAE
 from vae.objectives.objective import Objective
 from vae.objectives.penalized import Penalized
 from vae.objectives.piwae import PIWAE
+from vae.objectives.progress import START, Progress
 from vae.objectives.renyi import Renyi
 from vae.objectives.schedule import Cyclical, Linear, Schedule, Stages

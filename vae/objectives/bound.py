@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vae.objectives.estimators import Estimator, Pathwise
 from vae.objectives.objective import Objective
+from vae.objectives.progress import START, Progress
 from vae.objectives.schedule import Schedule
 from vae.trace import Trace
 
@@ -36,7 +37,7 @@ class Bound(Objective):
     def value(self, log_w: Tensor) -> Tensor:
         """Return the bounds, ``(*lead, B)``, of log-weights ``(*lead, K, B)``."""
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the one term."""
         log_q = sum(self.estimator.log_q(latent) for latent in trace.latents)
         log_w = trace.log_joint - log_q

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from vae.objectives.estimators import Estimator, Pathwise, average
 from vae.objectives.objective import Objective
-from vae.objectives.schedule import Schedule, at_step, check_weight
+from vae.objectives.progress import START, Progress
+from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 
 
@@ -36,9 +37,9 @@ class ELBO(Objective):
         self.is_elbo = self.beta == 1
         self.estimator = Pathwise() if estimator is None else estimator
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the terms ``reconstruction`` and ``kl``, the latter weighted."""
-        beta = at_step(self.beta, self.step)
+        beta = at(self.beta)
         kl = self.estimator.kl(trace.latents[0])
         for latent in trace.latents[1:]:
             kl = kl + self.estimator.kl(latent)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vae.objectives.objective import Objective
+from vae.objectives.progress import START, Progress
 from vae.objectives.schedule import Schedule
 from vae.trace import Latent, Trace
 
@@ -33,7 +34,7 @@ class FreeBits(Objective):
             raise ValueError(f"nats must be at least 0; got {nats}")
         self.nats = nats
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the terms ``reconstruction`` and ``kl``."""
         kl = torch.stack([self.free_kl(latent) for latent in trace.latents]).sum()
         return {"reconstruction": -trace.log_px.mean(), "kl": kl}

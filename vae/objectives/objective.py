@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from vae.data.checks import check_int
-from vae.objectives.schedule import Schedule, at_step, scheduled
+from vae.objectives.progress import START, Progress
+from vae.objectives.schedule import Schedule, scheduled
 from vae.trace import Trace
 
 
@@ -20,10 +21,6 @@ class Objective(nn.Module, ABC):
         num_samples: How many latents per example the trace must hold, at least 1, or a schedule.
 
     Attributes:
-        step: Optimizer steps taken so far. The training loop sets it, so that schedules are
-            functions of the step alone: they survive a resume and see no validation step.
-        num_examples: Size of the training data, which the training loop sets too; 0 if unknown,
-            where a batch stands for all of them.
         is_elbo: Whether the loss is the negative ELBO.
 
     Raises:
@@ -37,13 +34,10 @@ class Objective(nn.Module, ABC):
         if not isinstance(num_samples, Schedule):
             check_int("num_samples", num_samples)
         self.samples = num_samples
-        self.step = 0
-        self.num_examples = 0
 
-    @property
-    def num_samples(self) -> int:
-        """How many latents per example the trace must hold at this step."""
-        return int(at_step(self.samples, self.step))
+    def num_samples(self, at: Progress = START) -> int:
+        """Return how many latents per example the trace must hold at this step."""
+        return int(at(self.samples))
 
     @property
     def monitor(self) -> str:
@@ -56,5 +50,11 @@ class Objective(nn.Module, ABC):
         return "val/elbo" if self.is_elbo or moving else "-val/loss"
 
     @abstractmethod
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
-        """Return the terms to minimise: scalars, summed over events, averaged over examples."""
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
+        """Return the terms to minimise: scalars, summed over events, averaged over examples.
+
+        Args:
+            trace: Of a batch.
+            at: Where training stands: weights may follow the step, so that a resume and validation
+                steps change nothing.
+        """

@@ -8,6 +8,7 @@ from typing import final
 from torch import Tensor, nn
 
 from vae.objectives.objective import Objective
+from vae.objectives.progress import START, Progress
 from vae.trace import Trace
 
 
@@ -28,13 +29,12 @@ class Penalized(Objective):
         self.objective = objective
         self.penalties = nn.ModuleDict(penalties)
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return all terms."""
         terms: dict[str, Tensor] = {}
         for part in (self.objective, *self.penalties.values()):
             assert isinstance(part, Objective)
-            part.step, part.num_examples = self.step, self.num_examples
-            for name, term in part(trace).items():
+            for name, term in part(trace, at).items():
                 if name in terms:
                     raise ValueError(f"objective and penalties have two terms named {name}")
                 terms[name] = term

@@ -9,6 +9,7 @@ from vae.objectives.bound import Bound
 from vae.objectives.estimators import Estimator, along_paths, slope
 from vae.objectives.iwae import log_mean_exp
 from vae.objectives.miwae import check_groups, mean_of_groups
+from vae.objectives.progress import START, Progress
 from vae.trace import Trace
 
 
@@ -43,7 +44,7 @@ class PIWAE(Bound):
         """Return the posterior's bounds, ``(*lead, B)``, of log-weights ``(*lead, M·K, B)``."""
         return mean_of_groups(log_w, self.num_groups)
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the one term."""
         log_q = sum(self.estimator.log_q(latent) for latent in trace.latents)
         log_w = (trace.log_joint - log_q).detach()

@@ -1,6 +1,6 @@
 """Weights that change with the optimizer step."""
 
-__all__ = ["Cyclical", "Linear", "Schedule", "Stages", "at_step", "check_weight", "scheduled"]
+__all__ = ["Cyclical", "Linear", "Schedule", "Stages", "check_weight", "scheduled"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -104,11 +104,6 @@ class Stages(Schedule):
 
 
 Weight = TypeVar("Weight", bound=float | Schedule)
-
-
-def at_step(value: float | Schedule, step: int) -> float:
-    """Return a constant as it is, and a schedule's value at the step."""
-    return value(step) if isinstance(value, Schedule) else value
 
 
 def scheduled(part: Any) -> Iterator[tuple[dict[str, Any], str]]:

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from vae.data import Draft
+from vae.objectives import Progress
 from vae.training.descent import gradient_norm
 from vae.training.guard import drop_if_bad
 
@@ -86,10 +87,11 @@ class Captured:
         if self.steps <= WARM_UP:
             return False
         module, loader = self.module, draft.loader
+        at = module.progress(step)
         given = draft.indices if draft.resident else draft.make().x
-        key = (loader, draft.resident, *given.shape, module.objective.num_samples)
+        key = (loader, draft.resident, *given.shape, module.objective.num_samples(at))
         if key not in self.recorded:
-            self.recorded[key] = self.make(draft, given)
+            self.recorded[key] = self.make(draft, given, at)
         recorded = self.recorded[key]
         recorded.given.copy_(given)
         loader.seed_noise(*draft.key)
@@ -100,7 +102,7 @@ class Captured:
         module.descent.replayed(step, dropped, norm)
         return True
 
-    def make(self, draft: Draft, given: Tensor) -> Recorded:
+    def make(self, draft: Draft, given: Tensor, at: Progress) -> Recorded:
         """Record the step for batches like this one."""
         module, loader, given = self.module, draft.loader, given.clone()
         names: list[str] = []
@@ -108,7 +110,7 @@ class Captured:
 
         def whole() -> Tensor:
             x = loader.values(given) if draft.resident else given
-            terms, figures = module.measure(x)
+            terms, figures = module.measure(x, at)
             names[:] = figures
             loss = reduce(torch.add, terms.values())
             loss.backward()

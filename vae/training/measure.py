@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from vae.models import Model
-from vae.objectives import Objective
+from vae.objectives import Objective, Progress
 from vae.objectives.penalties.adversary import DISCRIMINATOR
 from vae.trace import Trace
 
@@ -15,23 +15,23 @@ Scalars = dict[str, Tensor]
 
 
 def measure(
-    model: Model, objective: Objective, x: Tensor, num_samples: int
+    model: Model, objective: Objective, x: Tensor, at: Progress
 ) -> tuple[Trace, Scalars, Scalars]:
     """Return the trace of a batch, the objective's terms, and all figures to be averaged.
 
     The figures are the two parts of the true ELBO, whatever the objective, and the terms.
     """
-    trace = model(x, num_samples=num_samples)
-    terms = objective(trace)
+    trace = model(x, num_samples=objective.num_samples(at))
+    terms = objective(trace, at)
     figures = {"log_likelihood": trace.log_px, "kl": trace.kl}
     return trace, terms, figures | {f"objective/{name}": term for name, term in terms.items()}
 
 
 def measured(
-    model: Model, objective: Objective, x: Tensor, num_samples: int
+    model: Model, objective: Objective, x: Tensor, at: Progress
 ) -> tuple[Scalars, Scalars]:
     """Return terms and figures alone: tensors, which compiled code can hand out."""
-    return measure(model, objective, x, num_samples)[1:]
+    return measure(model, objective, x, at)[1:]
 
 
 def with_totals(means: dict[str, float]) -> dict[str, float]:
@@ -60,7 +60,7 @@ class Compiled:
         self.works = False
 
     def __call__(
-        self, model: Model, objective: Objective, x: Tensor, num_samples: int
+        self, model: Model, objective: Objective, x: Tensor, at: Progress
     ) -> tuple[Scalars, Scalars]:
         """Return what the function returns.
 
@@ -68,7 +68,7 @@ class Compiled:
             ValueError: If the parts cannot be compiled.
         """
         try:
-            result = self.function(model, objective, x, num_samples)
+            result = self.function(model, objective, x, at)
         except Exception as error:
             if self.works:
                 raise

@@ -20,7 +20,7 @@ from vae.data import Batch, DataSpec, Draft, Group
 from vae.data.randomness import stream_seed
 from vae.instantiate import instantiate
 from vae.models import Model
-from vae.objectives import Objective
+from vae.objectives import Objective, Progress
 from vae.objectives.penalties import Adversary
 from vae.older import complete
 from vae.trace import Trace
@@ -95,6 +95,7 @@ class VAEModule(pl.LightningModule):
         self.between_steps = True
         self.group_is_cut = False
         self.examples_seen = 0
+        self.num_examples = 0
         self.logging_due = False
         self.gradient_norm: float | Tensor = 0.0
 
@@ -159,11 +160,10 @@ class VAEModule(pl.LightningModule):
     def learn(self, draft: Draft, index: int, step: int) -> None:
         """Take the gradient of a batch and, every `accumulate` batches, an optimizer step."""
         self.examples_seen += len(draft.indices)
-        self.set_step(step)
         if self.captured is not None and self.captured.take(draft, step):
             self.after_step(step)
             return
-        terms, figures = self.measure(draft.make().x)
+        terms, figures = self.measure(draft.make().x, self.progress(step))
         self.train_meter.update(figures, len(draft.indices))
         loss = reduce(torch.add, terms.values())
         self.descent.backward(loss if self.accumulate == 1 else loss / self.accumulate)
@@ -171,20 +171,19 @@ class VAEModule(pl.LightningModule):
             self.descent.step(step, loss, terms)
             self.after_step(step)
 
-    def set_step(self, step: int) -> None:
-        """Set the scheduled weights of the objective to those at a step."""
-        set_plainly(self.objective, "step", step)
+    def progress(self, step: int) -> Progress:
+        """Return where training stands at a step, and set the held weights to those there."""
         for held in self.held:
             held.move(step)
+        return Progress(step, self.num_examples)
 
-    def measure(self, x: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def measure(self, x: Tensor, at: Progress) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return the objective's terms of a batch and its figures, as a training step does."""
-        return self.measured(self.model, self.objective, x, self.objective.num_samples)
+        return self.measured(self.model, self.objective, x, at)
 
     def compile_step(self) -> None:
         """Compile what a step computes, as one graph: cut in two, its gradient may be wrong."""
         settings: Any = torch._dynamo.config
-        settings.allow_unspec_int_on_nn_module = True  # the objective's next step: no new program
         settings.trace_autograd_ops = True  # where torch knows of it
         with unchecked():
             self.measured = Compiled(torch.compile(measured, fullgraph=True))
@@ -210,7 +209,7 @@ class VAEModule(pl.LightningModule):
         # noise of the next one would be another.
         self.trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.objective.num_examples = data.num_train
+        self.num_examples = data.num_train
         if self.model.standardize is not None and self.model.standardize.unset:
             self.model.standardize.set(*data.statistics())
 
@@ -242,8 +241,8 @@ class VAEModule(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""
         seed_noise(batch.x.device, self.seed, EVALUATION, self.global_rank, batch_idx)
-        self.set_step(self.trainer.global_step)
-        trace, _, figures = measure(self.model, self.objective, batch.x, self.objective.num_samples)
+        at = self.progress(self.trainer.global_step)
+        trace, _, figures = measure(self.model, self.objective, batch.x, at)
         self.eval_meter.update(figures, len(batch.x))
         self.eval_meter.settle()
         return trace

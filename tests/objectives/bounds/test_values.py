@@ -104,5 +104,5 @@ def test_values_out_of_range_are_refused(build, message):
 
 
 def test_groups_say_how_many_samples_they_need():
-    assert MIWAE(num_groups=3, group_size=5).num_samples == 15
-    assert PIWAE(num_groups=3, group_size=5).num_samples == 15
+    assert MIWAE(num_groups=3, group_size=5).num_samples() == 15
+    assert PIWAE(num_groups=3, group_size=5).num_samples() == 15

@@ -25,7 +25,7 @@ def check_expectation(objective, reference, model, x, *, draws=400, repeats=30):
     """Two estimates from the same draws: the mean of their difference is zero, and well known."""
     differences, references = [], []
     for _ in range(repeats):
-        trace = model(x.expand(draws, -1), num_samples=reference.num_samples)
+        trace = model(x.expand(draws, -1), num_samples=reference.num_samples())
         references.append(gradient(reference, trace, model))
         differences.append(gradient(objective, trace, model) - references[-1])
     difference, signal = torch.stack(differences), torch.stack(references).mean(0)
@@ -161,7 +161,7 @@ def exact_gradient(model, x, bound, num_samples):
 
 def estimates(model, x, objective):
     """The estimator's gradient at each outcome, and the probabilities."""
-    trace, probability = outcomes(model, x, objective.num_samples)
+    trace, probability = outcomes(model, x, objective.num_samples())
     z = trace.latents[0].z
     found = [gradient(objective, at(model, x, z[:, [t]]), model) for t in range(z.shape[1])]
     return torch.stack(found), probability.detach()
@@ -190,6 +190,6 @@ def check_outcomes(name):
     model, x = discrete_model(*shape)
     objective = build(ScoreFunction())
     found, probability = estimates(model, x, objective)
-    expected = exact_gradient(model, x, bound, objective.num_samples)
+    expected = exact_gradient(model, x, bound, objective.num_samples())
     assert expected.abs().min() > 1e-9
     assert torch.allclose(probability @ found, expected, rtol=0, atol=1e-12)

@@ -60,7 +60,7 @@ def deviations(objectives, model, x, *, repeats=60, draws=20):
     """Means and standard deviations of estimates of the encoder's gradient, (2, P) each."""
     estimates = [[] for _ in objectives]
     for _ in range(repeats):
-        trace = model(x.expand(draws, -1), num_samples=objectives[0].num_samples)
+        trace = model(x.expand(draws, -1), num_samples=objectives[0].num_samples())
         for objective, found in zip(objectives, estimates, strict=True):
             found.append(gradient(objective, trace, model.encoder))
     found = torch.stack([torch.stack(e) for e in estimates])

@@ -77,7 +77,7 @@ def test_step_and_number_of_examples_reach_every_part():
 
 def test_number_of_samples_is_the_objectives():
     objective = Penalized(IWAE(num_samples=7), {"norm": LatentNorm()})
-    assert objective.num_samples == 7
+    assert objective.num_samples() == 7
     assert set(objective(linear_trace(7))) == {"iwae", "latent_norm"}
 
 

@@ -12,7 +12,8 @@ from torch.optim import Optimizer
 from vae.objectives.objective import Objective
 from vae.objectives.penalties.adversary import DISCRIMINATOR, Adversary
 from vae.objectives.penalties.latents import draws
-from vae.objectives.schedule import Schedule, at_step, check_weight
+from vae.objectives.progress import START, Progress
+from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 
 
@@ -43,11 +44,11 @@ class Adversarial(Objective):
         self.weight = check_weight("weight", weight)
         self.adversary = Adversary(discriminator, optimizer=optimizer)
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the terms ``adversarial`` and, for D alone, ``adversarial_discriminator``."""
         z, u = draws(trace)
         fooling = softplus(-self.adversary.log_ratio(z)).mean()
         return {
-            "adversarial": at_step(self.weight, self.step) * fooling,
+            "adversarial": at(self.weight) * fooling,
             f"adversarial{DISCRIMINATOR}": self.adversary.loss(u, z),
         }

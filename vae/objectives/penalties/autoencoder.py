@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from vae.distributions.rescaled import standardized
 from vae.objectives.objective import Objective
 from vae.objectives.penalties.latents import latent_with_paths
-from vae.objectives.schedule import Schedule, at_step, check_weight
+from vae.objectives.progress import START, Progress
+from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 
 
@@ -26,10 +27,10 @@ class LatentNorm(Objective):
         super().__init__()
         self.weight = check_weight("weight", weight)
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the term ``latent_norm``."""
         z = latent_with_paths(trace).point.flatten(2)
-        return {"latent_norm": 0.5 * at_step(self.weight, self.step) * z.square().sum(-1).mean()}
+        return {"latent_norm": 0.5 * at(self.weight) * z.square().sum(-1).mean()}
 
 
 class DecoderNorm(Objective):
@@ -48,10 +49,10 @@ class DecoderNorm(Objective):
         self._decoder = (decoder,)  # in a tuple, so that it is not registered a second time
         self.weight = check_weight("weight", weight)
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the term ``decoder_norm``."""
         norms = [p.square().sum() for p in self._decoder[0].parameters()]
-        return {"decoder_norm": at_step(self.weight, self.step) * torch.stack(norms).sum()}
+        return {"decoder_norm": at(self.weight) * torch.stack(norms).sum()}
 
 
 class GradientPenalty(Objective):
@@ -74,11 +75,11 @@ class GradientPenalty(Objective):
         super().__init__()
         self.weight = check_weight("weight", weight)
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the term ``gradient_penalty``; nothing where gradients are off."""
         if not torch.is_grad_enabled():
             return {}
         z, mean = latent_with_paths(trace).point, standardized(trace.px).mean
         (jv,) = torch.autograd.grad((mean * torch.randn_like(mean)).sum(), z, create_graph=True)
         norm = jv.flatten(2).square().sum(-1).mean()
-        return {"gradient_penalty": at_step(self.weight, self.step) * norm}
+        return {"gradient_penalty": at(self.weight) * norm}

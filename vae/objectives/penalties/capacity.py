@@ -5,7 +5,8 @@ __all__ = ["Capacity"]
 from torch import Tensor
 
 from vae.objectives.objective import Objective
-from vae.objectives.schedule import Schedule, at_step, check_weight
+from vae.objectives.progress import START, Progress
+from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 
 
@@ -25,7 +26,7 @@ class Capacity(Objective):
         self.capacity = check_weight("capacity", capacity)
         self.gamma: float = check_weight("gamma", gamma)
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the term ``capacity``."""
-        excess = trace.kl.mean() - at_step(self.capacity, self.step)
+        excess = trace.kl.mean() - at(self.capacity)
         return {"capacity": self.gamma * excess.abs()}

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from vae.objectives.objective import Objective
 from vae.objectives.penalties.latents import only_latent
-from vae.objectives.schedule import Schedule, at_step, check_weight
+from vae.objectives.progress import START, Progress
+from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 
 
@@ -44,14 +45,14 @@ class DIP(Objective):
         self.diagonal = check_weight("diagonal", diagonal)
         self.variance = variance
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the term ``dip``."""
         covariance = self.covariance(trace)
         diagonal = covariance.diagonal()
         off_diagonal = covariance.square().sum() - diagonal.square().sum()
         return {
-            "dip": at_step(self.off_diagonal, self.step) * off_diagonal
-            + at_step(self.diagonal, self.step) * (diagonal - 1).square().sum()
+            "dip": at(self.off_diagonal) * off_diagonal
+            + at(self.diagonal) * (diagonal - 1).square().sum()
         }
 
     def covariance(self, trace: Trace) -> Tensor:

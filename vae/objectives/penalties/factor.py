@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 from vae.objectives.objective import Objective
 from vae.objectives.penalties.adversary import DISCRIMINATOR, Adversary
 from vae.objectives.penalties.latents import latent_with_paths
-from vae.objectives.schedule import Schedule, at_step, check_weight
+from vae.objectives.progress import START, Progress
+from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 
 
@@ -41,13 +42,13 @@ class Factor(Objective):
         self.weight = check_weight("weight", weight)
         self.adversary = Adversary(discriminator, optimizer=optimizer)
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the terms ``factor`` and, for D alone, ``factor_discriminator``."""
         z = latent_with_paths(trace).point[0]
         log_ratio = self.adversary.log_ratio(z.flatten(1))
         permuted = permute_dims(z.detach())
         return {
-            "factor": at_step(self.weight, self.step) * log_ratio.mean(),
+            "factor": at(self.weight) * log_ratio.mean(),
             f"factor{DISCRIMINATOR}": self.adversary.loss(z.flatten(1), permuted.flatten(1)),
         }
 

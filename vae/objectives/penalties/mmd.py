@@ -9,7 +9,8 @@ from torch import Tensor
 
 from vae.objectives.objective import Objective
 from vae.objectives.penalties.latents import draws
-from vae.objectives.schedule import Schedule, at_step, check_weight
+from vae.objectives.progress import START, Progress
+from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 
 
@@ -76,12 +77,12 @@ class MMD(Objective):
         self.weight = check_weight("weight", weight)
         self.kernel = IMQKernel() if kernel is None else kernel
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the term ``mmd``, zero for a batch of one example."""
         z, u = draws(trace)
         if len(z) < 2:
             return {"mmd": z.new_zeros(())}
-        return {"mmd": at_step(self.weight, self.step) * squared_mmd(z, u, self.kernel)}
+        return {"mmd": at(self.weight) * squared_mmd(z, u, self.kernel)}
 
 
 def squared_mmd(a: Tensor, b: Tensor, kernel: Kernel) -> Tensor:

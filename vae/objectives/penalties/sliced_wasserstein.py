@@ -7,7 +7,8 @@ from torch import Tensor
 
 from vae.objectives.objective import Objective
 from vae.objectives.penalties.latents import draws
-from vae.objectives.schedule import Schedule, at_step, check_weight
+from vae.objectives.progress import START, Progress
+from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 
 
@@ -31,11 +32,11 @@ class SlicedWasserstein(Objective):
             raise ValueError(f"num_projections must be at least 1; got {num_projections}")
         self.num_projections = num_projections
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the term ``sliced_wasserstein``."""
         z, u = draws(trace)
         directions = torch.randn(z.shape[1], self.num_projections, device=z.device, dtype=z.dtype)
         directions = directions / directions.norm(dim=0)
         ordered = [(points @ directions).sort(dim=0).values for points in (z, u)]
         distance = (ordered[0] - ordered[1]).square().mean()
-        return {"sliced_wasserstein": at_step(self.weight, self.step) * distance}
+        return {"sliced_wasserstein": at(self.weight) * distance}

@@ -10,7 +10,8 @@ from torch import Tensor
 from vae.distributions import aggregate_log_probs
 from vae.objectives.objective import Objective
 from vae.objectives.penalties.latents import latent_with_paths
-from vae.objectives.schedule import Schedule, at_step, check_weight
+from vae.objectives.progress import START, Progress
+from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 
 
@@ -91,19 +92,19 @@ class TotalCorrelation(Objective):
         }
         self.log_weights = stratified_log_weights if stratified else weighted_log_weights
 
-    def forward(self, trace: Trace) -> dict[str, Tensor]:
+    def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the terms that have a weight."""
-        parts = self.parts(trace)
-        weights = {name: at_step(weight, self.step) for name, weight in self.weights.items()}
+        parts = self.parts(trace, at)
+        weights = {name: at(weight) for name, weight in self.weights.items()}
         return {
             name: weights[name] * part for name, part in parts.items() if self.weights[name] != 0
         }
 
-    def parts(self, trace: Trace) -> dict[str, Tensor]:
+    def parts(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the three parts of the KL, scalars in nats per example."""
         latent = latent_with_paths(trace)
         batch_size = latent.z.shape[1]
-        num_examples = max(self.num_examples, batch_size)
+        num_examples = max(at.num_examples, batch_size)
         log_w = self.log_weights(batch_size, num_examples, latent.z.device).to(latent.z)
         log_qz, log_qz_j = aggregate_log_probs(latent.q, latent.z, log_w)
         log_qz_product = log_qz_j.sum(-1)

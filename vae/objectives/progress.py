@@ -1,0 +1,32 @@
+"""Where training stands, as an objective is told."""
+
+__all__ = ["START", "Progress"]
+
+
+from vae.objectives.schedule import Schedule
+
+
+class Progress:
+    """The optimizer step and the size of the training data; called, it gives a weight's value.
+
+    Args:
+        step: Optimizer steps taken so far, at least 0; validation steps are not counted.
+        num_examples: Size of the training data; 0 if unknown, where a batch stands for all of them.
+
+    Example:
+        >>> from vae.objectives import Linear
+        >>> at = Progress(step=500)
+        >>> at(0.5), at(Linear(end=1.0, steps=1000))
+        (0.5, 0.5)
+    """
+
+    def __init__(self, step: int = 0, num_examples: int = 0) -> None:
+        self.step = step
+        self.num_examples = num_examples
+
+    def __call__(self, weight: float | Schedule) -> float:
+        """Return a weight, or the value of its schedule at this step."""
+        return weight(self.step) if isinstance(weight, Schedule) else weight
+
+
+START = Progress()
