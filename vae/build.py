@@ -32,12 +32,7 @@ from vae.objectives import Objective, Pathwise, Penalized
 from vae.older import lacks_statistics
 from vae.priors import Prior
 from vae.saved import Saved, read_checkpoint, read_saved
-
-NARROWER = {  # for each support of a likelihood, the supports of data that it can score
-    constraints.boolean: {"boolean"},
-    constraints.unit_interval: {"boolean", "unit_interval"},
-    constraints.real: {"boolean", "unit_interval", "real"},
-}
+from vae.supports import OF_DATA, covers, same_support
 
 
 def build_data(config: Mapping[str, Any]) -> DataModule:
@@ -116,13 +111,13 @@ def build_likelihood(config: Mapping[str, Any], spec: DataSpec) -> Likelihood:
     name = target.rpartition(".")[2]
     facts = {"event_shape": spec.shape, "levels": 2 if spec.levels is None else spec.levels}
     likelihood: Likelihood = instantiate(node, "likelihood", **facts)
-    if likelihood.levels is not None and likelihood.support is not constraints.boolean:
+    if likelihood.levels is not None and not same_support(likelihood.support, constraints.boolean):
         if spec.levels is None or spec.dequantized:
             raise ValueError(
                 f"likelihood {name} is a mass on a grid of values, but data {spec.name} is "
                 f"continuous. Use likelihood=normal_learned or likelihood=laplace."
             )
-    elif spec.support not in NARROWER[likelihood.support]:
+    elif not covers(likelihood.support, OF_DATA[spec.support]):
         raise ValueError(
             f"likelihood {name} does not cover data {spec.name}, whose values are "
             f"{spec.support}. {advice(spec)}"
@@ -148,7 +143,7 @@ def check_latents(posterior: Head, prior: Any) -> None:
         support = prior.support
     else:
         raise ValueError(f"prior: {type(prior).__name__} is not a prior")
-    if support is not posterior.support:
+    if not same_support(support, posterior.support):
         raise ValueError(
             f"prior {type(prior).__name__} and posterior {type(posterior).__name__} live on "
             "different spaces. Use posterior=categorical with prior=uniform_categorical or "
