@@ -17,7 +17,7 @@ from vae.objectives import (
     ScoreFunction,
     StickTheLanding,
 )
-from vae.trace import Trace
+from vae.trace import Observed, Trace
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -76,6 +76,6 @@ def test_piwae_takes_estimators_that_serve_two_bounds(estimator):
 def test_two_latent_variables_are_refused(estimator):
     model, x = normal_model()
     one = model(x, num_samples=K)
-    two = Trace(x, one.px, (*one.latents, *model(x, num_samples=K).latents))
+    two = Trace((*one.latents, *model(x, num_samples=K).latents), (Observed("x", one.px, x),))
     with pytest.raises(ValueError, match=r"one latent variable only.*estimator=pathwise"):
         OBJECTIVES["iwae"](estimator())(two)
