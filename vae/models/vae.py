@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae.data.checks import check_int
+from vae.checks import check_int
 from vae.distributions import (
     Conditional,
     Likelihood,
