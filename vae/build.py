@@ -13,7 +13,7 @@ __all__ = [
 import inspect
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,9 +21,9 @@ from textwrap import shorten
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from vae.data import DataModule, DataSpec, make_data
+from vae.data import DataModule, make_data
 from vae.instantiate import REFUSALS, check_settings, first_line, instantiate, resolve
 from vae.limits import Budget
 from vae.models import Model
@@ -32,6 +32,7 @@ from vae.objectives import Objective, Pathwise, Penalized
 from vae.older import lacks_statistics
 from vae.parts import Parts, check_part
 from vae.saved import Saved, read_checkpoint, read_saved
+from vae.spec import DataSpec
 
 
 def build_data(config: Mapping[str, Any]) -> DataModule:
@@ -136,6 +137,11 @@ def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]
         objective(trace)
         with torch.no_grad():  # where a term that needs gradients is left out
             return list(objective(trace))
+
+
+def blank(spec: DataSpec, fields: Sequence[str], n: int) -> dict[str, Tensor]:
+    """Return a batch of ``n`` blank examples."""
+    return {"x": torch.zeros(n, *spec.shape)}
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 from torch import nn
 from torch.distributions import constraints
 
-from vae.data.spec import DataSpec
 from vae.distributions import Conditional, Head, Likelihood
 from vae.nested import lookup
 from vae.priors import check_prior
+from vae.spec import DataSpec
 from vae.supports import OF_DATA, covers, same_support
 
 

@@ -46,5 +46,5 @@ from vae.data.module import DataModule
 from vae.data.preprocess import Preprocess
 from vae.data.shards import Shards
 from vae.data.source import Examples, Source, Splits, TensorExamples
-from vae.data.spec import DataSpec
 from vae.data.sprites import Sprites
+from vae.spec import DataSpec

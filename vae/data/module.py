@@ -9,18 +9,19 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
+from vae.checks import check_bool, check_choice, check_int
 from vae.data.amounts import LARGEST, suited_batch_size
 from vae.data.batches import Sample, TrainBatches
-from vae.data.checks import check_bool, check_choice, check_int, check_values
+from vae.data.checks import check_values
 from vae.data.eval_batches import EvalBatches
 from vae.data.identity import changes, identity
 from vae.data.moments import moments
 from vae.data.parts import SPLITS, Parts
 from vae.data.preprocess import Preprocess, check_at_hand
 from vae.data.source import Source
-from vae.data.spec import DataSpec
 from vae.data.splitting import Splitter
 from vae.data.values import advice
+from vae.spec import DataSpec
 from vae.visible import visible
 
 UNITS = "densities and x are in the units of the data; the nets see x standardised"

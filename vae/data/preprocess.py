@@ -8,10 +8,10 @@ from typing import final
 import torch
 from torch import Generator, Tensor
 
+from vae.checks import check_bool, check_choice
 from vae.data.binarize import bernoulli, threshold
-from vae.data.checks import check_bool, check_choice
 from vae.data.source import Examples, TensorExamples
-from vae.data.spec import DataSpec
+from vae.spec import DataSpec
 
 BINARIZATIONS = ("none", "dynamic", "static", "threshold")
 CHUNK = 1024

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vae.data.mapped import MappedFile
-from vae.data.spec import DataSpec
+from vae.spec import DataSpec
 
 
 class Examples(ABC):

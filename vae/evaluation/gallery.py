@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from vae.data.checks import check_range
+from vae.checks import check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.pictures import reconstructions, samples
 from vae.evaluation.render import picture_of

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vae.data.checks import check_choice, check_range
+from vae.checks import check_choice, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.movies import MovieFormat, check_movie
 from vae.evaluation.paths import Way, interpolate, slerp, switch

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from vae.checks import check_int, check_range
 from vae.data import Batch
-from vae.data.checks import check_int, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.pictures import samples
 from vae.evaluation.render import picture_of

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from vae.checks import check_int
 from vae.data import Batch, DataModule, DataSpec, EvalBatches, Sample
-from vae.data.checks import check_int
 from vae.evaluation.fingerprint import HASHED, fingerprint
 from vae.evaluation.value_range import value_range
 from vae.models import Model

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from vae.data.checks import check_choice, check_int, check_range
+from vae.checks import check_choice, check_int, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.movies import MovieFormat, check_movie, there_and_back
 from vae.evaluation.paths import traverse

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae.data.checks import check_int
-from vae.data.spec import DataSpec
+from vae.checks import check_int
 from vae.distributions import Likelihood
 from vae.draws import At, Centers, Draws, FromPrior, Posterior
 from vae.models.border import check_examples, check_fields, check_given
@@ -20,6 +19,7 @@ from vae.models.fields import Batch, Fields, columns, count_rows, one_or_all, va
 from vae.models.importance import log_weights
 from vae.models.standardize import Standardize
 from vae.parts import Parts
+from vae.spec import DataSpec
 from vae.trace import Trace
 
 D = TypeVar("D", bound=Draws)

@@ -8,13 +8,13 @@ from typing import Any, Self
 
 from torch import nn
 
-from vae.data.spec import DataSpec
 from vae.distributions import Conditional, Likelihood
 from vae.draws import Draws
 from vae.models.fields import Batch
 from vae.models.model import Model
 from vae.models.standardize import Standardize
 from vae.parts import Parts
+from vae.spec import DataSpec
 
 
 class VAE(Model):

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from vae.data.checks import check_int
+from vae.checks import check_int
 from vae.objectives.progress import START, Progress
 from vae.objectives.schedule import Schedule, scheduled
 from vae.trace import Trace

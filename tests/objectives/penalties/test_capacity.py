@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tests.objectives.penalties.traces import normal, trace_of
-from vae.objectives import ELBO, Linear, Penalized
+from vae.objectives import ELBO, Linear, Penalized, Progress
 from vae.objectives.penalties import Capacity
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -33,8 +33,7 @@ def test_capacity_grows_with_the_step():
     trace = trace_of(normal(torch.full((4, 1), 2.0), 1.0))
     objective, values = Capacity(Linear(2.0, steps=10), gamma=3.0), []
     for step in (0, 5, 20):
-        objective.step = step
-        values.append(objective(trace)["capacity"].item())
+        values.append(objective(trace, Progress(step))["capacity"].item())
     assert values == pytest.approx([6, 3, 0])
 
 
