@@ -35,7 +35,7 @@ def start_at_data(model: Model, data: DataModule) -> None:
         model.standardize.set(*data.statistics())
 
     def seen(n: int) -> Tensor:
-        return model.standardized(data.examples("train", n).x)
+        return model.standardized(data.examples("train", n)["x"])
 
     few = min(MEAN_OF, max(2, SCALE_OF // data.spec.num_dims))
     for part in model.modules():
