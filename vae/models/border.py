@@ -10,15 +10,10 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.distributions.constraints import Constraint
 
+from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Likelihood
-from vae.models.fields import Batch
-
-WORDS = {
-    constraints.boolean: "0 and 1 alone",
-    constraints.unit_interval: "values in [0, 1]",
-    constraints.real: "finite values",
-}
+from vae.supports import in_words, same_support
 
 
 def check_examples(
@@ -50,7 +45,7 @@ def check_examples(
             f"x has shape {tuple(x.shape)}; this model takes (B, {wanted}) with B of at least 1"
         )
     support = likelihood.support
-    if support is constraints.boolean and not scored:
+    if same_support(support, constraints.boolean) and not scored:
         support = constraints.unit_interval
     # One question to the device; only a refusal asks more.
     if not (x.isfinite().all() & support.check(x).all()):
@@ -84,7 +79,7 @@ def refusal(x: Tensor, likelihood: Likelihood, support: Constraint) -> str:
         place = tuple(bad[0].tolist())
         return f"x holds {x[place].item()} at index {place}; every value must be finite"
     low, high = (value.item() for value in x.aminmax())
-    allowed, name = WORDS.get(support, str(support)), type(likelihood).__name__
+    allowed, name = in_words(support), type(likelihood).__name__
     hint = ": binarise it, by x.round() or torch.bernoulli(x)" if 0 <= low <= high <= 1 else ""
     return f"x holds values from {low:g} to {high:g}; likelihood {name} takes {allowed}{hint}"
 

@@ -1,23 +1,26 @@
 """What every model is: one method, and what a user does with it."""
 
-__all__ = ["Batch", "Model"]
+__all__ = ["Model"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from math import log
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Likelihood
 from vae.draws import At, Centers, Draws, FromPrior, Posterior
 from vae.models.border import check_examples, check_fields, check_given
-from vae.models.fields import Batch, Fields, columns, count_rows, one_or_all, values_of
+from vae.models.fields import Fields, columns, count_rows, one_or_all, values_of
 from vae.models.importance import log_weights
 from vae.models.standardize import Standardize
+from vae.parts import Parts
+from vae.spec import DataSpec
 from vae.trace import Trace
 
 D = TypeVar("D", bound=Draws)
@@ -67,6 +70,21 @@ class Model(nn.Module, ABC):
     def __init__(self, standardize: Standardize | None = None) -> None:
         super().__init__()
         self.standardize = standardize
+
+    @classmethod
+    @abstractmethod
+    def build(cls, spec: DataSpec, parts: Parts, *_: Any, **own: Any) -> Self:
+        """Build the model that the groups of a config describe.
+
+        Args:
+            spec: Shape and values of the data.
+            parts: Makes what the other groups describe, and nets; a model takes what it needs.
+            own: The settings of the group ``model``, as plain values. A model names each as a
+                parameter, whose type and default hold for what a user sets.
+
+        Raises:
+            ValueError: If parts do not fit together or a setting is wrong.
+        """
 
     @abstractmethod
     def run(self, batch: Batch, draws: Draws) -> None:

@@ -2,16 +2,19 @@
 
 __all__ = ["VAE"]
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any, Self
 
 from torch import nn
 
+from vae.batch import Batch
 from vae.distributions import Conditional, Likelihood
 from vae.draws import Draws
-from vae.models.fields import Batch
 from vae.models.model import Model
 from vae.models.standardize import Standardize
+from vae.parts import Parts
+from vae.spec import DataSpec
 
 
 class VAE(Model):
@@ -44,6 +47,35 @@ class VAE(Model):
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
+
+    @classmethod
+    def build(
+        cls,
+        spec: DataSpec,
+        parts: Parts,
+        *,
+        latent_dim: int,
+        encoder: Mapping[str, Any],
+        decoder: Mapping[str, Any],
+    ) -> Self:
+        """Build it of the groups posterior, prior and likelihood; see `Model.build`.
+
+        Every part may ask for ``latent_dim``; the prior for ``latent_shape`` and ``encoder`` too.
+
+        Args:
+            spec: Of the data.
+            parts: The other groups.
+            latent_dim: Number of latent variables, at least 1.
+            encoder: The net from x to the parameters of q(z|x).
+            decoder: The net from z to the parameters of p(x|z).
+        """
+        parts = parts.knowing(latent_dim=latent_dim)
+        likelihood, posterior = parts.likelihood(spec), parts.posterior()
+        shape = posterior.event_shape
+        q = parts.conditional(encoder, "encoder", posterior, in_shape=spec.shape)
+        px = parts.conditional(decoder, "decoder", likelihood, in_shape=shape)
+        prior = parts.prior(posterior, encoder=q)
+        return cls(q, px, prior, standardize=Standardize(spec.shape) if spec.standardized else None)
 
     @property
     def likelihood(self) -> Likelihood:
