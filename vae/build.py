@@ -13,7 +13,7 @@ __all__ = [
 import inspect
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,8 +21,9 @@ from textwrap import shorten
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from vae.batch import blank
 from vae.data import DataModule, make_data
 from vae.instantiate import REFUSALS, check_settings, first_line, instantiate, resolve
 from vae.limits import Budget
@@ -69,7 +70,7 @@ def build_model(config: Mapping[str, Any], spec: DataSpec) -> Model:
     """
     node = lookup(config, "model")
     check_part("model", node)
-    kind = resolve(node["_target_"], "model")
+    kind: Any = resolve(node["_target_"], "model")
     if not issubclass(kind, Model) or inspect.isabstract(kind):
         raise ValueError(f"model must be a model; got {kind.__name__}")
     own = {name: value for name, value in node.items() if name != "_target_"}
@@ -113,7 +114,7 @@ def build_objective(config: Mapping[str, Any], model: Model, spec: DataSpec) -> 
 def latent_facts(model: Model, spec: DataSpec) -> dict[str, Any]:
     """Return what there is to know of the latent of a model that has one; else nothing."""
     with unchanged(model), refused_together(), torch.no_grad():
-        latents = model(blank(spec, model.fields, 2)).latents
+        latents = model(blank(spec, model.fields)).latents
     if len(latents) != 1:
         return {}
     shape = latents[0].point.shape[2:]
@@ -131,17 +132,12 @@ def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]
     Raises:
         ValueError: What the part that refuses the combination says.
     """
-    batch = blank(spec, model.fields, 2)
+    batch = blank(spec, model.fields)
     with unchanged(model, objective), refused_together():
         trace = model(batch, num_samples=objective.num_samples())
         objective(trace)
         with torch.no_grad():  # where a term that needs gradients is left out
             return list(objective(trace))
-
-
-def blank(spec: DataSpec, fields: Sequence[str], n: int) -> dict[str, Tensor]:
-    """Return a batch of ``n`` blank examples."""
-    return {"x": torch.zeros(n, *spec.shape)}
 
 
 @contextmanager

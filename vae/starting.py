@@ -27,7 +27,7 @@ def start_at_data(model: Model, data: DataModule) -> None:
         model.standardize.set(*data.statistics())
 
     def examples(n: int) -> Tensor:
-        return model.standardized(data.examples("train", n).x)
+        return model.standardized(data.examples("train", n)["x"])
 
     for part in model.modules():
         if isinstance(part, StartsFromData):

@@ -46,7 +46,7 @@ def fixed(q: Distribution) -> Distribution:
     """
     if type(q) not in RULES and not type(q).__module__.startswith(KNOWN):
         raise ValueError(
-            f"it is not known how to hold the parameters of a {type(q).__name__}, whose density "
+            f"it is not known how to hold the parameters of {type(q).__name__}, whose density "
             "may depend on others than it names. Use estimator=pathwise, or add its rule to "
             "vae.distributions.fixed.RULES."
         )

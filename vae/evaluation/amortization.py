@@ -76,7 +76,7 @@ class Amortization(Evaluation):
         model = checked(subject)
         with torch.random.fork_rng():
             parts = [
-                self.compare(subject, model, batch.x, index)
+                self.compare(subject, model, batch["x"], index)
                 for index, batch in enumerate(subject.batches(self.counts["num_examples"]))
             ]
         elbo, fitted, log_p = torch.cat(parts, 1)
@@ -126,7 +126,7 @@ def checked(subject: Subject) -> VAE:
     if not isinstance(model, VAE) or not isinstance(model.encoder, Conditional):
         raise NotApplicable("The amortisation gap needs a VAE whose encoder is a net and a head.")
     with torch.no_grad():
-        if not model.encode(subject.examples(1).x).has_rsample:
+        if not model.encode(subject.examples(1)["x"]).has_rsample:
             raise NotApplicable("The amortisation gap needs a posterior with rsample.")
     return model
 

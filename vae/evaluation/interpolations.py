@@ -70,7 +70,7 @@ class Interpolations(Evaluation):
                 example.
         """
         ways = self.ways(study(subject.model, subject.batches(1)))
-        x = subject.examples(max(2 * self.pairs, self.rounds * self.stops)).x
+        x = subject.examples(max(2 * self.pairs, self.rounds * self.stops))["x"]
         if len(x) < 2:
             raise NotApplicable("an interpolation needs two examples")
         with torch.no_grad():

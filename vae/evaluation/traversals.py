@@ -67,7 +67,7 @@ class Traversals(Evaluation):
         dims = variables.order(self.max_dims)
         labels, span = [variables.label(dim) for dim in dims], subject.value_range
         with torch.no_grad():
-            z = model.embed(subject.examples(self.starts).x)
+            z = model.embed(subject.examples(self.starts)["x"])
         values = self.values(variables, dims, self.steps)
         names = ["traversals", *(f"traversals {i}" for i in range(2, len(z) + 1))]
         pictures = {}

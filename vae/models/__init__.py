@@ -2,7 +2,7 @@
 
 __all__ = ["VAE", "Batch", "Model", "Standardize"]
 
-from vae.models.fields import Batch
+from vae.batch import Batch
 from vae.models.model import Model
 from vae.models.standardize import Standardize
 from vae.models.vae import VAE

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.distributions.constraints import Constraint
 
+from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Likelihood
-from vae.models.fields import Batch
 from vae.supports import in_words, same_support
 
 

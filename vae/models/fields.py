@@ -1,15 +1,14 @@
 """The named fields of a batch, and values that are returned by name or alone."""
 
-__all__ = ["Batch", "Fields", "columns", "count_rows", "one_or_all", "values_of"]
+__all__ = ["Fields", "columns", "count_rows", "one_or_all", "values_of"]
 
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
+from vae.batch import Batch
 from vae.draws import Draws
-
-Batch = Mapping[str, Tensor]
 
 
 class Fields(dict[str, Tensor]):

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vae.batch import Batch
 from vae.draws import Draws, Posterior, Replay
-from vae.models.fields import Batch, columns, count_rows
+from vae.models.fields import columns, count_rows
 
 DRAWN = 4096  # latents drawn at once: fixed, so that no draw depends on how many are decoded
 

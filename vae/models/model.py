@@ -1,6 +1,6 @@
 """What every model is: one method, and what a user does with it."""
 
-__all__ = ["Batch", "Model"]
+__all__ = ["Model"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Likelihood
 from vae.draws import At, Centers, Draws, FromPrior, Posterior
 from vae.models.border import check_examples, check_fields, check_given
-from vae.models.fields import Batch, Fields, columns, count_rows, one_or_all, values_of
+from vae.models.fields import Fields, columns, count_rows, one_or_all, values_of
 from vae.models.importance import log_weights
 from vae.models.standardize import Standardize
 from vae.parts import Parts

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from torch import nn
 
+from vae.batch import Batch
 from vae.distributions import Conditional, Likelihood
 from vae.draws import Draws
-from vae.models.fields import Batch
 from vae.models.model import Model
 from vae.models.standardize import Standardize
 from vae.parts import Parts

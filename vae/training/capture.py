@@ -88,7 +88,7 @@ class Captured:
             return False
         module, loader = self.module, draft.loader
         at = module.progress(step)
-        given = draft.indices if draft.resident else draft.make().x
+        given = draft.indices if draft.resident else draft.make()["x"]
         key = (loader, draft.resident, *given.shape, module.objective.num_samples(at))
         if key not in self.recorded:
             self.recorded[key] = self.make(draft, given, at)

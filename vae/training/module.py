@@ -163,7 +163,7 @@ class VAEModule(pl.LightningModule):
         if self.captured is not None and self.captured.take(draft, step):
             self.after_step(step)
             return
-        terms, figures = self.measure(draft.make().x, self.progress(step))
+        terms, figures = self.measure(draft.make()["x"], self.progress(step))
         self.train_meter.update(figures, len(draft.indices))
         loss = reduce(torch.add, terms.values())
         self.descent.backward(loss if self.accumulate == 1 else loss / self.accumulate)
@@ -240,10 +240,10 @@ class VAEModule(pl.LightningModule):
     @unchecked()
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""
-        seed_noise(batch.x.device, self.seed, EVALUATION, self.global_rank, batch_idx)
+        seed_noise(batch["x"].device, self.seed, EVALUATION, self.global_rank, batch_idx)
         at = self.progress(self.trainer.global_step)
-        trace, _, figures = measure(self.model, self.objective, batch.x, at)
-        self.eval_meter.update(figures, len(batch.x))
+        trace, _, figures = measure(self.model, self.objective, batch["x"], at)
+        self.eval_meter.update(figures, len(batch["x"]))
         self.eval_meter.settle()
         return trace
 

@@ -54,7 +54,7 @@ ALLOWED = [
 class WithoutBaseline(ScoreFunction):
     def correction(self, bound, log_w, trace):
         value = bound(log_w).detach()
-        score = (value * self.log_q(trace.latents[0])).sum(0).mean()
+        score = (value * self.log_q(trace)).sum(0).mean()
         return score - score.detach() + along_paths(-slope(bound, log_w), log_w, trace)
 
 
