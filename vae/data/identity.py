@@ -1,6 +1,6 @@
 """Which data a run is trained on: told at a cost that no start notices, and compared afterwards."""
 
-__all__ = ["changes", "identity"]
+__all__ = ["changes", "changes_since", "check_same", "identity"]
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -62,12 +62,37 @@ def hashed(*found: Tensor | None) -> str:
     return digest.hexdigest()[:16]
 
 
+def check_same(state: Any, now: Identity) -> None:
+    """Refuse to go on with other data than those of a checkpoint.
+
+    Raises:
+        ValueError: Naming what is another.
+    """
+    if told := changes_since(state, now):
+        raise ValueError(
+            f"the data are not those that the run was trained on: {told}. Put them back, or start "
+            "a new run from its weights: init=<the run's folder>"
+        )
+
+
+def changes_since(state: Any, now: Identity) -> str:
+    """Say what is another in data than in those of a checkpoint.
+
+    Args:
+        state: What it holds of them, which may be anything; ``None`` in one from before it did.
+        now: What `identity` gave.
+    """
+    if state is None:
+        return ""
+    return changes(state.get("identity") if isinstance(state, dict) else state, now)
+
+
 def changes(before: Any, now: Identity) -> str:
     """Say what is another in data than it was; nothing if they are the same.
 
     Args:
-        before: What a checkpoint holds, which may be anything.
-        now: What `identity` gave.
+        before: What `identity` gave then, but it may be anything.
+        now: What it gives now.
     """
     if before == now:
         return ""
