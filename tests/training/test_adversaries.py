@@ -74,8 +74,7 @@ def test_each_optimizer_holds_its_own_parameters_and_moves_them(tmp_path, name):
     assert theirs == {*module.objective.penalties[name].adversary.discriminator.parameters()}
     assert ours == {*module.model.parameters()} == {*module.parameters()} - theirs
     assert min(*moves(notes.model), *moves(notes.adversary)) > 0
-    assert module.objective.num_examples == TRAIN
-    assert module.objective.penalties[name].num_examples == TRAIN
+    assert module.num_examples == TRAIN
 
 
 @pytest.mark.parametrize("max_steps", [5, 9])
@@ -129,7 +128,7 @@ class Linear(Objective):
         net.weight.data.fill_(0.5)
         self.adversary = Adversary(net, optimizer=partial(torch.optim.SGD, lr=1e-2))
 
-    def forward(self, trace):
+    def forward(self, trace, at):
         mean = trace.latents[0].q.mean
         loss = self.adversary.loss(mean, torch.zeros_like(mean))
         return {"fooling": -self.adversary.log_ratio(mean).mean(), "discriminator": loss}

@@ -43,11 +43,11 @@ class Watch(ELBO):
         self.wrong = wrong
         self.seen = set()
 
-    def forward(self, trace):
+    def forward(self, trace, at):
         self.seen.add(Distribution._validate_args)
         if self.wrong:
             raise RuntimeError("wrong")
-        return super().forward(trace)
+        return super().forward(trace, at)
 
 
 @pytest.mark.parametrize("wrong", [False, True])

@@ -10,6 +10,7 @@ import torch
 
 from tests.training.runs import make_run, make_trainer
 from tests.training.test_guard import SKIPS, Loss
+from vae.objectives import ELBO, Schedule
 from vae.training.callbacks import EMA, Scalars
 from vae.training.capture import WARM_UP, Captured
 from vae.training.held import hold_schedules
@@ -129,8 +130,8 @@ def test_replayed_steps_are_the_steps(tmp_path, variant):
 @pytest.mark.parametrize("how", [Recording, Later])
 def test_bad_steps_are_dropped_and_told_after_the_group(tmp_path, how):
     with pytest.warns(UserWarning, match="step [56] is skipped: objective/kl is NaN"):
-        module, state, _ = finished(tmp_path, [], how(), objective=BadData(5, 6))
-    plain, expected, _ = finished(tmp_path, [], objective=BadData(5, 6))
+        module, state, _ = finished(tmp_path, [], how(), objective=ScheduledLoss(5, 6))
+    plain, expected, _ = finished(tmp_path, [], objective=ScheduledLoss(5, 6))
     assert close(state, expected)
     assert module.latest == pytest.approx(plain.latest, rel=1e-6)
     assert module.guard.in_row == 0
@@ -142,12 +143,26 @@ def test_too_many_bad_steps_end_the_run_that_does_not_wait(tmp_path):
         finished(tmp_path, ["skip_limit=3"], Later(), objective=Loss(4, 5, 6, 7))
 
 
-class BadData(Loss):
-    """The ELBO whose KL is NaN at some steps, by a tensor: a recording holds no Python number."""
+class NaNAt(Schedule):
+    """NaN at some steps and one at all others, which no recording holds as a number."""
 
-    def forward(self, trace):
-        terms = super(Loss, self).forward(trace)
-        return {**terms, "kl": terms["kl"] * (float("nan") if self.step in self.bad else 1.0)}
+    def __init__(self, *bad):
+        self.bad = bad
+
+    def __call__(self, step):
+        return float("nan") if step in self.bad else 1.0
+
+
+class ScheduledLoss(ELBO):
+    """The ELBO, whose KL is NaN at some steps by a schedule."""
+
+    def __init__(self, *bad):
+        super().__init__()
+        self.factor = NaNAt(*bad)
+
+    def forward(self, trace, at):
+        terms = super().forward(trace, at)
+        return {**terms, "kl": terms["kl"] * at(self.factor)}
 
 
 @pytest.mark.parametrize(

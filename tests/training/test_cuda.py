@@ -181,8 +181,8 @@ class BadOnDevice(ELBO):
         self.calls = nn.Buffer(torch.zeros((), dtype=torch.int64), persistent=False)
         self.bad = nn.Buffer(torch.tensor(bad), persistent=False)
 
-    def forward(self, trace):
-        terms = super().forward(trace)
+    def forward(self, trace, at):
+        terms = super().forward(trace, at)
         self.calls += 1
         spoiled = torch.isin(self.calls, self.bad)
         return {**terms, "kl": terms["kl"] + torch.where(spoiled, math.nan, 0.0)}

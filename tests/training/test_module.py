@@ -32,7 +32,7 @@ class EveryStep(pl.Callback):
 class MeanKL(Objective):
     """A loss without noise, with a closed form."""
 
-    def forward(self, trace):
+    def forward(self, trace, at):
         return {"kl": trace.kl.mean()}
 
 

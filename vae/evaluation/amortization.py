@@ -16,7 +16,7 @@ from vae.evaluation.importance import log_mean_weights
 from vae.evaluation.section import NotApplicable, Section, averaged
 from vae.evaluation.subject import Subject
 from vae.models import VAE
-from vae.models.vae import slices
+from vae.models.importance import slices
 
 NAMES = {
     "elbo": "ELBO of the encoder",
@@ -108,10 +108,14 @@ class Amortization(Evaluation):
             max_rows=subject.max_rows,
         )
         log_w = []
-        for q in (None, fitted):
+        for proposals in ({}, {"z": fitted}):
             torch.manual_seed(stream_seed(subject.seed, index, 1))  # the same noise for both
             count = self.counts["num_samples"]
-            log_w.append(model.log_weights(x, num_samples=count, max_rows=subject.max_rows, q=q))
+            log_w.append(
+                model.log_weights(
+                    x, num_samples=count, max_rows=subject.max_rows, proposals=proposals
+                )
+            )
         elbos = [weights.double().mean(0) for weights in log_w]
         return torch.stack([*elbos, log_mean_weights(log_w[1], len(log_w[1]))])
 

@@ -71,7 +71,8 @@ def evaluate(
             statistics.update(trace)
             aggregate.update(trace)
     figures = summarise({key: torch.cat([c[key] for c in columns]) for key in columns[0]}, counts)
-    per_dim, mass = statistics.kl_per_dim, model.likelihood.levels is not None
+    likelihood = model.likelihood
+    per_dim, mass = statistics.kl_per_dim, likelihood is not None and likelihood.levels is not None
     errors = aggregate.standard_errors()
     return {
         **figures,

@@ -105,7 +105,7 @@ class VAEModule(pl.LightningModule):
         model = build_model(config, spec)
         module = cls(
             model,
-            build_objective(config, model),
+            build_objective(config, model, spec),
             optimizer=instantiate(config["optimizer"], "optimizer"),
             scheduler=instantiate(config.get("scheduler") or None, "scheduler"),
             gradient_clip=config.get("gradient_clip"),
