@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 
 def check_int(name: str, value: object, *, low: int = 1, optional: bool = False) -> None:
-    """Raise a ``ValueError`` unless ``value`` is whole and ≥ ``low``, or ``None`` if ``optional``."""
+    """Raise a ``ValueError`` unless ``value`` is whole and ≥ ``low``, or an optional ``None``."""
     if optional and value is None:
         return
     if not isinstance(value, int) or isinstance(value, bool) or value < low:

@@ -18,7 +18,6 @@ from vae.models import Model
 from vae.spec import DataSpec
 
 T = TypeVar("T")
-READ = ("x",)  # by a model
 BATCH = 128  # examples at once: fixed, so that no figure depends on a batch size
 
 
@@ -136,7 +135,7 @@ class Subject:
             n=self._limited(n, split),
             batch_size=BATCH,
             mean=mean,
-            fields=tuple(dict.fromkeys((*READ, *fields))),
+            fields=tuple(dict.fromkeys((*self.model.fields, *fields))),
         )
 
     def _limited(self, n: int | None, split: str | None) -> int | None:
