@@ -22,9 +22,9 @@ Identity = dict[str, dict[str, Any]]
 def identity(splits: Splits) -> Identity:
     """Return what tells the examples of each part from others, before they are split and binarised.
 
-    Labels and factors count wholly, and so do values up to a gigabyte; of more, those of examples
-    evenly spread over all. Of tar files it is where each example lies and how long it is, and the
-    values of some; of what is drawn, the values of some.
+    Labels, factors and further fields count wholly, and so do values up to a gigabyte; of more,
+    those of examples evenly spread over all. Of tar files it is where each example lies and how
+    long it is, and the values of some; of what is drawn, the values of some.
     """
     parts = {"train": splits.train, "val": splits.val, "test": splits.test}
     return {name: identified(examples) for name, examples in parts.items() if examples is not None}
@@ -37,6 +37,7 @@ def identified(examples: Examples) -> dict[str, Any]:
         "examples": len(examples),
         "values": hashed(*some(examples)),
         **{name: hashed(found) for name, found in known.items()},
+        **{f"field {name}": hashed(found) for name, found in examples.fields.items()},
     }
 
 
@@ -104,7 +105,7 @@ def changes(before: Any, now: Identity) -> str:
             old = then.get("examples")
             number = f"{old:,}" if isinstance(old, int) else "unknown"
             return f"the part {part} had {number} examples and has {found['examples']:,} now"
-        for name, noun in NOUNS.items():
-            if then.get(name) != found[name]:
-                return f"the part {part} holds {noun}"
+        for name, value in found.items():
+            if then.get(name) != value:
+                return f"the part {part} holds {NOUNS.get(name, f'another {name}')}"
     return "other data"
