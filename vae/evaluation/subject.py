@@ -18,7 +18,6 @@ from vae.models import Model
 from vae.spec import DataSpec
 
 T = TypeVar("T")
-READ = ("x",)  # by a model
 BATCH = 128  # examples at once: fixed, so that no figure depends on a batch size
 
 
@@ -62,8 +61,7 @@ class Subject:
         seed: int = 0,
         track: Callable[[Iterable[Any], str, int], Iterable[Any]] = silent,
     ) -> None:
-        if max_examples is not None:
-            check_int("max_examples", max_examples)
+        check_int("max_examples", max_examples, optional=True)
         self.model = model
         self.data = data
         self.split = split
@@ -137,7 +135,7 @@ class Subject:
             n=self._limited(n, split),
             batch_size=BATCH,
             mean=mean,
-            fields=tuple(dict.fromkeys((*READ, *fields))),
+            fields=tuple(dict.fromkeys((*self.model.fields, *fields))),
         )
 
     def _limited(self, n: int | None, split: str | None) -> int | None:
