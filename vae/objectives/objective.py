@@ -22,12 +22,15 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         is_elbo: Whether the loss is the negative ELBO.
+        needs_whole_weights: Whether it reads weights, gradients or modules in ways that go wrong
+            where each process holds a part of them.
 
     Raises:
         ValueError: If ``num_samples`` is below 1.
     """
 
     is_elbo = False
+    needs_whole_weights = False
 
     def __init__(self, num_samples: int | Schedule = 1) -> None:
         super().__init__()
