@@ -17,7 +17,6 @@ def test_nested_parts_are_built_inside_out():
         },
         "objective",
     )
-    objective.step = 5
     assert objective.beta(5) == 2.0
 
 

@@ -31,7 +31,7 @@ VARIANTS = {
 class Summed(MeanKL):
     """What two processes minimise whose gradients are added up instead of averaged."""
 
-    def forward(self, trace):
+    def forward(self, trace, at):
         return {"kl": 2 * trace.kl.mean()}
 
 

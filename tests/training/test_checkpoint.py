@@ -27,7 +27,7 @@ def test_a_checkpoint_is_plain_values_from_which_all_is_rebuilt(tmp_path):
     assert same(dict(checkpoint["state_dict"]), dict(module.state_dict()))
     rebuilt = VAEModule.load_from_checkpoint(path)
     assert same(dict(rebuilt.state_dict()), dict(module.state_dict()))
-    assert rebuilt.objective.num_samples() == module.objective.num_samples
+    assert rebuilt.objective.num_samples() == module.objective.num_samples()
     model = load(path)
     assert not model.training
     assert same(dict(model.state_dict()), dict(module.model.state_dict()))

@@ -243,8 +243,7 @@ def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any])
         use_products(module.model)
     torch.set_float32_matmul_precision(settings["matmul_precision"])
     torch.backends.cudnn.allow_tf32 = settings["matmul_precision"] != "highest"
-    if settings["compile"]:
-        module.compile_step()
+    module.compiled = settings["compile"]
     module.cuda_graph = settings["cuda_graph"]
 
 

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from vae.data.checks import check_int
+from vae.checks import check_int
 from vae.objectives.progress import START, Progress
-from vae.objectives.schedule import Schedule, scheduled
+from vae.objectives.schedule import Schedule, schedules_of
 from vae.trace import Trace
 
 
@@ -46,7 +46,7 @@ class Objective(nn.Module, ABC):
         It is the loss; but the ELBO where that is the loss, and where a weight follows a schedule,
         with which the loss means something else at every step.
         """
-        moving = any(any(scheduled(part)) for part in self.modules())
+        moving = next(schedules_of(self), None) is not None
         return "val/elbo" if self.is_elbo or moving else "-val/loss"
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 __all__ = ["Findings", "Validation", "at_bound", "categories", "settled", "unused_variables"]
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp
 
@@ -17,10 +17,9 @@ from vae.distributions.rescaled import Rescaled
 from vae.evaluation.collapse import THRESHOLDS, listed
 from vae.evaluation.latents import ACTIVE_VARIANCE, LatentStatistics
 from vae.models import Model
-from vae.objectives import Objective, Schedule
-from vae.objectives.schedule import scheduled
+from vae.objectives import Objective
+from vae.objectives.schedule import schedules_of
 from vae.trace import Trace
-from vae.training.held import Held
 
 FEWEST_STEPS = 500  # before, nothing is said
 FEWEST_EXAMPLES = 10  # from fewer, nothing is said of single dimensions
@@ -161,13 +160,5 @@ def settled(objective: Objective, steps: Mapping[str, int]) -> bool:
     ahead = [now + rest * i // AHEAD for i in range(AHEAD + 1)]
     return all(
         weight(steps["before"]) == weight(now) >= max(map(weight, ahead))
-        for weight in schedules(objective)
+        for weight in schedules_of(objective)
     )
-
-
-def schedules(objective: Objective) -> Iterator[Schedule]:
-    """Yield the schedules of an objective's weights."""
-    for part in objective.modules():
-        for place, name in scheduled(part):
-            weight = place[name]
-            yield weight.schedule if isinstance(weight, Held) else weight

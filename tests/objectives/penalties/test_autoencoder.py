@@ -9,7 +9,7 @@ from tests.linear_gaussian import LinearGaussian
 from tests.objectives.penalties.traces import trace_at
 from vae.distributions import Conditional, ConstantNormalPosterior, FixedScale, Normal
 from vae.models import VAE
-from vae.objectives import ELBO, Linear
+from vae.objectives import ELBO, Linear, Progress
 from vae.objectives.penalties import DecoderNorm, GradientPenalty, LatentNorm
 from vae.priors import StandardNormal
 
@@ -109,12 +109,11 @@ def test_weights_may_be_schedules_and_not_negative(build, name):
     one = build(2.0)
     torch.manual_seed(1)
     other = build(Linear(4.0, steps=10))
-    other.step = 5
     _, trace = linear_trace()
     terms = []
     for penalty in (one, other):
         torch.manual_seed(2)
-        terms.append(penalty(trace)[name])
+        terms.append(penalty(trace, Progress(5))[name])
     assert terms[0] > 0
     assert torch.allclose(*terms)
     with pytest.raises(ValueError, match="weight must be a finite number of at least 0"):

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from tests.objectives.penalties.traces import normal, trace_of
-from vae.objectives import ELBO, Linear, Penalized
+from vae.objectives import ELBO, Linear, Penalized, Progress
 from vae.objectives.penalties import Capacity
+from vae.trace import Observed, Trace
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -33,15 +34,14 @@ def test_capacity_grows_with_the_step():
     trace = trace_of(normal(torch.full((4, 1), 2.0), 1.0))
     objective, values = Capacity(Linear(2.0, steps=10), gamma=3.0), []
     for step in (0, 5, 20):
-        objective.step = step
-        values.append(objective(trace)["capacity"].item())
+        values.append(objective(trace, Progress(step))["capacity"].item())
     assert values == pytest.approx([6, 3, 0])
 
 
 def test_capacity_stands_in_place_of_the_kl():
     trace = trace_of(normal(torch.full((4, 1), 2.0), 1.0))
     terms = Penalized(ELBO(0.0), {"capacity": Capacity(2.0)})(
-        type(trace)(torch.zeros(4, 1), trace.px, trace.latents)
+        Trace(trace.latents, (Observed("x", trace.px, torch.zeros(4, 1)),))
     )
     assert terms["kl"] == 0
     assert terms["capacity"] == 0

@@ -7,7 +7,7 @@ from torch import nn
 from tests.linear_gaussian import LinearGaussian
 from vae.distributions import CategoricalPosterior, Conditional, FixedScale, Normal
 from vae.models import VAE
-from vae.objectives import ELBO, IWAE, Linear, Objective, Penalized
+from vae.objectives import ELBO, IWAE, Linear, Objective, Penalized, Progress
 from vae.objectives.penalties import (
     DIP,
     MMD,
@@ -21,7 +21,7 @@ from vae.objectives.penalties import (
     TotalCorrelation,
 )
 from vae.priors import UniformCategorical
-from vae.trace import Trace
+from vae.trace import Observed, Trace
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -66,13 +66,10 @@ def test_terms_are_those_of_objective_and_penalties():
 def test_step_and_number_of_examples_reach_every_part():
     parts = {"capacity": Capacity(Linear(1.0, steps=10)), "tc": TotalCorrelation()}
     objective = Penalized(ELBO(Linear(4.0, steps=8)), parts)
-    objective.step, objective.num_examples = 4, 1000
     trace = linear_trace()
-    terms = objective(trace)
+    terms = objective(trace, Progress(4, 1000))
     assert torch.allclose(terms["kl"], 2 * trace.kl.mean())
     assert torch.allclose(terms["capacity"], 1000 * (trace.kl.mean() - 0.4).abs())
-    for part in (objective.objective, *parts.values()):
-        assert (part.step, part.num_examples) == (4, 1000)
 
 
 def test_number_of_samples_is_the_objectives():
@@ -127,6 +124,6 @@ def test_draws_that_pass_no_gradient_are_refused_in_training(name):
 @pytest.mark.parametrize("name", [*OVER_DRAWS, "dip"])
 def test_several_latent_variables_are_refused(name):
     trace = linear_trace()
-    two = Trace(trace.x, trace.px, trace.latents * 2)
+    two = Trace(trace.latents * 2, (Observed("x", trace.px, trace.x),))
     with pytest.raises(ValueError, match="one latent variable; got 2"):
         PENALTIES[name](3)(two)

@@ -13,7 +13,7 @@ import zuko
 
 from tests.objectives.penalties.traces import normal, trace_of, z_score
 from vae.distributions import FlowPosterior, aggregate_log_probs
-from vae.objectives import Linear
+from vae.objectives import Linear, Progress
 from vae.objectives.penalties import TotalCorrelation
 from vae.objectives.penalties.total_correlation import (
     stratified_log_weights,
@@ -69,22 +69,20 @@ def log_normal(x):
     return -0.5 * x.square() - 0.5 * log(2 * pi)
 
 
-def objective_with(log_weights, num_examples=N, **weights):
-    objective = TotalCorrelation(**weights)
+def parts_with(log_weights, trace, num_examples=N):
+    objective = TotalCorrelation()
     objective.log_weights = log_weights
-    objective.num_examples = num_examples
-    return objective
+    return objective.parts(trace, Progress(num_examples=num_examples))
 
 
 def estimated_parts(log_weights):
     """The mean over batches of each part, at the draws at which the exact parts are known."""
-    objective = objective_with(log_weights)
     mean, rows, z = batches()
     sums = dict.fromkeys(PARTS, 0.0)
     for row, draws in zip(rows, z, strict=True):
         trace = trace_of(normal(mean[row], SIGMA))
         trace.latents[0].z.copy_(draws)
-        for name, part in objective.parts(trace).items():
+        for name, part in parts_with(log_weights, trace).items():
             sums[name] += part.item() / BATCHES
     return sums
 
@@ -172,9 +170,8 @@ def test_minibatch_weights_overestimate_information_and_correlation():
 def test_the_option_chooses_the_weights(stratified):
     weights = stratified_log_weights if stratified else weighted_log_weights
     trace = trace_of(normal(torch.randn(8, 3), 0.5))
-    ours, theirs = TotalCorrelation(stratified=stratified), objective_with(weights, 100)
-    ours.num_examples = 100
-    assert ours.parts(trace) == theirs.parts(trace)
+    parts = TotalCorrelation(stratified=stratified).parts(trace, Progress(num_examples=100))
+    assert parts == parts_with(weights, trace, 100)
 
 
 @pytest.mark.parametrize(("b", "n"), [(1, 1), (1, 50), (2, 2), (7, 7), (7, 50), (256, 60_000)])
@@ -195,8 +192,8 @@ def test_a_batch_of_all_examples_is_the_plain_mixture():
 @pytest.mark.parametrize("num_examples", [0, 5])
 def test_unknown_or_too_few_examples_mean_those_of_the_batch(num_examples):
     trace = trace_of(normal(torch.randn(8, 3), 0.5))
-    parts = objective_with(stratified_log_weights, num_examples).parts(trace)
-    assert parts == objective_with(stratified_log_weights, 8).parts(trace)
+    parts = parts_with(stratified_log_weights, trace, num_examples)
+    assert parts == parts_with(stratified_log_weights, trace, 8)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +202,7 @@ def test_unknown_or_too_few_examples_mean_those_of_the_batch(num_examples):
 def test_the_sum_is_the_sampled_kl_whatever_the_weights(log_weights):
     trace = trace_of(normal(torch.randn(8, 3), 0.5), num_samples=2)
     latent = trace.latents[0]
-    parts = objective_with(log_weights).parts(trace)
+    parts = parts_with(log_weights, trace)
     assert torch.allclose(sum(parts.values()), (latent.log_q - latent.log_p).mean())
 
 
@@ -214,8 +211,7 @@ def test_the_sum_is_the_sampled_kl_whatever_the_weights(log_weights):
 def test_a_batch_of_one_example_is_finite(stratified, num_examples):
     mean = torch.randn(1, 3, requires_grad=True)
     objective = TotalCorrelation(1.0, 1.0, 1.0, stratified=stratified)
-    objective.num_examples = num_examples
-    terms = objective(trace_of(normal(mean, 0.5)))
+    terms = objective(trace_of(normal(mean, 0.5)), Progress(num_examples=num_examples))
     assert all(term.isfinite() for term in terms.values())
     sum(terms.values()).backward()
     assert mean.grad.isfinite().all()
@@ -235,8 +231,7 @@ def test_a_scheduled_weight_follows_the_step_and_is_never_dropped():
     objective = TotalCorrelation(total_correlation=Linear(4.0, steps=10))
     part, values = objective.parts(trace)["total_correlation"], []
     for step in (0, 5, 20):
-        objective.step = step
-        values.append((objective(trace)["total_correlation"] / part).item())
+        values.append((objective(trace, Progress(step))["total_correlation"] / part).item())
     assert values == pytest.approx([0, 2, 4])
 
 
