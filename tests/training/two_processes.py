@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from tests.models.four import ALLOWED
-from tests.models.test_four import made
 from tests.training.runs import make_trainer
+from tests.training.test_four_models import made
 from vae import instantiate
 from vae.training import DataParallel
 

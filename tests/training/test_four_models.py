@@ -50,7 +50,7 @@ def test_a_run_with_the_default_callbacks_ends_in_a_checkpoint_that_samples(name
     callbacks = [
         Latents(),
         Pictures(columns=3, max_dims=2, folder=str(tmp_path / "pictures")),
-        Checkpoints(dirpath=str(folder), monitor="val/elbo", mode="max"),
+        Checkpoints(str(folder), monitor="val/elbo", minutes=None),
     ]
     _, data, _ = trained(name, tmp_path, callbacks=callbacks)
     model = vae.load(folder / "best.ckpt")
@@ -108,7 +108,7 @@ def test_a_compiled_step_is_the_eager_one(name, tmp_path):
 def test_two_processes_agree(name, tmp_path):
     """The gradients of two processes are averaged, of every latent variable's net."""
     root = Path(__file__).parents[2]
-    call = [sys.executable, "-m", "tests.models.two_processes", name, str(tmp_path)]
+    call = [sys.executable, "-m", "tests.training.two_processes", name, str(tmp_path)]
     subprocess.run(call, check=True, timeout=300, cwd=root, capture_output=True)
     one, two = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     assert same(one, two)
