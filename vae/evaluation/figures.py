@@ -114,7 +114,9 @@ def blocks(
     held: list[Batch] = []
     for batch in batches:
         joined = [torch.cat([part[name] for part in (*held, batch)]).split(size) for name in fields]
-        *whole, rest = (dict(zip(fields, values, strict=True)) for values in zip(*joined, strict=True))
+        *whole, rest = (
+            dict(zip(fields, values, strict=True)) for values in zip(*joined, strict=True)
+        )
         yield from whole
         held = [rest]
     yield from (dict(rest) for rest in held)
