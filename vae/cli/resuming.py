@@ -87,7 +87,7 @@ def read_resumed(path: Path) -> Resumed:
     checkpoint = read_checkpoint(path)
     config = checkpoint["hyper_parameters"]["config"]
     missing = [name for name in STATE if name not in checkpoint]
-    missing += [name for name in (*ARCHITECTURE, "penalties") if name not in config]
+    missing += [name for name in ("model", "penalties") if name not in config]
     if missing:
         raise ValueError(
             f"{path} cannot be gone on from, since it lacks {', '.join(missing)}: a new run can "
