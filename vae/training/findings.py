@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from vae.distributions.bounds import LOG_SCALE_BOUNDS, MARGIN
 from vae.distributions.likelihoods.scale import Scale
-from vae.distributions.normal import LogScale
+from vae.distributions.normal import LOG_SCALE_BOUNDS, MARGIN, LogScale
 from vae.distributions.rescaled import Rescaled
 from vae.evaluation.collapse import THRESHOLDS, listed
 from vae.evaluation.latents import ACTIVE_VARIANCE, LatentStatistics
