@@ -31,7 +31,7 @@ from vae.cli.train import build_trainer
 from vae.training import VAEModule
 
 PARTS = {  # the first that there is
-    "batch": ["vae.data.batches:Batches.make", "vae.data.batches:Batches._batch"],
+    "batch": ["vae.data.batches:TrainBatches.make", "vae.data.batches:Batches._batch"],
     "seed of the noise": ["vae.training.module:seed_noise"],
     "encode": ["vae.models.vae:VAE.encode"],
     "draw": ["vae.models.vae:draw"],
@@ -39,7 +39,7 @@ PARTS = {  # the first that there is
     "densities and terms": ["vae.objectives.elbo:ELBO.forward"],
     "figures": ["vae.training.meter:Meter.update"],
     "backward": ["torch:Tensor.backward"],
-    "watch": ["vae.training.guard:Guard.passes"],
+    "watch": ["vae.training.step:EagerStep.check"],
     "optimizer": ["vae.training.fused:FusedAdam.step", "torch.optim:Adam.step"],
 }
 OVERRIDES = ["model=mlp", "data=array", "data.binarization=dynamic", "likelihood=bernoulli"]

@@ -27,7 +27,7 @@ from benchmarks.throughput.report import describe, write
 from vae.build import build_data, build_model
 from vae.cli.compose import compose_settings
 from vae.cli.environment import prepare_process
-from vae.data import Batch, DataSpec
+from vae.data import DataSpec
 from vae.evaluation import evaluate, log_mean_weights
 from vae.models import Model
 
@@ -115,7 +115,7 @@ def against_ours(times: dict[str, list[float]]) -> dict[str, Any]:
 
 def whole(model: Model, x: Tensor, *, num_samples: int, max_rows: int) -> dict[str, Any]:
     """Evaluate pictures once; return the time and by how much the memory rose (on Linux)."""
-    batches = [Batch(part, None) for part in x.split(128)]
+    batches = [{"x": part} for part in x.split(128)]
     ctypes.CDLL(None).malloc_trim(0)  # what reading the data has left does not count
     Path("/proc/self/clear_refs").write_text("5")  # the peak is that from here on
     held, start, worked = resident("VmRSS"), time.perf_counter(), time.process_time()
@@ -141,7 +141,9 @@ def pictures(root: Path, n: int) -> tuple[str, Tensor]:
     settings = compose_settings(["data=mnist", f"data.root={root}", "data.download=false"])
     data = build_data(settings)
     data.setup()
-    return "MNIST", torch.cat([b.x for b in data.batches("test", device=torch.device("cpu"), n=n)])
+    return "MNIST", torch.cat(
+        [b["x"] for b in data.batches("test", device=torch.device("cpu"), n=n)]
+    )
 
 
 def main() -> None:

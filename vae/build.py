@@ -13,31 +13,26 @@ __all__ = [
 import inspect
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 import torch
-from torch.distributions import constraints
+from torch import nn
 
+from vae.batch import blank
 from vae.data import DataModule, DataSpec, make_data
-from vae.distributions import Conditional, Head, Likelihood
-from vae.flows import zuko
-from vae.instantiate import instantiate, resolve
+from vae.instantiate import REFUSALS, check_settings, first_line, instantiate, resolve
 from vae.limits import Budget
-from vae.models import Model, Standardize
+from vae.models import Model
+from vae.nested import lookup
 from vae.objectives import Objective, Pathwise, Penalized
 from vae.older import lacks_statistics
-from vae.priors import Prior
+from vae.parts import Parts, check_part
 from vae.saved import Saved, read_checkpoint, read_saved
-
-NARROWER = {  # for each support of a likelihood, the supports of data that it can score
-    constraints.boolean: {"boolean"},
-    constraints.unit_interval: {"boolean", "unit_interval"},
-    constraints.real: {"boolean", "unit_interval", "real"},
-}
 
 
 def build_data(config: Mapping[str, Any]) -> DataModule:
@@ -65,102 +60,37 @@ def short_names(message: str, data: Mapping[str, Any]) -> str:
 
 
 def build_model(config: Mapping[str, Any], spec: DataSpec) -> Model:
-    """Build the model that the groups model, posterior, prior and likelihood describe.
+    """Build the model that the group ``model`` names, of what it asks of the other groups.
 
-    Every part may ask, by naming a parameter, for ``data_shape``, ``support`` and ``levels`` of
-    the data, ``latent_dim``, and once they are known ``latent_shape`` and ``encoder``.
+    The settings of the group are the keyword arguments of the model's `build`.
 
     Raises:
         ValueError: If parts do not fit together or a setting is wrong.
     """
-    node = dict(config["model"])
-    if not isinstance(node["latent_dim"], int):
-        raise ValueError(f"model.latent_dim must be a whole number; got {node['latent_dim']!r}")
-    facts: dict[str, Any] = {
-        "data_shape": spec.shape,
-        "support": spec.support,
-        "latent_dim": node.pop("latent_dim"),
-    }
-    likelihood = build_likelihood(config, spec)
-    posterior: Head = instantiate(config["posterior"], "posterior", **facts)
-    encoder = conditional(node.pop("encoder"), "model.encoder", spec.shape, posterior, facts)
-    decoder_node = node.pop("decoder")
-    shape = posterior.event_shape
-    decoder = conditional(decoder_node, "model.decoder", shape, likelihood, facts)
-    facts |= {"encoder": encoder, "latent_shape": shape}
-    prior = instantiate(config["prior"], "prior", **facts)
-    check_latents(posterior, prior)
-    parts = {"encoder": encoder, "decoder": decoder, "prior": prior}
-    if spec.standardized:
-        parts["standardize"] = Standardize(spec.shape)
-    model: Model = instantiate(node, "model", **parts)
+    node = lookup(config, "model")
+    check_part("model", node)
+    kind: Any = resolve(node["_target_"], "model")
+    if not issubclass(kind, Model) or inspect.isabstract(kind):
+        raise ValueError(f"model must be a model; got {kind.__name__}")
+    own = {name: value for name, value in node.items() if name != "_target_"}
+    check_settings(own, kind.build, "model")
+    try:
+        model = kind.build(spec, Parts(config, spec, instantiate), **own)
+    except ValueError:  # which says what is wrong
+        raise
+    except REFUSALS as error:
+        raise ValueError(f"model: {first_line(error)}") from error
     if spec.standardized and model.standardize is None:
-        raise ValueError(
-            f"{type(model).__name__} does not take standardize: use data.standardize=false"
-        )
+        raise ValueError(f"{kind.__name__} does not take standardize: use data.standardize=false")
     return model
 
 
-def conditional(
-    net: Mapping[str, Any], path: str, in_shape: tuple[int, ...], head: Head, facts: dict[str, Any]
-) -> Conditional:
-    """Build the net that feeds a head, and join the two."""
-    shapes = {"in_shape": in_shape, "out_shape": head.param_shape}
-    return Conditional(instantiate(net, path, **facts, **shapes), head)
-
-
-def build_likelihood(config: Mapping[str, Any], spec: DataSpec) -> Likelihood:
-    """Build the likelihood, or refuse one that is not a density of such data."""
-    target = config["likelihood"]["_target_"]
-    node = config["likelihood"]
-    name = target.rpartition(".")[2]
-    facts = {"event_shape": spec.shape, "levels": 2 if spec.levels is None else spec.levels}
-    likelihood: Likelihood = instantiate(node, "likelihood", **facts)
-    if likelihood.levels is not None and likelihood.support is not constraints.boolean:
-        if spec.levels is None or spec.dequantized:
-            raise ValueError(
-                f"likelihood {name} is a mass on a grid of values, but data {spec.name} is "
-                f"continuous. Use likelihood=normal_learned or likelihood=laplace."
-            )
-    elif spec.support not in NARROWER[likelihood.support]:
-        raise ValueError(
-            f"likelihood {name} does not cover data {spec.name}, whose values are "
-            f"{spec.support}. {advice(spec)}"
-        )
-    return likelihood
-
-
-def advice(spec: DataSpec) -> str:
-    """Say which likelihoods cover such data."""
-    if spec.support == "real":
-        return "Use likelihood=normal_learned or likelihood=laplace."
-    return (
-        "Use data.binarization=dynamic, or a likelihood of grey values: "
-        "continuous_bernoulli, discretized_logistic, normal_learned."
-    )
-
-
-def check_latents(posterior: Head, prior: Any) -> None:
-    """Refuse a prior that lives on another space than the posterior."""
-    if isinstance(prior, zuko.lazy.LazyDistribution):
-        support: Any = constraints.real_vector
-    elif isinstance(prior, Prior):
-        support = prior.support
-    else:
-        raise ValueError(f"prior: {type(prior).__name__} is not a prior")
-    if support is not posterior.support:
-        raise ValueError(
-            f"prior {type(prior).__name__} and posterior {type(posterior).__name__} live on "
-            "different spaces. Use posterior=categorical with prior=uniform_categorical or "
-            "prior=vamp, and the other posteriors with the other priors."
-        )
-
-
-def build_objective(config: Mapping[str, Any], model: Model) -> Objective:
+def build_objective(config: Mapping[str, Any], model: Model, spec: DataSpec) -> Objective:
     """Build the objective that the groups objective, estimator and penalty describe.
 
-    A penalty may ask, by naming a parameter, for the model's children (``encoder``, ``decoder``,
-    ``prior``) and for ``latent_shape``; a discriminator's net maps ``in_shape``, a flat latent, to
+    A penalty may ask, by naming a parameter, for the model's children (such as ``encoder``,
+    ``decoder`` and ``prior`` of a `VAE`). Of a model with one latent variable it may ask for
+    ``latent_shape`` too, and a discriminator's net for ``in_shape``, a flat latent, and
     ``out_shape``, one logit.
 
     Raises:
@@ -176,11 +106,18 @@ def build_objective(config: Mapping[str, Any], model: Model) -> Objective:
     objective: Objective = instantiate(node, "objective", estimator=estimator)
     if not config["penalties"]:
         return objective
-    with torch.random.fork_rng(devices=[]):
-        latent_shape = model.sample_latents(1).shape[1:]
-    shapes = {"in_shape": (latent_shape.numel(),), "out_shape": (1,)}
-    facts = {**dict(model.named_children()), "latent_shape": latent_shape, **shapes}
+    facts = {**dict(model.named_children()), **latent_facts(model, spec)}
     return Penalized(objective, instantiate(config["penalties"], "penalties", **facts))
+
+
+def latent_facts(model: Model, spec: DataSpec) -> dict[str, Any]:
+    """Return what there is to know of the latent of a model that has one; else nothing."""
+    with unchanged(model), refused_together(), torch.no_grad():
+        latents = model(blank(spec, model.fields)).latents
+    if len(latents) != 1:
+        return {}
+    shape = latents[0].point.shape[2:]
+    return {"latent_shape": shape, "in_shape": (shape.numel(),), "out_shape": (1,)}
 
 
 def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]:
@@ -194,19 +131,34 @@ def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]
     Raises:
         ValueError: What the part that refuses the combination says.
     """
-    kept = [(b, b.clone()) for part in (model, objective) for b in part.buffers()]
+    batch = blank(spec, model.fields)
+    with unchanged(model, objective), refused_together():
+        trace = model(batch, num_samples=objective.num_samples())
+        objective(trace)
+        with torch.no_grad():  # where a term that needs gradients is left out
+            return list(objective(trace))
+
+
+@contextmanager
+def unchanged(*parts: nn.Module) -> Iterator[None]:
+    """Leave the state of parts, and that of torch's noise, as they are before."""
+    kept = [(b, b.clone()) for part in parts for b in part.buffers()]
     try:
         with torch.random.fork_rng(devices=[]):
-            trace = model(torch.zeros(2, *spec.shape), num_samples=objective.num_samples())
-            objective(trace)
-            with torch.no_grad():  # where a term that needs gradients is left out
-                return list(objective(trace))
-    except (RuntimeError, TypeError, AttributeError, LookupError, AssertionError) as error:
-        told = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"the parts of the model do not fit together: {told}") from error
+            yield
     finally:
         for buffer, before in kept:
             buffer.copy_(before)
+
+
+@contextmanager
+def refused_together() -> Iterator[None]:
+    """Say of an error that names no setting that the parts do not fit together."""
+    try:
+        yield
+    except (RuntimeError, TypeError, AttributeError, LookupError, AssertionError) as error:
+        told = first_line(error)
+        raise ValueError(f"the parts of the model do not fit together: {told}") from error
 
 
 def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:

@@ -5,7 +5,7 @@ may name depends on where it stands: a config may come with somebody's checkpoin
 choice of the callable would let the file run any code.
 """
 
-__all__ = ["NAMES", "PACKAGES", "instantiate", "resolve"]
+__all__ = ["NAMES", "PACKAGES", "REFUSALS", "check_settings", "instantiate", "resolve"]
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -118,19 +118,42 @@ def build(node: Mapping[str, Any], path: str, facts: Mapping[str, Any]) -> Any:
     """Build the object of a node with a ``_target_``."""
     target = resolve(str(node["_target_"]), path.partition(".")[0].partition("[")[0])
     given = {k: v for k, v in node.items() if k not in ("_target_", "_partial_")}
-    parameters = inspect.signature(target).parameters
-    check_names(given, target, path)
-    values = {k: v for k, v in facts.items() if k in parameters}
+    check_names(given, inspect.signature(target), target.__module__, path)
+    values = {k: v for k, v in facts.items() if k in inspect.signature(target).parameters}
     values |= {k: instantiate(v, join(path, k), **facts) for k, v in given.items()}
     check_types(values, target, path)
     if node.get("_partial_", False):
         return partial(target, **values)
+    check_complete(values, inspect.signature(target), path)
     try:
         return target(**values)
     except REFUSALS as error:
-        # Of torch, a message goes on with the frames of its C++.
-        told = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path}: {told}") from error
+        raise ValueError(f"{path}: {first_line(error)}") from error
+
+
+def check_settings(settings: Mapping[str, Any], function: Callable[..., Any], path: str) -> None:
+    """Refuse settings of a group that a function does not take as they are.
+
+    Args:
+        settings: Plain values by name.
+        function: Its keyword-only parameters are what may be set, and without default must be.
+        path: Where they stand in the config.
+
+    Raises:
+        ValueError: With the config path, if a name or a type does not fit or a setting is missing.
+    """
+    signature = inspect.signature(function)
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    own = [p for p in signature.parameters.values() if p.kind in kinds]
+    signature = signature.replace(parameters=own)
+    check_names(settings, signature, function.__module__, path)
+    check_types(settings, function, path)
+    check_complete(settings, signature, path)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says; of torch, a message goes on with the frames of its C++."""
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def join(path: str, key: str) -> str:
@@ -138,11 +161,13 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}"
 
 
-def check_names(given: Mapping[str, Any], target: Callable[..., Any], path: str) -> None:
-    """Refuse a key that the target does not take."""
-    parameters = inspect.signature(target).parameters.values()
+def check_names(
+    given: Mapping[str, Any], signature: inspect.Signature, module: str, path: str
+) -> None:
+    """Refuse a key that a function of some module does not take."""
+    parameters = signature.parameters.values()
     # Others hand further keys on at once, and refuse them; Lightning does so when training begins.
-    late = target.__module__.startswith("lightning.")
+    late = module.startswith("lightning.")
     if not late and any(p.kind is p.VAR_KEYWORD for p in parameters):
         return
     names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
@@ -152,6 +177,14 @@ def check_names(given: Mapping[str, Any], target: Callable[..., Any], path: str)
             few = f"allowed: {', '.join(names)}" if len(names) < 20 else "see --cfg job"
             hint = f"did you mean {close[0]}?" if close else few
             raise ValueError(f"{join(path, key)} is not a setting; {hint}")
+
+
+def check_complete(given: Mapping[str, Any], signature: inspect.Signature, path: str) -> None:
+    """Refuse to leave out what has no default."""
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    for name, p in signature.parameters.items():
+        if p.default is p.empty and p.kind not in variadic and name not in given:
+            raise ValueError(f"{join(path, name)} is missing, and nothing else gives it here")
 
 
 def check_types(values: Mapping[str, Any], target: Callable[..., Any], path: str) -> None:

@@ -24,11 +24,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vae.data import DataSpec
 from vae.files import check_whole
 from vae.history import Point, points_of
 from vae.instantiate import NAMES
 from vae.limits import check_archive, check_plain
+from vae.spec import DataSpec
 
 FORMAT = 1  # of an export
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

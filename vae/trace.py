@@ -1,4 +1,4 @@
-"""What a model says about a batch: the shape convention and the two records that carry it.
+"""What a model says about a batch: the shape convention and the records that carry it.
 
 **Shapes.** Every tensor of a trace has shape ``(K, B, *event)``: ``K`` samples of the latents,
 ``B`` examples, then the event. A distribution given one example per row has batch shape ``(B,)``
@@ -9,16 +9,19 @@ objective; there, terms are summed over events and averaged over examples, in na
 Log-densities are computed when first asked for, so that an objective pays only for what it uses.
 """
 
-__all__ = ["Latent", "Trace"]
+__all__ = ["Latent", "Observed", "Trace"]
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Generic, TypeVar
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from vae.divergence import kl_divergence
+from vae.summary import kind, shape, table
 
 T = TypeVar("T")
 
@@ -48,22 +51,36 @@ class Latent:
     """One latent variable of one batch, with its posterior and its prior.
 
     Args:
-        q: The posterior q(z|x), batch shape ``(B,)`` or ``(K, B)``.
+        name: What the model calls it.
+        q: The posterior q(z|x), batch shape ``(B,)``; ``(K, B)`` where it was given earlier draws;
+            ``()`` of a variable that all examples share.
         p: The prior p(z), batch shape ``()``, ``(B,)`` or ``(K, B)``.
-        z: A draw from ``q``, ``(K, B, *event)``; of relaxed categories, the logarithm of a point of
-            the simplex, since ``q`` and ``p`` are densities of logarithms then.
+        z: A draw from ``q``, ``(K, B, *event)``, ``(K, 1, *event)`` where it is shared; of relaxed
+            categories, the logarithm of a point of the simplex, since ``q`` and ``p`` are densities
+            of logarithms then.
         known_log_q: log q(z|x), ``(K, B)``, where drawing ``z`` gave it for free (flows).
         known_point: What the nets read, where it is not ``z``.
+        weight: How much its densities count, broadcastable to ``(K, B)``: 0 where an example has no
+            such variable; ``None`` counts all once.
+        shared: Whether all examples share it.
     """
 
+    name: str
     q: Distribution
     p: Distribution
     z: Tensor
     known_log_q: Tensor | None = None
     known_point: Tensor | None = None
+    weight: Tensor | float | None = None
+    shared: bool = False
 
     def __repr__(self) -> str:
-        return f"Latent(z {shape(self.z)}, q {kind(self.q)}, p {kind(self.p)})"
+        return f"Latent({', '.join(self.summary)})"
+
+    @property
+    def summary(self) -> tuple[str, str, str]:
+        """Its name, shape and distributions."""
+        return self.name, shape(self.z), f"q {kind(self.q)}, p {kind(self.p)}"
 
     @property
     def point(self) -> Tensor:
@@ -73,12 +90,13 @@ class Latent:
     @computed_once
     def log_q(self) -> Tensor:
         """Log q(z|x), ``(K, B)``."""
-        return self.q.log_prob(self.z) if self.known_log_q is None else self.known_log_q
+        known = self.known_log_q
+        return weighed(self.q.log_prob(self.z) if known is None else known, self.weight)
 
     @computed_once
     def log_p(self) -> Tensor:
         """Log p(z), ``(K, B)``."""
-        return self.p.log_prob(self.z)
+        return weighed(self.p.log_prob(self.z), self.weight)
 
     @computed_once
     def kl(self) -> Tensor:
@@ -93,80 +111,179 @@ class Latent:
         except NotImplementedError:
             return None
         # A view where it does: a broadcast has a sum in its gradient.
-        return kl.view(self.z.shape[:2]) if len(self.z) == 1 else kl.expand(self.z.shape[:2])
+        kl = kl.view(self.z.shape[:2]) if len(self.z) == 1 else kl.expand(self.z.shape[:2])
+        return weighed(kl, self.weight)
 
     @computed_once
     def kl_per_dim(self) -> Tensor | None:
-        """KL of each latent variable, ``(K, B, D)``; ``None`` where q or p does not factorise."""
-        if not (isinstance(self.q, Independent) and isinstance(self.p, Independent)):
+        """KL of each latent variable, ``(K, B, D)``, of whatever shape the event is.
+
+        ``None`` where q or p does not factorise.
+        """
+        q, p = self.q, self.p
+        if not (isinstance(q, Independent) and isinstance(p, Independent)):
             return None
-        q, p = self.q.base_dist, self.p.base_dist
+        dims = q.reinterpreted_batch_ndims
+        if p.reinterpreted_batch_ndims != dims:
+            return None
         try:
-            kl = kl_divergence(q, p)
+            kl = kl_divergence(q.base_dist, p.base_dist)
         except NotImplementedError:
-            kl = q.log_prob(self.z) - p.log_prob(self.z)
-        return kl.expand(*self.z.shape[:2], kl.shape[-1])
+            kl = q.base_dist.log_prob(self.z) - p.base_dist.log_prob(self.z)
+        event = kl.shape[kl.dim() - dims :]
+        kl = kl.expand(*self.z.shape[:2], *event).reshape(*self.z.shape[:2], -1)
+        weight = self.weight
+        return weighed(kl, weight.unsqueeze(-1) if isinstance(weight, Tensor) else weight)
+
+
+@dataclass(frozen=True, repr=False)
+class Observed:
+    """One observed variable of one batch, with its likelihood.
+
+    Args:
+        name: What the model calls it.
+        px: The likelihood p(x|z), batch shape ``(K, B)``.
+        x: Its values, ``(B, *event)``, or ``(K, B, *event)`` where they were drawn; ``None`` where
+            they are not known.
+        weight: How much its density counts, broadcastable to ``(K, B)``: 0 where an example lacks
+            it, whatever ``x`` holds there; ``None`` counts all once.
+        mask: Which values count, bool ``(B, *event)``, of a likelihood that factorises over them.
+
+    Raises:
+        ValueError: When its density is asked for, if there is a mask and p(x|z) does not factorise.
+    """
+
+    name: str
+    px: Distribution
+    x: Tensor | None
+    weight: Tensor | float | None = None
+    mask: Tensor | None = None
+
+    def __repr__(self) -> str:
+        return f"Observed({', '.join(self.summary)})"
+
+    @property
+    def summary(self) -> tuple[str, str, str]:
+        """Its name, shape and distribution."""
+        values = "unknown" if self.x is None else shape(self.x)
+        return self.name, values, f"p({self.name}|z) {kind(self.px)}"
+
+    @computed_once
+    def log_px(self) -> Tensor:
+        """Log p(x|z), ``(K, B)``."""
+        x, weight = self.x, self.weight
+        if x is None:
+            raise ValueError(
+                f"the values of {self.name} are not known: there is no density of them"
+            )
+        if isinstance(weight, Tensor):  # a gradient through NaN is NaN, also where it counts 0
+            trailing = (1,) * (x.dim() - weight.dim())
+            x = torch.where(weight.reshape(*weight.shape, *trailing) == 0, 0.5, x)
+        if self.mask is None:
+            return weighed(self.px.log_prob(x), weight)
+        if not isinstance(self.px, Independent) or self.px.base_dist.event_shape:
+            raise ValueError(
+                f"{self.name} has a mask, but p(x|z) is {kind(self.px)}, which does not factorise "
+                "over its values: use a weight per example"
+            )
+        each = self.px.base_dist.log_prob(torch.where(self.mask, x, 0.5))
+        dims = tuple(range(-self.px.reinterpreted_batch_ndims, 0))
+        return weighed(torch.where(self.mask, each, 0.0).sum(dims), weight)
 
 
 @dataclass(frozen=True, repr=False)
 class Trace:
-    """What every model returns, with one latent variable or many; printed, it is a summary.
+    """What every model returns, with one variable of a kind or many; printed, it is a summary.
 
     Args:
-        x: The batch, ``(B, *event)``.
-        px: The likelihood p(x|z), batch shape ``(K, B)``.
-        latents: The latent variables, in the order in which the generative model draws them.
+        latents: The latent variables, in the order in which the model draws them.
+        observed: The observed ones.
+        rerun: Runs the model on the same batch under other `Draws`; ``None`` of a trace that no
+            model made.
 
     Example:
         >>> import torch
         >>> from torch.distributions import Normal
         >>> q, p = Independent(Normal(torch.zeros(2, 3), 1.0), 1), Normal(0.0, 1.0).expand((3,))
         >>> px = Independent(Normal(torch.zeros(1, 2, 4), 1.0), 1)
-        >>> latent = Latent(q, Independent(p, 1), torch.zeros(1, 2, 3))
-        >>> print(Trace(torch.zeros(2, 4), px, (latent,)))
-        x           (2, 4)     p(x|z) Normal
+        >>> z = Latent("z", q, Independent(p, 1), torch.zeros(1, 2, 3))
+        >>> print(Trace((z,), (Observed("x", px, torch.zeros(2, 4)),)))
         z           (1, 2, 3)  q Normal, p Normal
+        x           (2, 4)     p(x|z) Normal
         ELBO        (1, 2)     -3.68 ± 0.00 nats over 2 examples
         log p(x|z)  (1, 2)     -3.68 ± 0.00 nats over 2 examples
         KL          (1, 2)     0.00 ± 0.00 nats over 2 examples
     """
 
-    x: Tensor
-    px: Distribution
     latents: tuple[Latent, ...]
+    observed: tuple[Observed, ...]
+    rerun: Callable[[Any], None] | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        return f"Trace(x {shape(self.x)}, px {kind(self.px)}, latents {self.latents})"
+        return f"Trace(latents {self.latents}, observed {self.observed})"
 
     def __str__(self) -> str:
-        rows = [("x", shape(self.x), f"p(x|z) {kind(self.px)}")]
-        for i, latent in enumerate(self.latents):
-            name = "z" if len(self.latents) == 1 else f"z{i}"
-            rows.append((name, shape(latent.z), f"q {kind(latent.q)}, p {kind(latent.p)}"))
-        for name, value in {"ELBO": self.elbo, "log p(x|z)": self.log_px, "KL": self.kl}.items():
-            rows.append((name, shape(value), over_examples(value)))
-        widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
-        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows)
+        numbers = {"ELBO": self.elbo, "log p(x|z)": self.log_px, "KL": self.kl}
+        return table([*self.latents, *self.observed], numbers)
+
+    def __getitem__(self, name: str) -> Latent:
+        """Return the latent variable of a name.
+
+        Raises:
+            KeyError: If there is none.
+        """
+        for latent in self.latents:
+            if latent.name == name:
+                return latent
+        raise KeyError(f"no latent {name}: there are {', '.join(a.name for a in self.latents)}")
+
+    @property
+    def px(self) -> Distribution:
+        """The likelihood of the only observed variable.
+
+        Raises:
+            ValueError: If there are several.
+        """
+        return the_only(self.observed).px
+
+    @property
+    def x(self) -> Tensor | None:
+        """The values of the only observed variable.
+
+        Raises:
+            ValueError: If there are several.
+        """
+        return the_only(self.observed).x
 
     @computed_once
     def log_px(self) -> Tensor:
-        """Log p(x|z), ``(K, B)``."""
-        return self.px.log_prob(self.x)
+        """Log p(x|z) summed over the observed variables, ``(K, B)``."""
+        return total([variable.log_px for variable in self.observed])
 
     @computed_once
     def kl(self) -> Tensor:
         """KL(q ‖ p) summed over the latent variables, ``(K, B)``."""
-        return sum((latent.kl for latent in self.latents[1:]), self.latents[0].kl)
+        return total([latent.kl for latent in self.latents])
+
+    @computed_once
+    def log_p(self) -> Tensor:
+        """Log p(z) summed over the latent variables, ``(K, B)``."""
+        return total([latent.log_p for latent in self.latents])
+
+    @computed_once
+    def log_q(self) -> Tensor:
+        """Log q(z|x) summed over the latent variables, ``(K, B)``."""
+        return total([latent.log_q for latent in self.latents])
 
     @computed_once
     def log_joint(self) -> Tensor:
         """Log p(x, z), ``(K, B)``."""
-        return self.log_px + sum(latent.log_p for latent in self.latents)
+        return self.log_px + self.log_p
 
     @computed_once
     def log_weight(self) -> Tensor:
         """Log w = log p(x, z) − log q(z|x), ``(K, B)``; its expectation is the ELBO."""
-        return self.log_joint - sum(latent.log_q for latent in self.latents)
+        return self.log_joint - self.log_q
 
     @property
     def elbo(self) -> Tensor:
@@ -174,20 +291,27 @@ class Trace:
         return self.log_px - self.kl
 
 
-def shape(tensor: Tensor) -> str:
-    """Return the shape of a tensor, as it is written."""
-    return str(tuple(tensor.shape))
+def weighed(value: Tensor, weight: Tensor | float | None) -> Tensor:
+    """Return a log-density as much as it counts; where that is 0, whatever it is."""
+    if weight is None:
+        return value
+    if isinstance(weight, Tensor):
+        return torch.where(weight == 0, 0.0, weight * value)
+    return weight * value
 
 
-def kind(distribution: Distribution) -> str:
-    """Return the name of a distribution's class, of independent dimensions that of each."""
-    while isinstance(distribution, Independent):
-        distribution = distribution.base_dist
-    return type(distribution).__name__
+def total(values: list[Tensor]) -> Tensor:
+    """Return the sum of tensors, at least one."""
+    return reduce(torch.add, values)
 
 
-def over_examples(value: Tensor) -> str:
-    """Return the mean over samples and examples, and the deviation over examples, in nats."""
-    each = value.detach().double().mean(0)
-    deviation = each.std(correction=0).item()
-    return f"{each.mean().item():,.2f} ± {deviation:,.2f} nats over {len(each)} examples"
+def the_only(observed: tuple[Observed, ...]) -> Observed:
+    """Return the only observed variable.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    if len(observed) != 1:
+        names = ", ".join(variable.name for variable in observed)
+        raise ValueError(f"this needs a model of one observed variable; got {names or 'none'}")
+    return observed[0]

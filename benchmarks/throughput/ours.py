@@ -15,7 +15,6 @@ from benchmarks.throughput.turns import Run, Turn
 from benchmarks.throughput.workloads import Case
 from vae.cli.monitor import settle_monitor
 from vae.cli.train import build_trainer, prepare_model
-from vae.data import Batch
 from vae.evaluation import evaluate
 from vae.training import VAEModule
 from vae.training.callbacks import Progress
@@ -85,7 +84,7 @@ def likelihood(case: Case) -> Run:
     """Return a loop of `evaluate`, which reports more than the likelihood."""
 
     def run(turn: Turn) -> None:
-        model, batches = case.model().eval(), [Batch(case.test_pictures(), None)]
+        model, batches = case.model().eval(), [{"x": case.test_pictures()}]
         while True:
             figures = evaluate(model, batches, case.data.spec, num_samples=SAMPLES)
             turn.notes["value"] = -figures["nll"]

@@ -185,7 +185,7 @@ class Case:
 
     def test_pictures(self) -> Tensor:
         """Return as many drawn pictures as a step takes, float ``(B, *shape)``."""
-        return self.data.examples("test", self.workload.examples).x.to(self.device)
+        return self.data.examples("test", self.workload.examples)["x"].to(self.device)
 
 
 def contestants(workload: Workload, *, fast: bool, device: str = "cpu") -> list[str]:

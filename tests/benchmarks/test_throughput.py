@@ -142,7 +142,7 @@ def test_the_floor_computes_the_loss_of_the_model(
     case = Case(SMALL, pictures, tmp_path, extra)
     model = case.model()
     objective = build_objective(case.settings, model)
-    x = case.data.examples("test", 16).x.double()
+    x = case.data.examples("test", 16)["x"].double()
     torch.manual_seed(3)
     expected = sum(objective(model(x, num_samples=num_samples)).values())
     torch.manual_seed(3)

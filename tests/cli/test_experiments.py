@@ -82,8 +82,8 @@ class Lesson:
         self.folder = folder
         self.ends = {}
         self.data = build_data(settings_of(*SMALL))
-        self.x = self.data.examples("val").x
-        mean = self.data.examples("train").x.mean(0).clamp(1e-3, 1 - 1e-3)
+        self.x = self.data.examples("val")["x"]
+        mean = self.data.examples("train")["x"].mean(0).clamp(1e-3, 1 - 1e-3)
         self.mean_log_px = self.per_example(self.x * mean.log() + (1 - self.x) * (1 - mean).log())
         self.mean_error = self.per_example((self.x - mean).square())
 

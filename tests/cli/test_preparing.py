@@ -28,7 +28,7 @@ def prepared(*overrides):
 
 def test_a_decoder_starts_at_the_mean_of_the_training_data_if_asked():
     module, data = prepared("model.decoder.start_at_mean=true")
-    mean = data.examples("train").x.mean(0)
+    mean = data.examples("train")["x"].mean(0)
     last = module.model.decoder.net.layers[-1]
     assert torch.allclose(last.bias.sigmoid().view_as(mean), mean.clamp(1e-3, 1 - 1e-3), atol=1e-6)
     other, _ = prepared()
@@ -45,7 +45,7 @@ GREY = ["data=sprites_gray", "data.binarization=none", "likelihood=normal_learne
 
 def test_a_scale_starts_at_that_of_the_training_data_unless_it_was_chosen():
     module, data = prepared(*GREY)
-    x = data.examples("train").x
+    x = data.examples("train")["x"]
     px = module.model.eval().decode(torch.zeros(1, module.model.prior().event_shape[0]))
     error = (x - x.mean(0)).square().mean().sqrt()
     assert px.base_dist.log_scale.exp().item() == pytest.approx(error.item(), rel=1e-5)

@@ -81,18 +81,18 @@ def test_types(saved, dtype, support, spec, stored):
 
 def test_bits_and_bytes_reach_the_model_in_range(saved):
     bits = DataModule(Array(saved(RNG.random((40, 6)) < 0.5)), batch_size=4).examples("train")
-    assert bits.x.unique().tolist() == [0, 1]
+    assert bits["x"].unique().tolist() == [0, 1]
     shades = DataModule(Array(saved(bytes_of(40, 60))), batch_size=4).examples("train")
-    assert 0 <= shades.x.min() < 0.1 < 0.9 < shades.x.max() <= 1
+    assert 0 <= shades["x"].min() < 0.1 < 0.9 < shades["x"].max() <= 1
 
 
 def test_the_statistics_are_those_of_the_training_part(saved):
     data = DataModule(Array(saved(RNG.normal(5, 3, (400, 6)))), standardize=True)
     shift, scale = data.statistics()
-    deviation, mean = torch.std_mean(data.examples("train").x.double(), 0, correction=0)
+    deviation, mean = torch.std_mean(data.examples("train")["x"].double(), 0, correction=0)
     torch.testing.assert_close(shift, mean.float())
     torch.testing.assert_close(scale, deviation.float())
-    assert not torch.allclose(shift, data.examples("test").x.mean(0), rtol=1e-3)
+    assert not torch.allclose(shift, data.examples("test")["x"].mean(0), rtol=1e-3)
     assert data.describe()["units"].startswith("densities and x are in the units of the data")
 
 
@@ -101,12 +101,12 @@ def test_what_float32_cannot_tell_apart_stays_as_it_is(saved, dtype):
     stamps = 1_700_000_000 + 60 * np.arange(480)
     array = np.stack([stamps, np.arange(480)], 1).astype(dtype)
     data = DataModule(Array(saved(array), support="real"), standardize=True)
-    x = torch.cat([data.examples(split).x for split in ("train", "val", "test")])
+    x = torch.cat([data.examples(split)["x"] for split in ("train", "val", "test")])
     assert x.dtype == torch.float64
     assert sorted(x[:, 0].tolist()) == stamps.tolist()
     shift, scale = data.statistics()
     assert (shift.dtype, scale.dtype) == (torch.float64, torch.float32)
-    plain = DataModule(Array(saved(array), support="real")).examples("train").x
+    plain = DataModule(Array(saved(array), support="real")).examples("train")["x"]
     assert plain.dtype == torch.float32
     # Where it can, at half the memory; a constant has no differences to lose.
     small = np.stack([array[:, 1], np.full(480, 1.7e9)], 1)
@@ -121,10 +121,10 @@ def test_bytes_of_0_and_1_are_bits(saved, monkeypatch):
     for mmap in (False, True):
         data = DataModule(Array(saved(x), mmap=mmap), batch_size=4)
         assert (data.spec.support, data.spec.levels) == ("boolean", 2)
-        assert data.examples("train").x.unique().tolist() == [0, 1]
+        assert data.examples("train")["x"].unique().tolist() == [0, 1]
         assert data.describe()["values"] == "uint8, 0 and 1"
     scaled = DataModule(Array(saved(x), support="unit_interval"), batch_size=4)
-    assert scaled.examples("train").x.max() == np.float32(1 / 255)
+    assert scaled.examples("train")["x"].max() == np.float32(1 / 255)
     x[39, 5] = 2
     assert Array(saved(x)).spec.support == "unit_interval"
 

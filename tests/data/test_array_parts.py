@@ -51,9 +51,9 @@ def test_parts_by_the_names_of_arrays(tmp_path, arrays, sizes):
     for name, size in zip(SIZES, sizes, strict=True):
         sample = data.examples(name)
         own = list(SIZES).index("train" if size == 3 else name)
-        assert len(sample.x) == size
-        assert sample.x.unique().tolist() == [own]
-        assert len(sample.labels.unique()) == 1
+        assert len(sample["x"]) == size
+        assert sample["x"].unique().tolist() == [own]
+        assert len(sample["label"].unique()) == 1
     assert "test" in data.describe()["parts"]
 
 
@@ -61,17 +61,17 @@ def test_a_part_of_its_own_is_not_cut_again(tmp_path):
     with pytest.raises(ValueError, match=r"part of its own for data\.test_size=3: use"):
         DataModule(Array(save(tmp_path, **KERAS)), test_size=3)
     data = DataModule(Array(save(tmp_path, **KERAS), own_parts=False), test_size=3, batch_size=2)
-    assert data.examples("test").x.shape == (3, 4)
-    assert data.examples("test").x.unique().tolist() == [0]
+    assert data.examples("test")["x"].shape == (3, 4)
+    assert data.examples("test")["x"].unique().tolist() == [0]
 
 
 def test_a_key_that_is_given_is_the_only_array_unless_parts_are_asked_for(tmp_path):
     path = save(tmp_path, **MEDMNIST)
     data = DataModule(Array(path, data_key="train_images"), batch_size=2)
-    assert len(data.examples("train").x) == 24
+    assert len(data.examples("train")["x"]) == 24
     assert "own_parts=true takes val_images, test_images" in data.describe()["parts"]
     data = DataModule(Array(path, data_key="train_images", own_parts=True), batch_size=2)
-    assert data.examples("test").x.unique().tolist() == [2]
+    assert data.examples("test")["x"].unique().tolist() == [2]
 
 
 def test_factors_of_parts(tmp_path):

@@ -9,6 +9,7 @@ from vae.data import DataSpec, EvalBatches, Group, Preprocess, TensorExamples, T
 from vae.data.randomness import stream_seed
 
 N = 103
+FIELDS = ("x", "label")
 SPEC = DataSpec("numbers", (1, 2, 2), "unit_interval", 256)
 
 
@@ -25,24 +26,24 @@ def flat(loader):
 
 def train(n=N, batch_size=10, binarization="dynamic", **settings):
     preprocess = Preprocess(SPEC, binarization=binarization)
-    return TrainBatches(examples(n), preprocess, batch_size=batch_size, **settings)
+    return TrainBatches(examples(n), preprocess, batch_size=batch_size, fields=FIELDS, **settings)
 
 
 def evaluate(n=N, batch_size=10, **settings):
     preprocess = Preprocess(SPEC, binarization="dynamic")
-    return EvalBatches(examples(n), preprocess, batch_size=batch_size, **settings)
+    return EvalBatches(examples(n), preprocess, batch_size=batch_size, fields=FIELDS, **settings)
 
 
 def same(first, second):
     pairs = list(zip(first, second, strict=True))
-    return all(torch.equal(a.x, b.x) and torch.equal(a.y, b.y) for a, b in pairs)
+    return all(torch.equal(a[name], b[name]) for a, b in pairs for name in FIELDS)
 
 
 def test_labels_follow_their_examples():
     for batch in flat(train(binarization="none")):
-        assert torch.equal((batch.x[:, 0, 0, 0] * 255).round().long(), batch.y)
-        assert batch.x.dtype == torch.float32
-        assert batch.x.shape == (10, 1, 2, 2)
+        assert torch.equal((batch["x"][:, 0, 0, 0] * 255).round().long(), batch["label"])
+        assert batch["x"].dtype == torch.float32
+        assert batch["x"].shape == (10, 1, 2, 2)
 
 
 def test_epochs_differ_and_seeds_repeat():
@@ -68,7 +69,7 @@ def test_the_global_random_state_is_neither_read_nor_moved():
 def test_drop_last_and_the_lack_of_it():
     assert len(train()) == 10
     loader = train(drop_last=False)
-    seen = torch.cat([b.y for b in flat(loader)])
+    seen = torch.cat([b["label"] for b in flat(loader)])
     assert len(loader) == 11
     assert sorted(seen.tolist()) == list(range(N))
 
@@ -117,7 +118,7 @@ def test_fewer_examples_than_a_batch():
 @pytest.mark.parametrize("n", [103, 100, 101])
 def test_ranks_share_the_training_examples_evenly(n, drop_last):
     ranks = [train(n, 8, rank=r, world_size=4, drop_last=drop_last) for r in range(4)]
-    seen = [torch.cat([b.y for b in flat(loader)]) for loader in ranks]
+    seen = [torch.cat([b["label"] for b in flat(loader)]) for loader in ranks]
     assert len({len(loader) for loader in ranks}) == 1
     assert len({len(s) for s in seen}) == 1
     together = torch.cat(seen)
@@ -133,26 +134,29 @@ def test_ranks_evaluate_every_example_exactly_once(world_size):
     ranks = [evaluate(rank=r, world_size=world_size) for r in range(world_size)]
     for loader in ranks:
         assert len(list(flat(loader))) == len(loader)
-    seen = torch.cat([b.y for loader in ranks for b in flat(loader)])
+    seen = torch.cat([b["label"] for loader in ranks for b in flat(loader)])
     assert sorted(seen.tolist()) == list(range(N))
 
 
 def test_ranks_draw_different_noise():
     a, b = (next(flat(train(256, 128, rank=r, world_size=2, seed=3))) for r in (0, 1))
-    assert not torch.equal(a.x, b.x)
+    assert not torch.equal(a["x"], b["x"])
 
 
 def test_evaluation_repeats_itself_and_keeps_the_last_batch():
     loader = evaluate()
     assert same(list(flat(loader)), list(flat(loader)))
-    assert [len(b.x) for b in flat(loader)] == [10] * 10 + [3]
+    assert [len(b["x"]) for b in flat(loader)] == [10] * 10 + [3]
     assert not hasattr(loader, "sampler")
 
 
 def test_no_labels():
     data = TensorExamples(torch.zeros(20, 1, 2, 2, dtype=torch.uint8))
-    batch = next(iter(EvalBatches(data, Preprocess(SPEC), batch_size=4)))
-    assert batch.y is None
+    told = (
+        r"label is to be read of each example, but data numbers have x, index alone: use data with"
+    )
+    with pytest.raises(ValueError, match=told):
+        EvalBatches(data, Preprocess(SPEC), batch_size=4, fields=("x", "label"))
 
 
 def test_seeds_of_streams_are_all_different():

@@ -139,9 +139,9 @@ def test_the_data_module_splits_and_scales_them(make, name):
     assert spec.factor_names == tuple(SIZES[name])
     assert spec.factor_sizes == tuple(SIZES[name].values())
     sample = data.examples("test")
-    assert sample.x.shape == (6, SETS[name].channels, 64, 64)
-    assert 0.9 < sample.x.max() <= 1
-    assert sample.factors.shape == (6, len(SIZES[name]))
+    assert sample["x"].shape == (6, SETS[name].channels, 64, 64)
+    assert 0.9 < sample["x"].max() <= 1
+    assert sample["factors"].shape == (6, len(SIZES[name]))
 
 
 @pytest.mark.parametrize("name", sorted(SETS))

@@ -262,7 +262,7 @@ def test_masks_of_zero_and_one_are_bits(folder, images, resize):
         Image.fromarray(x).save(folder / f"{i:02d}.png")
     data = DataModule(images(mode="gray", resize=resize, image_size=16), batch_size=2)
     assert (data.spec.support, data.spec.levels) == ("boolean", 2)
-    assert data.examples("train").x.unique().tolist() == [0, 1]
+    assert data.examples("train")["x"].unique().tolist() == [0, 1]
     assert data.describe()["values"].startswith("0 and 1, taken as bits")
     assert torch.equal(
         data.source.load().train.take(torch.arange(20)), torch.from_numpy(bits[:, None])

@@ -46,7 +46,7 @@ class Numbers(Source):
 
 
 def labels(data):
-    return [data.examples(split).labels.tolist() for split in ("train", "val", "test")]
+    return [data.examples(split)["label"].tolist() for split in ("train", "val", "test")]
 
 
 def test_splits_are_disjoint_whole_and_seeded():
@@ -68,8 +68,8 @@ def test_train_size_leaves_validation_and_test_alone():
 
 def test_a_test_set_of_its_own_is_kept():
     data = DataModule(Numbers(test=30), batch_size=10)
-    assert len(data.examples("test").x) == 30
-    assert len(data.examples("train").x) == 90
+    assert len(data.examples("test")["x"]) == 30
+    assert len(data.examples("train")["x"]) == 90
     with pytest.raises(ValueError, match=r"of its own.*data\.test_size=null"):
         DataModule(Numbers(test=30), test_size=10)
 
@@ -78,13 +78,14 @@ def test_static_binarisation_is_the_same_everywhere_and_dynamic_is_not():
     def epochs(binarization):
         data = DataModule(Numbers(), batch_size=10, binarization=binarization, drop_last=False)
         data.setup()
+        data.fields = ("x", "label")
         loader = data.train_dataloader()
         rows = (
             {
                 int(y): x
                 for group in loader
                 for _, b in group
-                for x, y in zip(*b.make(), strict=True)
+                for x, y in zip(*b.make().values(), strict=True)
             }
             for _ in range(2)
         )
@@ -94,7 +95,7 @@ def test_static_binarisation_is_the_same_everywhere_and_dynamic_is_not():
     assert epochs("static")
     assert not epochs("dynamic")
     one, other = (
-        DataModule(Numbers(), binarization="static", split_seed=0, seed=s).examples("val").x
+        DataModule(Numbers(), binarization="static", split_seed=0, seed=s).examples("val")["x"]
         for s in (0, 1)
     )
     assert torch.equal(one, other)
@@ -116,43 +117,45 @@ def sorted_data(**settings):
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_the_first_examples_of_sorted_files_are_like_all(split):
     data = sorted_data()
-    counts = data.examples(split, 100).labels.bincount(minlength=5)
+    counts = data.examples(split, 100)["label"].bincount(minlength=5)
     assert counts.min() > 8  # 20 each
     first = data.examples(split, 20)
     for n in (21, 150):
         more = data.examples(split, n)
-        assert torch.equal(more.x[:20], first.x)
-        assert torch.equal(more.labels[:20], first.labels)
-    whole = data.examples(split).labels
+        assert torch.equal(more["x"][:20], first["x"])
+        assert torch.equal(more["label"][:20], first["label"])
+    whole = data.examples(split)["label"]
     assert whole.sort().values.equal(SORTED)
     assert split == "train" or whole.equal(SORTED)  # as it is stored
     other = sorted_data(split_seed=1).examples(split, 20)
-    assert not torch.equal(other.labels, first.labels)
+    assert not torch.equal(other["label"], first["label"])
 
 
 @pytest.mark.parametrize("noise", [{"binarization": "dynamic"}, {"dequantize": True}])
 def test_outside_training_an_example_is_the_same_wherever_it_is_seen(noise):
     data = sorted_data(**noise)
-    x = data.examples("test").x
+    x = data.examples("test")["x"]
     assert not torch.equal(x[0], x[1])
     for n, batch_size in ((None, 7), (150, 64), (200, 200), (30, 1)):
         batches = data.batches("test", n=n, batch_size=batch_size)
         rows = batches.examples.rows
-        assert torch.equal(torch.cat([b.x for b in batches]), x[rows])
-        assert torch.equal(data.examples("test", n).x, x[rows])
+        assert torch.equal(torch.cat([b["x"] for b in batches]), x[rows])
+        assert torch.equal(data.examples("test", n)["x"], x[rows])
     ranks = [data.test_dataloader() for _ in range(3)]
     for rank, loader in enumerate(ranks):
         loader.rank, loader.world_size = rank, 3
-        assert torch.equal(torch.cat([b.x for b in loader]), x[rank::3])
-    assert torch.equal(sorted_data(seed=7, **noise).examples("test").x, x)
-    assert not torch.equal(sorted_data(split_seed=7, **noise).examples("test").x.sum(0), x.sum(0))
+        assert torch.equal(torch.cat([b["x"] for b in loader]), x[rank::3])
+    assert torch.equal(sorted_data(seed=7, **noise).examples("test")["x"], x)
+    assert not torch.equal(
+        sorted_data(split_seed=7, **noise).examples("test")["x"].sum(0), x.sum(0)
+    )
 
 
 def test_the_noise_of_an_example_does_not_depend_on_the_sizes_of_splits():
     def seen(**sizes):
         data = DataModule(Numbers(x=grey), binarization="dynamic", **sizes)
         samples = [data.examples(split) for split in ("train", "val", "test")]
-        return {int(y): x for s in samples for x, y in zip(s.x, s.labels, strict=True)}
+        return {int(y): x for s in samples for x, y in zip(s["x"], s["label"], strict=True)}
 
     grey = torch.full((100, 1, 4, 4), 128, dtype=torch.uint8)
     few, many = seen(), seen(val_size=30, test_size=20, train_size=40)
@@ -164,7 +167,7 @@ def test_static_binarisation_goes_by_the_stored_order():
     data = DataModule(Numbers(test=30), binarization="static")
     rows = data.batches("test").examples.rows
     frozen = data.preprocess.freeze(data.source.load().test, Noise(torch.device("cpu")).at(0, 2))
-    assert torch.equal(frozen.take(rows).float(), data.examples("test").x)
+    assert torch.equal(frozen.take(rows).float(), data.examples("test")["x"])
 
 
 def test_means_over_the_noise():
@@ -172,19 +175,19 @@ def test_means_over_the_noise():
     source = Numbers(x=grey)
     bits = DataModule(source, binarization="dynamic").batches("train", mean=True)
     raw = bits.examples.rows  # a row's value is its number
-    assert torch.equal(torch.cat([b.x.flatten() for b in bits]), raw / 255)
+    assert torch.equal(torch.cat([b["x"].flatten() for b in bits]), raw / 255)
     levels = DataModule(source, dequantize=True).batches("train", mean=True)
-    assert torch.equal(torch.cat([b.x.flatten() for b in levels]), (raw + 0.5) / 256)
+    assert torch.equal(torch.cat([b["x"].flatten() for b in levels]), (raw + 0.5) / 256)
 
 
 @pytest.mark.parametrize("value", [0, 1, 100, 254, 255])
 def test_outside_training_a_byte_is_drawn_with_probability_v_over_255(value):
     x = torch.full((1000, 1, 28, 28), value, dtype=torch.uint8)
     data = DataModule(Numbers(x=x), binarization="dynamic", val_size=1, test_size=1)
-    mean, p = data.examples("train").x.double().mean().item(), value / 255
+    mean, p = data.examples("train")["x"].double().mean().item(), value / 255
     assert abs(mean - p) <= 5 * (p * (1 - p) / (998 * 784)) ** 0.5
     levels = DataModule(Numbers(x=x), dequantize=True, val_size=1, test_size=1)
-    u = levels.examples("train").x.double() * 256 - value
+    u = levels.examples("train")["x"].double() * 256 - value
     assert u.min() >= 0
     assert u.max() < 1
     assert abs(u.mean().item() - 0.5) < 5 * (1 / 12 / u.numel()) ** 0.5
@@ -201,9 +204,9 @@ def test_spec_and_describe():
 def test_examples_carry_factors():
     data = DataModule(Sprites(200))
     sample = data.examples("test", 5)
-    assert sample.x.shape == (5, 1, 64, 64)
-    assert sample.factors.shape == (5, 5)
-    assert torch.equal(sample.labels, sample.factors[:, 0])
+    assert sample["x"].shape == (5, 1, 64, 64)
+    assert sample["factors"].shape == (5, 5)
+    assert torch.equal(sample["label"], sample["factors"][:, 0])
     with pytest.raises(ValueError, match="train, val, test"):
         data.examples("rest")
 
@@ -265,8 +268,8 @@ class Recorder(pl.LightningModule):
     def training_step(self, group, batch_idx):
         ((_, draft),) = group
         batch = draft.make()
-        self.seen.append((batch_idx, batch.y.tolist(), batch.x.sum().item()))
-        return self.weight * batch.x.mean()
+        self.seen.append((batch_idx, batch["label"].tolist(), batch["x"].sum().item()))
+        return self.weight * batch["x"].mean()
 
     def validation_step(self, batch, batch_idx):
         pass
@@ -290,6 +293,7 @@ def fit(tmp_path, max_epochs, checkpoint=None, every=None, **settings):
     )
     model = Recorder()
     data = DataModule(Numbers(), batch_size=10, binarization="dynamic")
+    data.fields = ("x", "label")
     trainer.fit(model, data, ckpt_path=checkpoint)
     return model.seen
 
@@ -318,13 +322,13 @@ def test_real_mnist():
     data = DataModule(MNIST(mnist_root(), download=False), val_size=5000, binarization="dynamic")
     data.setup()
     assert len(data.train_dataloader()) == 55_000 // 128
-    assert sum(len(b.x) for b in data.test_dataloader()) == 10_000
+    assert sum(len(b["x"]) for b in data.test_dataloader()) == 10_000
     raw = data.source.load().train
     grey = raw.x.double().mean().item() / 255
     assert grey == pytest.approx(0.1307, abs=1e-4)
     sample = data.examples("val")
-    assert sample.x.mean().item() == pytest.approx(grey, abs=0.005)
-    assert sample.labels.unique().tolist() == list(range(10))
+    assert sample["x"].mean().item() == pytest.approx(grey, abs=0.005)
+    assert sample["label"].unique().tolist() == list(range(10))
 
 
 @pytest.mark.parametrize(("world_size", "size"), [(1, 8), (2, 4), (32, 1)])

@@ -18,6 +18,7 @@ from vae.data.randomness import windowed
 ROOT = Path(__file__).parents[2]
 TARS, EACH = 5, 12
 N = TARS * EACH
+FIELDS = ("x", "label")
 
 
 def npy(array) -> bytes:
@@ -59,6 +60,7 @@ def source(folder: Path, **settings) -> Shards:
 def data_of(folder: Path, window=2, **settings) -> DataModule:
     data = DataModule(source(folder, window=window), **{"batch_size": 4, **settings})
     data.setup()
+    data.fields = FIELDS
     return data
 
 
@@ -67,8 +69,8 @@ def numbers(loader) -> list[int]:
     training = isinstance(loader, TrainBatches)
     batches = [b.make() for group in loader for _, b in group] if training else list(loader)
     for batch in batches:
-        assert torch.equal(batch.x, batch.y[:, None].expand(-1, 2).float())
-    return [int(i) for batch in batches for i in batch.y]
+        assert torch.equal(batch["x"], batch["label"][:, None].expand(-1, 2).float())
+    return [int(i) for batch in batches for i in batch["label"]]
 
 
 def test_the_library_writes_what_is_read(tmp_path):
@@ -137,11 +139,12 @@ def test_few_examples_come_from_all_tars_and_all_in_the_order_of_the_files(tmp_p
     for name in ("train", "test"):
         vectors(tmp_path / "v" / name)
     data = data_of(tmp_path / "v")
-    few = numbers(data.batches("test", n=20))
+    few = numbers(data.batches("test", n=20, fields=FIELDS))
     assert few != sorted(few)
     assert len({i // EACH for i in few}) == TARS
-    assert numbers(data.batches("test", n=30))[:20] == few
-    for whole in (data.batches("test"), data.batches("test", n=999), data.test_dataloader()):
+    assert numbers(data.batches("test", n=30, fields=FIELDS))[:20] == few
+    wholes = [data.batches("test", n=n, fields=FIELDS) for n in (None, 999)]
+    for whole in (*wholes, data.test_dataloader()):
         assert numbers(whole) == list(range(N))
 
 
@@ -152,8 +155,8 @@ def test_noise_belongs_to_the_example_however_it_is_read(tmp_path):
     data = DataModule(
         source(tmp_path / "v", mode="gray", resize="none"), batch_size=4, binarization="dynamic"
     )
-    few, batches = data.examples("test", 10).x, data.batches("test", batch_size=3)
-    whole = torch.cat([b.x for b in batches])
+    few, batches = data.examples("test", 10)["x"], data.batches("test", batch_size=3)
+    whole = torch.cat([b["x"] for b in batches])
     place = {int(row): i for i, row in enumerate(batches.examples.rows)}
     rows = data.batches("test", n=10).examples.rows
     assert torch.equal(whole[[place[int(row)] for row in rows]], few)
@@ -308,7 +311,7 @@ def test_pictures_and_arrays_of_zero_and_one_are_bits(tmp_path):
         settings = png_only if suffix == "png" else {"channels": "none"}
         data = DataModule(source(folder, **settings), batch_size=4)
         assert (data.spec.support, data.spec.levels) == ("boolean", 2)
-        assert data.examples("train", 9).x.unique().tolist() == [0, 1]
+        assert data.examples("train", 9)["x"].unique().tolist() == [0, 1]
         assert data.describe()["values"].startswith("0 and 1, taken as bits")
     # One that is not looked at is met when it is read.
     made[2] = npy(np.full((8, 8), 7, np.uint8))

@@ -7,7 +7,7 @@ from torch.distributions import Independent, Normal
 from vae.distributions import UniformMixture
 from vae.evaluation import AggregatePosterior
 from vae.evaluation import aggregate as module
-from vae.trace import Latent, Trace
+from vae.trace import Latent, Observed, Trace
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -18,7 +18,7 @@ def trace(loc, width=SIGMA):
     q = Independent(Normal(loc, width), 1)
     p = Independent(Normal(torch.zeros(loc.shape[1]), 1.0), 1)
     z = q.rsample((1,))
-    return Trace(loc, q, (Latent(q, p, z),))
+    return Trace((Latent("z", q, p, z),), (Observed("x", q, loc),))
 
 
 def parts(locs, **settings):
@@ -90,7 +90,7 @@ def test_there_are_no_marginals_of_a_prior_that_does_not_factorise():
     q = Independent(Normal(loc, SIGMA), 1)
     p = UniformMixture(Independent(Normal(loc, 1.0), 1))
     aggregate = AggregatePosterior()
-    aggregate.update(Trace(loc, q, (Latent(q, p, q.sample((1,))),)))
+    aggregate.update(Trace((Latent("z", q, p, q.sample((1,))),), (Observed("x", q, loc),)))
     assert aggregate.marginal_kl() is None
     assert "dimension_wise_kl" not in aggregate.parts()
 
@@ -101,7 +101,9 @@ def test_a_prior_that_is_the_aggregate_posterior_has_no_gap(dtype):
     loc = torch.tensor([[-5.0, -5.0], [5.0, 5.0]], dtype=dtype)
     q = Independent(Normal(loc, torch.tensor(SIGMA, dtype=dtype)), 1)
     aggregate = AggregatePosterior()
-    aggregate.update(Trace(loc, q, (Latent(q, UniformMixture(q), q.sample((1,))),)))
+    aggregate.update(
+        Trace((Latent("z", q, UniformMixture(q), q.sample((1,))),), (Observed("x", q, loc),))
+    )
     parts = aggregate.parts()
     assert parts["aggregate_kl"] == pytest.approx(0, abs=1e-5)
     assert parts["mutual_information"] == pytest.approx(math.log(2), abs=1e-5)

@@ -173,7 +173,7 @@ def test_the_section_says_what_was_measured():
     evaluation = Annealing(num_examples=15, num_temperatures=40, num_samples=2000)
     report = measure(subject, {"annealing": evaluation})
     section = report.sections["annealing"]
-    exact = -gold.log_p(subject.examples(15).x.double())
+    exact = -gold.log_p(subject.examples(15)["x"].double())
     figures = section.figures
     noise = figures["chain_error"].value
     assert figures["nll"].value == pytest.approx(exact.mean().item(), abs=4 * noise)

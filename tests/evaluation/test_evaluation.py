@@ -51,7 +51,7 @@ def test_codes_come_with_labels_and_factors_and_are_made_once():
     assert torch.allclose(codes.z, subject.model.embed(x[rows]), atol=1e-6)
     assert torch.equal(codes.labels, labels[rows])
     assert torch.equal(codes.factors, factors[rows])
-    assert torch.equal(subject.examples(150).x, x[rows])
+    assert torch.equal(subject.examples(150)["x"], x[rows])
     assert subject.codes(150) is codes
 
 
@@ -68,7 +68,7 @@ def test_several_numbers_of_samples_make_a_table_and_the_largest_the_figures(sub
 
 
 def test_weights_that_are_not_to_be_trusted_are_said_to_be(subject):
-    gold, x = LinearGaussian(), subject.examples(40).x
+    gold, x = LinearGaussian(), subject.examples(40)["x"]
     narrow = subject_of(gold.factorised(width=0.2).float(), x)
     section = Bound(100)(narrow)
     beginning = f"For {section.figures['pareto_k_share'].value:.1%} of the examples Pareto"

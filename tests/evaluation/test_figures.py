@@ -7,7 +7,7 @@ import torch
 
 from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
-from vae.data import Batch, DataSpec
+from vae.data import DataSpec
 from vae.distributions import Bernoulli, Conditional
 from vae.evaluation import Bound, evaluate, measure
 from vae.evaluation.bound import notes
@@ -21,7 +21,7 @@ SPEC = DataSpec("vectors", (6,), "real")
 def data_of(gold, n=60, size=25):
     """Draws of the model itself, in batches of which the last is smaller."""
     x = gold.marginal.sample((n,))
-    return x, [Batch(part, None) for part in x.split(size)]
+    return x, [{"x": part} for part in x.split(size)]
 
 
 def test_at_the_exact_posterior_every_figure_is_the_likelihood():
@@ -148,7 +148,7 @@ def test_figures_depend_neither_on_the_batch_size_nor_on_max_rows(dtype, error):
     model = gold.factorised(width=2.0).to(dtype)
 
     def figures(size, max_rows):
-        batches = [Batch(part, None) for part in x.split(size)]
+        batches = [{"x": part} for part in x.split(size)]
         found = evaluate(model, batches, SPEC, num_samples=40, max_rows=max_rows)
         return {key: value for key, value in found.items() if isinstance(value, float)}
 
@@ -192,7 +192,7 @@ def test_a_fair_coin_takes_one_bit_per_dimension():
     likelihood = Bernoulli((6,))
     coin = VAE(PriorPosterior(model.prior), Conditional(net, likelihood), model.prior)
     spec = DataSpec("coins", (6,), "boolean", 2)
-    figures = evaluate(coin, [Batch(torch.ones(4, 6), None)], spec, num_samples=2)
+    figures = evaluate(coin, [{"x": torch.ones(4, 6)}], spec, num_samples=2)
     assert figures["bits_per_dim"] == pytest.approx(1, abs=1e-12)
     assert figures["kl"] == pytest.approx(0, abs=1e-12)
     assert figures["active_units"] == 0

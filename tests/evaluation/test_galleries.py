@@ -60,7 +60,7 @@ def test_a_traversal_moves_one_variable_over_the_priors_quantiles(subject, drawn
     section = Traversals(max_dims=2, starts=2, steps=5, tail=0.1, frames=4)(subject)
     assert list(section.pictures) == ["traversals", "traversals 2", "traversals moving"]
     expected = torch.tensor([NormalDist().inv_cdf(p) for p in (0.1, 0.3, 0.5, 0.7, 0.9)])
-    centre = subject.model.embed(subject.examples(2).x).double()
+    centre = subject.model.embed(subject.examples(2)["x"]).double()
     dims = [int(label.split()[0][1:]) for label in drawn[0][1]]
     for start in (0, 1):
         rows, labels = drawn[start]
@@ -92,7 +92,7 @@ def test_over_the_posterior_it_goes_where_the_examples_are(drawn):
 
 def test_one_hot_variables_run_through_their_categories(drawn):
     subject = one_hot_subject()
-    categories = subject.model.embed(subject.examples(1).x).shape[-1]
+    categories = subject.model.embed(subject.examples(1)["x"]).shape[-1]
     section = Traversals(starts=1, steps=99, movie="none")(subject)
     assert section.protocol["values"] == "one category after another"
     assert drawn[0][0].shape == (4, categories, 1, 8, 8)
@@ -103,7 +103,7 @@ def test_pairs_are_joined_by_both_paths_below_each_other(subject, drawn):
     rows, labels = drawn[0]
     assert rows.shape == (6, 5, 6)
     assert labels == ["linear", "spherical"] * 3
-    ends = subject.model.reconstruct(subject.examples(6).x)
+    ends = subject.model.reconstruct(subject.examples(6)["x"])
     for way in (0, 1):
         assert torch.allclose(rows[way::2, 0], ends[:3], atol=1e-4)
         assert torch.allclose(rows[way::2, -1], ends[3:], atol=1e-4)
@@ -156,7 +156,7 @@ def test_samples_of_each_temperature_come_from_one_noise_and_stand_below_the_dat
     rows, labels = drawn[1]
     assert rows.shape == (3, 4, 6)
     assert labels == ["data", "T = 0.5", "T = 1"]
-    assert torch.equal(rows[0], subject.examples(4).x)
+    assert torch.equal(rows[0], subject.examples(4)["x"])
     z = latents_of(rows)
     assert torch.allclose(z[1], 0.5 * z[2], atol=1e-4)
 

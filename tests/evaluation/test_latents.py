@@ -7,7 +7,7 @@ from zuko.distributions import NormalizingFlow
 from zuko.transforms import IdentityTransform
 
 from vae.evaluation import LatentStatistics
-from vae.trace import Latent, Trace
+from vae.trace import Latent, Observed, Trace
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -21,8 +21,8 @@ def trace_of(*posteriors):
     latents = []
     for loc, scale in posteriors:
         p = normal(torch.zeros(loc.shape[1]), torch.ones(loc.shape[1]))
-        latents.append(Latent(normal(loc, scale), p, loc.expand(3, *loc.shape)))
-    return Trace(posteriors[0][0], latents[0].q, tuple(latents))
+        latents.append(Latent("z", normal(loc, scale), p, loc.expand(3, *loc.shape)))
+    return Trace(tuple(latents), (Observed("x", latents[0].q, posteriors[0][0]),))
 
 
 def statistics_of(*traces):
@@ -56,8 +56,11 @@ def test_posterior_variances_are_means_over_examples(parameters):
 
 def test_the_variance_of_a_flow_is_not_known():
     q = NormalizingFlow(IdentityTransform(), normal(torch.zeros(5, 2), torch.ones(5, 2)))
-    latent = Latent(q, normal(torch.zeros(2), torch.ones(2)), torch.zeros(1, 5, 2))
-    assert statistics_of(Trace(torch.zeros(5), q, (latent,))).posterior_variances is None
+    latent = Latent("z", q, normal(torch.zeros(2), torch.ones(2)), torch.zeros(1, 5, 2))
+    assert (
+        statistics_of(Trace((latent,), (Observed("x", q, torch.zeros(5)),))).posterior_variances
+        is None
+    )
 
 
 @pytest.mark.parametrize("sizes", [[20], [10, 10], [7, 12, 1]])
@@ -89,7 +92,7 @@ def test_several_latent_variables_stand_in_a_row(parameters):
 def test_there_is_no_divergence_per_dimension_of_a_posterior_that_does_not_factorise():
     loc = torch.randn(5, 2)
     q, p = MultivariateNormal(loc, torch.eye(2)), normal(torch.zeros(2), torch.ones(2))
-    statistics = statistics_of(Trace(loc, q, (Latent(q, p, loc[None]),)))
+    statistics = statistics_of(Trace((Latent("z", q, p, loc[None]),), (Observed("x", q, loc),)))
     assert statistics.kl_per_dim is None
     assert torch.allclose(statistics.variances, loc.var(0, correction=0))
 

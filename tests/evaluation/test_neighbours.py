@@ -6,7 +6,7 @@ from torch import nn
 
 from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
-from vae.data import Batch, DataModule, DataSpec
+from vae.data import DataModule, DataSpec
 from vae.data.source import Source, Splits, TensorExamples
 from vae.distributions import Bernoulli, Conditional, FixedScale, Normal, NormalPosterior
 from vae.evaluation import Neighbours, NotApplicable, Subject, nearest
@@ -16,7 +16,7 @@ from vae.priors import StandardNormal
 
 def test_the_nearest_of_all_batches_is_found_with_its_distance():
     x, queries = torch.randn(50, 2, 3), torch.randn(20, 2, 3)
-    distances, found = nearest(queries, [Batch(part, None) for part in x.split(17)])
+    distances, found = nearest(queries, [{"x": part} for part in x.split(17)])
     table = (queries[:, None] - x).square().mean((2, 3)).sqrt()
     assert torch.allclose(distances, table.min(1).values)
     assert torch.equal(found, x[table.argmin(1)])
@@ -24,7 +24,7 @@ def test_the_nearest_of_all_batches_is_found_with_its_distance():
 
 def test_a_copy_is_at_no_distance_at_all():
     x = 100 + torch.randn(40, 500)
-    distances, found = nearest(x[::3], [Batch(x, None)])
+    distances, found = nearest(x[::3], [{"x": x}])
     assert (distances == 0).all()
     assert torch.equal(found, x[::3])
 
@@ -114,7 +114,7 @@ def test_the_one_example_that_a_model_knows_by_heart_is_found(kind, settings):
     data = DataModule(source, **settings)
     known = int((data.batches("train").examples.rows == 3).nonzero())
     frozen = settings.get("binarization") == "static"
-    learnt = data.examples("train").x[known] if frozen else x[3] / (255 if kind == "grey" else 1)
+    learnt = data.examples("train")["x"][known] if frozen else x[3] / (255 if kind == "grey" else 1)
     if data.spec.support == "boolean":
         model = Memorised(Bernoulli((1, 10, 10)), learnt.clamp(1e-3, 1 - 1e-3).logit())
     else:

@@ -68,7 +68,7 @@ def test_classes_are_called_by_their_names(tmp_path):
 def test_the_centres_are_embedded_and_their_variance_explained():
     subject = vectors(40)
     section = section_of(subject, num_examples=20)
-    z = subject.model.embed(subject.examples(20).x)
+    z = subject.model.embed(subject.examples(20)["x"])
     embedding = section.embeddings["latents"]
     assert torch.allclose(embedding.points, z, atol=1e-6)
     assert embedding.thumbnails is None

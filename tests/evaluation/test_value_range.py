@@ -56,7 +56,7 @@ def test_black_and_white_are_the_ends_of_the_data(name):
     assert value_range(subject.data) == (low, high)
     picture = Gallery(2)(subject).pictures["reconstructions"].pixels
     original = picture[0, GAP // 2 :: 6, GAP // 2 :: 6][:8, :8]
-    first = subject.examples(2).x[0, 0]
+    first = subject.examples(2)["x"][0, 0]
     expected = ((first - low) / (high - low) * 255).round()
     assert (expected.min(), expected.max()) == (0, 255)
     assert torch.equal(original.float(), expected)
@@ -78,7 +78,7 @@ def test_everything_that_draws_sees_through_one_window(name, monkeypatch):
         before = len(spans)
         evaluation(subject)
         assert len(spans) > before, evaluation
-    draw_all(subject.model, subject.examples(2).x, 2, 1, value_range(subject.data))
+    draw_all(subject.model, subject.examples(2)["x"], 2, 1, value_range(subject.data))
     assert set(spans) == {RANGES[name]}
 
 

@@ -9,7 +9,7 @@ from torch.distributions import Gamma, Independent, Normal
 from tests.compose import settings_of
 from tests.linear_gaussian import LinearGaussian
 from vae.build import build_model
-from vae.data import Batch, DataSpec
+from vae.data import DataSpec
 from vae.evaluation import Variables, quantiles, study
 from vae.priors import StandardNormal
 
@@ -73,7 +73,7 @@ def test_the_greatest_kl_comes_first_with_its_label():
 def test_a_model_is_studied_on_all_batches():
     gold = LinearGaussian()
     x = gold.marginal.sample((4000,))
-    variables = study(gold.factorised(), [Batch(part, None) for part in x.split(1500)])
+    variables = study(gold.factorised(), [{"x": part} for part in x.split(1500)])
     loc = (x - gold.b) @ gold.gain.T
     scale = torch.linalg.inv(gold.covariance).diagonal().rsqrt()
     kl = 0.5 * (loc.square().mean(0) + scale.square() - 1) - scale.log()
@@ -88,7 +88,7 @@ def test_a_model_is_studied_on_all_batches():
 def test_where_the_kl_does_not_split_the_variance_counts():
     model = build_model(settings_of(*SMALL, "prior=vamp", "prior.num_components=3"), SPEC).eval()
     x = torch.rand(60, 1, 8, 8).round()
-    variables = study(model, [Batch(x[:30], None), Batch(x[30:], None)])
+    variables = study(model, [{"x": x[:30]}, {"x": x[30:]}])
     assert not variables.splits
     assert torch.allclose(variables.usage, model.embed(x).var(0, correction=0))
     assert variables.label(0).startswith("z0\nvariance ")
@@ -97,7 +97,7 @@ def test_where_the_kl_does_not_split_the_variance_counts():
 
 def test_one_hot_variables_count_as_whole_variables():
     model = build_model(settings_of(*SMALL, "posterior=categorical"), SPEC).eval()
-    variables = study(model, [Batch(torch.rand(6, 1, 8, 8).round(), None)])
+    variables = study(model, [{"x": torch.rand(6, 1, 8, 8).round()}])
     assert sorted(variables.order(10)) == [0, 1, 2, 3]
     assert variables.one_hot
     assert not variables.isotropic

@@ -91,7 +91,7 @@ def test_time_stamps_stay_distinct():
     stamps = 1.7e9 + 60 * torch.arange(480).double()
     x = torch.stack([stamps, stamps.flip(0)], 1)
     model, data = started(x)
-    assert data.examples("train").x[:, 0].unique().numel() == 480
+    assert data.examples("train")["x"][:, 0].unique().numel() == 480
     assert model.standardized(x)[:, 0].unique().numel() == 480
     assert model.encode(x).mean[:, 0].unique().numel() > 400
     assert model.sample(300)[:, 0].unique().numel() == 300
@@ -106,7 +106,7 @@ def test_time_stamps_stay_distinct():
 def test_pseudo_inputs_are_what_the_encoder_sees():
     x = 1000 + 50 * torch.randn(100, 3, generator=torch.Generator().manual_seed(0))
     model, data = started(x, "prior=vamp", "prior.num_components=20")
-    seen = model.standardized(data.examples("train", 20).x)
+    seen = model.standardized(data.examples("train", 20)["x"])
     assert (model.prior.pseudo_inputs - seen).abs().max() < 0.5
 
 

@@ -11,9 +11,9 @@ from tests.steps import BINARY, MLP
 from vae.build import build_model
 from vae.cli.compose import choices
 from vae.distributions import Bernoulli, Conditional, Joint, LogScaleNormal, NormalPosterior, draw
+from vae.draws import draws as module
 from vae.evaluation import Subject, measure
 from vae.models import VAE
-from vae.models import vae as module
 from vae.objectives import IWAE
 from vae.priors import StandardNormal
 
@@ -59,13 +59,21 @@ def test_a_model_can_be_conditioned():
 
     encoder = Conditional(Joined(9, 4), NormalPosterior(2))
     decoder = Conditional(Joined(5, 6), Bernoulli((6,)))
-    model = VAE(encoder, decoder, Shifted())
+    model = VAE(encoder, decoder, Shifted(), given=["context"])
     context = torch.randn(5, 3)
     x = torch.bernoulli(torch.full((5, 6), 0.5))
-    trace = model(x, context, num_samples=2)
+    batch = {"x": x, "context": context}
+    trace = model(batch, num_samples=2)
     trace.log_weight.sum().backward()
     assert all((p.grad != 0).any() for p in model.parameters())
-    assert not torch.equal(model.reconstruct(x, context), model.reconstruct(x, context + 1))
+    other = {"x": x, "context": context + 1}
+    assert not torch.equal(model.reconstruct(batch), model.reconstruct(other))
+    assert model.sample(5, given={"context": context}).shape == (5, 6)
+    assert model.log_likelihood(batch, num_samples=3, max_rows=4).shape == (5,)
+    with pytest.raises(ValueError, match="reads x, context: give a mapping"):
+        model.reconstruct(x)
+    with pytest.raises(ValueError, match="context must hold a value for each of 7 samples; got 5"):
+        model.sample(7, given={"context": context})
 
 
 def test_encoding_happens_once_however_many_samples(model):
@@ -105,7 +113,7 @@ def test_weights_of_another_proposal(model):
     x = torch.bernoulli(torch.full((5, 6), 0.5))
     q = Joint(LogScaleNormal(torch.zeros(5, 2), torch.zeros(5, 2)), 1)  # which is the prior
     torch.manual_seed(1)
-    found = model.log_weights(x, num_samples=3, q=q)
+    found = model.log_weights(x, num_samples=3, proposals={"z": q})
     torch.manual_seed(1)
     assert torch.allclose(found, model.decode(q.rsample((3,))).log_prob(x), atol=1e-5)
 

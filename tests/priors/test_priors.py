@@ -79,7 +79,7 @@ def test_vamp_does_not_list_its_encoder():
 def test_every_pseudo_input_of_bounded_data_has_a_gradient():
     """Clamped pseudo-inputs would start most of their pixels with none."""
     prior = VampPrior(encoder(NormalPosterior(2)), (6,), "boolean", num_components=20)
-    prior.initialize(torch.bernoulli(torch.full((8, 6), 0.5)))
+    prior.initialize(lambda n: torch.bernoulli(torch.full((8, 6), 0.5)))
     prior().log_prob(torch.randn(5, 2)).sum().backward()
     assert (prior.free_inputs.grad != 0).all()
     assert ((prior.pseudo_inputs >= 0) & (prior.pseudo_inputs <= 1)).all()

@@ -10,7 +10,7 @@ from PIL import Image
 from torch.distributions import Independent, Normal
 
 from tests.training.runs import BATCH, make_run, make_trainer, same, weights_after
-from vae.trace import Latent, Trace
+from vae.trace import Latent, Observed, Trace
 from vae.training.callbacks import Latents, Pictures, Progress, Scalars
 from vae.training.callbacks.scalars import layout
 
@@ -133,7 +133,7 @@ class HandMade:
 def trace_of(loc):
     q = Independent(Normal(loc, torch.ones_like(loc)), 1)
     p = Independent(Normal(torch.zeros(loc.shape[1]), torch.ones(loc.shape[1])), 1)
-    return Trace(loc, q, (Latent(q, p, loc[None]),))
+    return Trace((Latent("z", q, p, loc[None]),), (Observed("x", q, loc),))
 
 
 def test_latents_count_active_units_and_the_kl_of_each_dimension():

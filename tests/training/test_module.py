@@ -156,7 +156,7 @@ def test_the_true_elbo_is_logged_under_every_objective(tmp_path, name):
     trainer.fit(module, data)
     logged = {k: float(v) for k, v in trainer.callback_metrics.items()}
     log_px, kl = [], []
-    for index, (x, _) in enumerate(data.val_dataloader()):
+    for index, x in enumerate(batch["x"] for batch in data.val_dataloader()):
         seed_noise(x.device, module.seed, EVALUATION, 0, index)
         with torch.no_grad():
             trace = module.model(x, num_samples=module.objective.num_samples())

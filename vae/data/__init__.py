@@ -23,7 +23,6 @@ __all__ = [
     "Images",
     "Omniglot",
     "Preprocess",
-    "Sample",
     "Shards",
     "Source",
     "Splits",
@@ -33,8 +32,9 @@ __all__ = [
     "make_data",
 ]
 
+from vae.batch import Batch
 from vae.data.array import Array
-from vae.data.batches import Batch, Batches, Draft, Group, Sample, TrainBatches
+from vae.data.batches import Batches, Draft, Group, TrainBatches
 from vae.data.colors import CIFAR10, CIFAR100, STL10, SVHN
 from vae.data.digits import EMNIST, KMNIST, MNIST, FashionMNIST
 from vae.data.drawings import CelebA, Omniglot
@@ -46,5 +46,5 @@ from vae.data.module import DataModule
 from vae.data.preprocess import Preprocess
 from vae.data.shards import Shards
 from vae.data.source import Examples, Source, Splits, TensorExamples
-from vae.data.spec import DataSpec
 from vae.data.sprites import Sprites
+from vae.spec import DataSpec

@@ -10,17 +10,17 @@ from typing import final
 import numpy as np
 import torch
 
+from vae.checks import check_bool, check_choice, check_int, check_range
 from vae.data.array_keys import PartKeys, counterparts, keys_of_parts, load_columns
 from vae.data.array_shapes import CHANNELS, event_shape
-from vae.data.checks import check_bool, check_choice, check_int, check_range
 from vae.data.factor_columns import Factors, as_factors
 from vae.data.headers import ArrayHeader, load_array, read_headers
 from vae.data.labels import Classes, as_classes
 from vae.data.mapped import MappedFile
 from vae.data.precision import narrowed
 from vae.data.source import Source, Splits, TensorExamples
-from vae.data.spec import DataSpec
 from vae.data.values import as_bits, natural_support, told_range
+from vae.spec import DataSpec
 
 SUPPORTS = (None, "boolean", "unit_interval", "real")
 MOST_CLASSES = 1_000_000  # for each of which evaluations keep figures

@@ -1,37 +1,21 @@
 """Batches by index: no workers, no collation, no global random state."""
 
-__all__ = ["Batch", "Batches", "Draft", "Group", "Sample", "TrainBatches"]
+__all__ = ["Batches", "Draft", "Group", "TrainBatches"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
 from itertools import islice, repeat
 from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
 
+from vae.batch import check_fields
 from vae.data.ahead import ahead
 from vae.data.preprocess import Preprocess
 from vae.data.randomness import Noise, permutation, windowed
 from vae.data.source import Examples
-
-
-class Batch(NamedTuple):
-    """One batch: ``x`` ``(B, *shape)`` and labels ``y`` ``(B,)`` int64, or ``None``.
-
-    x is float32; float64 where a model is to standardise what float32 cannot tell apart.
-    """
-
-    x: Tensor
-    y: Tensor | None
-
-
-class Sample(NamedTuple):
-    """Some preprocessed examples: ``x`` ``(N, *shape)``, labels ``(N,)``, factors ``(N, F)``."""
-
-    x: Tensor
-    labels: Tensor | None
-    factors: Tensor | None
 
 
 class Draft(NamedTuple):
@@ -54,8 +38,8 @@ class Draft(NamedTuple):
         """Whether its examples lie on the device where it is made."""
         return self.raw is None and self.loader.examples.device == self.loader.device
 
-    def make(self) -> Batch:
-        """Return the batch."""
+    def make(self) -> dict[str, Tensor]:
+        """Return the batch, with the noise that belongs to it."""
         return self.loader.make(self.indices, self.raw, *self.key)
 
 
@@ -85,37 +69,48 @@ def moved(x: Tensor, device: torch.device) -> Tensor:
     return x.pin_memory().to(device, non_blocking=True)
 
 
+@dataclass(eq=False, repr=False)
 class Batches(ABC):
     """Batches of examples, as a pure function of a seed and of what is asked for.
+
+    A batch has the fields that are asked for, each ``(B, ...)``, and nothing else is gathered. x is
+    float32; float64 where a model is to standardise what float32 cannot tell apart.
 
     Args:
         examples: What to read; indices live where they do.
         preprocess: From raw values to model input.
         batch_size: Examples per batch and process, ≥ 1.
-        device: Where batches go; ``None`` means where the examples are.
+        device: Where batches go; by default where the examples are.
         seed: Seed of what is random.
         rank: Which of the ``world_size`` processes this is.
         world_size: How many processes share the examples.
+        fields: What a batch holds of each example.
+
+    Attributes:
+        columns: The fields besides x, of all examples.
+
+    Raises:
+        ValueError: If the examples do not have such a field.
     """
 
-    def __init__(
-        self,
-        examples: Examples,
-        preprocess: Preprocess,
-        *,
-        batch_size: int,
-        device: torch.device | None = None,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        self.examples = examples
-        self.preprocess = preprocess
-        self.batch_size = batch_size
-        self.device = examples.device if device is None else device
-        self.seed = seed
-        self.rank = rank
-        self.world_size = world_size
+    examples: Examples
+    preprocess: Preprocess
+    _: KW_ONLY
+    batch_size: int
+    device: torch.device = None  # type: ignore[assignment]  # until the examples are known
+    seed: int = 0
+    rank: int = 0
+    world_size: int = 1
+    fields: Sequence[str] = ("x",)
+
+    def __post_init__(self) -> None:
+        examples = self.examples
+        if self.device is None:
+            self.device = examples.device
+        columns = {name: examples.column(name) for name in self.fields if name != "x"}
+        self.columns = {name: column for name, column in columns.items() if column is not None}
+        if len(self.columns) < len(columns):  # what there is costs time to find out
+            check_fields(self.fields, examples.names, self.preprocess.spec.name)
 
     @abstractmethod
     def __len__(self) -> int:
@@ -124,9 +119,25 @@ class Batches(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[Any]: ...
 
+    @abstractmethod
+    def values(self, indices: Tensor, raw: Tensor | None = None) -> Tensor:
+        """Return preprocessed examples, ``(B, *shape)``.
+
+        Args:
+            indices: ``(B,)`` int64.
+            raw: Their values as stored, if these are read already.
+        """
+
+    def gather(self, indices: Tensor, raw: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the batch of some examples; see `values`."""
+        batch = {"x": self.values(indices, raw)} if "x" in self.fields else {}
+        for name, column in self.columns.items():
+            batch[name] = moved(column.index_select(0, indices), self.device)
+        return batch
+
     def _read(self, parts: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
         # Raw values of what is left in files are read while the batches before are being used.
-        in_files = self.examples.files is not None
+        in_files = self.examples.files is not None and "x" in self.fields
         read = ahead(self.examples.take, parts) if in_files else repeat(None, len(parts))
         return zip(parts, read, strict=True)
 
@@ -134,12 +145,9 @@ class Batches(ABC):
         raw = self.examples.take(indices) if raw is None else raw
         return moved(raw, self.device)
 
-    def _labels(self, indices: Tensor) -> Tensor | None:
-        y = self.examples.labels
-        return None if y is None else moved(y.index_select(0, indices), self.device)
-
 
 @final
+@dataclass(eq=False, repr=False)
 class TrainBatches(Batches):
     """Batches in a new order each epoch, which resume in the middle of one.
 
@@ -158,38 +166,20 @@ class TrainBatches(Batches):
         ValueError: If there are fewer examples than one batch takes.
     """
 
-    def __init__(
-        self,
-        examples: Examples,
-        preprocess: Preprocess,
-        *,
-        batch_size: int,
-        device: torch.device | None = None,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-        drop_last: bool = True,
-        group_size: int = 1,
-    ) -> None:
-        super().__init__(
-            examples,
-            preprocess,
-            batch_size=batch_size,
-            device=device,
-            seed=seed,
-            rank=rank,
-            world_size=world_size,
-        )
-        self.drop_last = drop_last
-        self.group_size = group_size
+    drop_last: bool = True
+    group_size: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.noise = Noise(self.device)
         self.epoch = 0
         self.position = 0
         self._resumed = False
         if len(self) == 0:
             raise ValueError(
-                f"There are {len(examples)} training examples for {world_size} process(es) of "
-                f"batch_size {batch_size}: use a smaller data.batch_size or data.drop_last=false."
+                f"There are {len(self.examples)} training examples for {self.world_size} "
+                f"process(es) of batch_size {self.batch_size}: use a smaller data.batch_size or "
+                "data.drop_last=false."
             )
 
     @property
@@ -272,10 +262,10 @@ class TrainBatches(Batches):
             self.position = number + 1
             yield Draft(self, indices, raw, (self.epoch, number))
 
-    def make(self, indices: Tensor, raw: Tensor | None, *key: int) -> Batch:
+    def make(self, indices: Tensor, raw: Tensor | None, *key: int) -> dict[str, Tensor]:
         """Return the batch of these examples, with the noise that belongs to the key."""
         self.seed_noise(*key)
-        return Batch(self.values(indices, raw), self._labels(indices))
+        return self.gather(indices, raw)
 
     def seed_noise(self, *key: int) -> None:
         """Set the noise of `values` to the stream of a key."""

@@ -1,60 +1,15 @@
-"""Refusals in one sentence: settings out of range, and values that are not what was declared."""
+"""Refusals of values that are not what was declared."""
 
-__all__ = [
-    "check_bool",
-    "check_choice",
-    "check_int",
-    "check_range",
-    "check_size",
-    "check_values",
-]
-
-from collections.abc import Collection
+__all__ = ["check_values"]
 
 import torch
 from torch import Tensor
 
 from vae.data.source import Examples
-from vae.data.spec import DataSpec
+from vae.spec import DataSpec
 
 CHUNK = 4096  # examples that are looked at at once, if they are not larger than this
 CHUNK_BYTES = 1 << 26
-
-
-def check_int(name: str, value: object, *, low: int = 1) -> None:
-    """Raise a ``ValueError`` unless ``value`` is a whole number of at least ``low``."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise ValueError(f"{name} must be a whole number of at least {low}; got {value!r}.")
-
-
-def check_range(name: str, value: float, low: float, high: float) -> None:
-    """Raise a ``ValueError`` unless ``value`` lies in [low, high]."""
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be from {low} to {high}; got {value}")
-
-
-def check_bool(name: str, value: object) -> None:
-    """Raise a ``ValueError`` unless ``value`` is true or false."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be true or false; got {value!r}.")
-
-
-def check_choice(name: str, value: object, choices: Collection[str | None]) -> None:
-    """Raise a ``ValueError`` unless ``value`` is one of ``choices``."""
-    if value not in choices:
-        listed = ", ".join("null" if c is None else c for c in choices)
-        raise ValueError(f"{name} must be one of {listed}; got {value!r}.")
-
-
-def check_size(name: str, value: object) -> None:
-    """Raise a ``ValueError`` unless ``value`` is None, a count ≥ 1 or a fraction in (0, 1)."""
-    if value is None or (isinstance(value, float) and 0 < value < 1):
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(
-            f"{name} must be a number of examples (1 or more) or a fraction between 0 and 1; "
-            f"got {value!r}."
-        )
 
 
 def check_values(examples: Examples, spec: DataSpec) -> None:

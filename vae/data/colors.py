@@ -11,11 +11,11 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from vae.data.checks import check_bool
+from vae.checks import check_bool
 from vae.data.class_names import CLASS_NAMES
 from vae.data.source import Splits, TensorExamples
-from vae.data.spec import DataSpec
 from vae.data.standard import Recipe, StandardSet
+from vae.spec import DataSpec
 
 
 @final

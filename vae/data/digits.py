@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae.data.checks import check_choice
+from vae.checks import check_choice
 from vae.data.class_names import CLASS_NAMES
 from vae.data.source import Splits, TensorExamples
-from vae.data.spec import DataSpec
 from vae.data.standard import Recipe, StandardSet
+from vae.spec import DataSpec
 
 EMNIST_CLASSES = {
     "byclass": 62,

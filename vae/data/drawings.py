@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from vae.checks import check_int
 from vae.data.cache import CACHE, cache_key, cached_bytes
-from vae.data.checks import check_int
 from vae.data.picture import load_picture
 from vae.data.source import Splits, TensorExamples
-from vae.data.spec import DataSpec
 from vae.data.standard import Recipe, StandardSet
+from vae.spec import DataSpec
 
 OMNIGLOT_PARTS = ("images_background", "images_evaluation")
 CELEBA_PICTURES = "img_align_celeba"

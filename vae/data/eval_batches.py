@@ -3,18 +3,18 @@
 __all__ = ["EvalBatches"]
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import final
 
 import torch
 from torch import Tensor
 
-from vae.data.batches import Batch, Batches, moved
-from vae.data.preprocess import Preprocess
-from vae.data.source import Examples
+from vae.data.batches import Batches, moved
 from vae.data.uniform import uniform
 
 
 @final
+@dataclass(eq=False, repr=False)
 class EvalBatches(Batches):
     """Batches in order, every example exactly once, with noise that belongs to the example.
 
@@ -29,36 +29,15 @@ class EvalBatches(Batches):
             level.
     """
 
-    def __init__(
-        self,
-        examples: Examples,
-        preprocess: Preprocess,
-        *,
-        batch_size: int,
-        device: torch.device | None = None,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-        mean: bool = False,
-    ) -> None:
-        super().__init__(
-            examples,
-            preprocess,
-            batch_size=batch_size,
-            device=device,
-            seed=seed,
-            rank=rank,
-            world_size=world_size,
-        )
-        self.mean = mean
+    mean: bool = False
 
     def __len__(self) -> int:
         return -(-len(self._order()) // self.batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
         parts = [part for part in self._order().split(self.batch_size) if len(part)]
         for indices, raw in self._read(parts):
-            yield Batch(self.values(indices, raw), self._labels(indices))
+            yield self.gather(indices, raw)
 
     def values(self, indices: Tensor, raw: Tensor | None = None) -> Tensor:
         """Return preprocessed examples, ``(B, *shape)``."""

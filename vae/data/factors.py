@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 from rich.progress import track
 
+from vae.checks import check_choice
 from vae.data.cache import CACHE, cache_key, cached_blocks
-from vae.data.checks import check_choice
 from vae.data.headers import array_blocks, load_array, read_headers
 from vae.data.matrices import hdf5_array, hdf5_blocks, matlab_array, norb_matrix
 from vae.data.source import Splits, TensorExamples
-from vae.data.spec import DataSpec
 from vae.data.standard import Recipe, StandardSet
+from vae.spec import DataSpec
 
 SIDE = 64
 NORB_PARTS = ("5x46789x9x18x6x2x96x96-training", "5x01235x9x18x6x2x96x96-testing")

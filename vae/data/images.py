@@ -9,14 +9,14 @@ from typing import final
 
 import torch
 
+from vae.checks import check_choice
 from vae.data.cache import CACHE, bombs_are_errors
-from vae.data.checks import check_choice
 from vae.data.decoded import Decoded, decode, range_told
 from vae.data.folder import list_folder
 from vae.data.opening import Damaged
 from vae.data.picture import picture_reader
 from vae.data.source import Source, Splits, TensorExamples
-from vae.data.spec import DataSpec
+from vae.spec import DataSpec
 
 DAMAGED = ("refuse", "skip")
 LOOKED_AT = 16  # pictures, of which one with values above 1 shows that they are no masks

@@ -2,25 +2,26 @@
 
 __all__ = ["DataModule"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
+from vae.checks import check_bool, check_choice, check_int
 from vae.data.amounts import LARGEST, suited_batch_size
-from vae.data.batches import Sample, TrainBatches
-from vae.data.checks import check_bool, check_choice, check_int, check_values
+from vae.data.batches import TrainBatches
+from vae.data.checks import check_values
 from vae.data.eval_batches import EvalBatches
 from vae.data.identity import changes, identity
 from vae.data.moments import moments
 from vae.data.parts import SPLITS, Parts
 from vae.data.preprocess import Preprocess, check_at_hand
 from vae.data.source import Source
-from vae.data.spec import DataSpec
 from vae.data.splitting import Splitter
 from vae.data.values import advice
+from vae.spec import DataSpec
 from vae.visible import visible
 
 UNITS = "densities and x are in the units of the data; the nets see x standardised"
@@ -61,6 +62,8 @@ class DataModule(LightningDataModule):
 
     Attributes:
         spec: What reaches the model; known before any data are read.
+        fields: What training, validation and test batches hold of each example: x alone, unless
+            whoever reads them says otherwise.
 
     Raises:
         ValueError: If a setting is out of range or does not suit the data.
@@ -114,6 +117,7 @@ class DataModule(LightningDataModule):
             flip=flip,
             standardize=standardize,
         )
+        self.fields: Sequence[str] = ("x",)
         self._parts: Parts | None = None
         self._facts: Mapping[str, str] = {}
         self._identity: dict[str, Any] = {}
@@ -214,6 +218,7 @@ class DataModule(LightningDataModule):
             seed=self.seed,
             rank=rank,
             world_size=world_size,
+            fields=self.fields,
             drop_last=self.drop_last,
             group_size=self.group_size,
         )
@@ -252,6 +257,7 @@ class DataModule(LightningDataModule):
         n: int | None = None,
         batch_size: int | None = None,
         mean: bool = False,
+        fields: Sequence[str] | None = ("x",),
     ) -> EvalBatches:
         """Return the batches of one process over ``n`` examples of a split, each once.
 
@@ -264,19 +270,23 @@ class DataModule(LightningDataModule):
             n: How many examples, ≥ 1; ``None`` means all.
             batch_size: Examples per batch, ≥ 1; ``None`` means ``eval_batch_size``.
             mean: Whether values are their means over the noise; see `EvalBatches`.
+            fields: What a batch holds of each example: x, index, and label, factors or others where
+                the data have them; ``None`` means all that they have.
 
         Raises:
-            ValueError: If there is no such split, or ``n`` is below 1.
+            ValueError: If there is no such split or field, or ``n`` is below 1.
         """
         check_choice("split", split, SPLITS)
         if n is not None:
             check_int("max_examples", n)
+        examples = self.parts.first(split, n)
         return EvalBatches(
-            self.parts.first(split, n),
+            examples,
             self.preprocess,
             batch_size=batch_size or self.eval_batch_size,
-            device=device,
+            device=device or examples.device,
             seed=self.parts.noise_seed(split),
+            fields=examples.names if fields is None else fields,
             mean=mean,
         )
 
@@ -296,6 +306,7 @@ class DataModule(LightningDataModule):
             seed=self.parts.noise_seed(split),
             rank=rank,
             world_size=world_size,
+            fields=self.fields,
         )
 
     def _place(self) -> tuple[torch.device, int, int]:
@@ -304,19 +315,22 @@ class DataModule(LightningDataModule):
         strategy = self.trainer.strategy
         return strategy.root_device, self.trainer.global_rank, self.trainer.world_size
 
-    def examples(self, split: str, n: int | None = None) -> Sample:
-        """Return ``n`` examples of a split, the same as `batches` gives.
+    def examples(
+        self, split: str, n: int | None = None, fields: Sequence[str] | None = None
+    ) -> dict[str, Tensor]:
+        """Return ``n`` examples of a split as one batch, the same as `batches` gives.
 
         Args:
             split: ``train``, ``val`` or ``test``.
             n: How many, ≥ 1; ``None`` means all of them, in memory at once.
+            fields: What is wanted of each, all that is known by default; see `batches`.
 
         Raises:
-            ValueError: If there is no such split, or ``n`` is below 1.
+            ValueError: If there is no such split or field, or ``n`` is below 1.
         """
-        batches = self.batches(split, n=n, batch_size=CHUNK)
-        x = torch.cat([batch.x for batch in batches])
-        return Sample(x, batches.examples.labels, batches.examples.factors)
+        batches = self.batches(split, n=n, batch_size=CHUNK, fields=fields)
+        parts = list(batches)
+        return {name: torch.cat([part[name] for part in parts]) for name in batches.fields}
 
     def describe(self) -> dict[str, str | int]:
         """Return what a report should say about the data; loads them if need be.

@@ -13,7 +13,7 @@ from typing import NamedTuple, final
 import numpy as np
 from PIL import Image, ImageOps
 
-from vae.data.checks import check_choice, check_int, check_range
+from vae.checks import check_choice, check_int, check_range
 from vae.data.damage import DAMAGE
 from vae.data.opening import Damaged, check_samples, is_inverted, opened, pages_of, upright
 

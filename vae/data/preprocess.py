@@ -8,10 +8,10 @@ from typing import final
 import torch
 from torch import Generator, Tensor
 
+from vae.checks import check_bool, check_choice
 from vae.data.binarize import bernoulli, threshold
-from vae.data.checks import check_bool, check_choice
 from vae.data.source import Examples, TensorExamples
-from vae.data.spec import DataSpec
+from vae.spec import DataSpec
 
 BINARIZATIONS = ("none", "dynamic", "static", "threshold")
 CHUNK = 1024
@@ -100,7 +100,9 @@ class Preprocess:
         bits = torch.empty(len(examples), *self.raw.shape, dtype=torch.uint8)
         for rows in torch.arange(len(examples)).split(CHUNK):
             bits[rows[0] : rows[-1] + 1] = bernoulli(examples.take(rows), generator)
-        return TensorExamples(bits, examples.labels, examples.factors, rows=examples.rows)
+        return TensorExamples(
+            bits, examples.labels, examples.factors, fields=examples.fields, rows=examples.rows
+        )
 
     def __call__(self, raw: Tensor, generator: Generator, *, training: bool = False) -> Tensor:
         """Turn raw values ``(B, *shape)`` into float32 ``(B, *shape)`` on the same device.

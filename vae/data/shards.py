@@ -11,16 +11,15 @@ from typing import final
 import numpy as np
 import torch
 
+from vae.checks import check_choice, check_int
 from vae.data.array_shapes import CHANNELS
 from vae.data.cache import CACHE
-from vae.data.checks import check_choice, check_int
 from vae.data.decoded import range_told
 from vae.data.members import ArrayMembers, PictureMembers
 from vae.data.picture import picture_reader
 from vae.data.shard_examples import MOST, ShardExamples
 from vae.data.shard_files import check_labels, part_folders, tar_files
 from vae.data.source import Source, Splits
-from vae.data.spec import DataSpec
 from vae.data.tars import (
     ARRAYS,
     PICTURES,
@@ -32,6 +31,7 @@ from vae.data.tars import (
     samples,
     told,
 )
+from vae.spec import DataSpec
 
 LOOKED_AT = 64  # examples, evenly over all, that tell the range of the values
 

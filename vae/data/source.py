@@ -5,13 +5,14 @@ __all__ = ["Examples", "Source", "Splits", "TensorExamples"]
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol, Self, final
 
 import torch
 from torch import Tensor
 
 from vae.data.mapped import MappedFile
-from vae.data.spec import DataSpec
+from vae.spec import DataSpec
 
 
 class Examples(ABC):
@@ -19,6 +20,7 @@ class Examples(ABC):
 
     Attributes:
         labels: ``(N,)`` int64 classes, or ``None``.
+        fields: What else is known of each, by name, ``(N, ...)``.
         files: ``(N,)`` int64, which file an example is read from, each time it is needed; ``None``
             if all are at hand.
         places: ``(N, M)`` int64, where in these files each lies and how long it is; or ``None``.
@@ -26,6 +28,7 @@ class Examples(ABC):
     """
 
     labels: Tensor | None
+    fields: Mapping[str, Tensor] = MappingProxyType({})
     files: Tensor | None = None
     places: Tensor | None = None
     window: int = 1
@@ -49,6 +52,23 @@ class Examples(ABC):
     @abstractmethod
     def num_bytes(self) -> int:
         """How much memory the examples take once moved to a device."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields that a batch of them may have."""
+        others = ("index", "label", "factors", *self.fields)
+        return ("x", *(name for name in others if self.column(name) is not None))
+
+    def column(self, name: str) -> Tensor | None:
+        """Return a field of all of them besides x, ``(N, ...)``; ``None`` if they have none."""
+        match name:
+            case "index":
+                return self.rows
+            case "label":
+                return self.labels
+            case "factors":
+                return self.factors
+        return self.fields.get(name)
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -77,6 +97,7 @@ class TensorExamples(Examples):
         x: ``(M, *shape)`` uint8, float32 or float64.
         labels: ``(N,)`` int64, or ``None``.
         factors: ``(N, F)`` int64, or ``None``.
+        fields: What else is known of each, by name, ``(N, ...)``.
         index: ``(N,)`` int64, which rows of ``x`` are meant; ``None`` means all, in order.
         rows: ``(N,)`` int64, where each stands in its source; ``None`` means ``index``.
         file: What ``x`` is mapped from; ``None`` if it is in memory.
@@ -88,6 +109,7 @@ class TensorExamples(Examples):
         labels: Tensor | None = None,
         factors: Tensor | None = None,
         *,
+        fields: Mapping[str, Tensor] = MappingProxyType({}),
         index: Tensor | None = None,
         rows: Tensor | None = None,
         file: MappedFile | None = None,
@@ -95,6 +117,7 @@ class TensorExamples(Examples):
         self.x = x
         self.labels = labels
         self._factors = factors
+        self.fields = fields
         self.index = index
         self._rows = index if rows is None else rows
         self.file = file
@@ -141,6 +164,7 @@ class TensorExamples(Examples):
             self.x,
             None if self.labels is None else self.labels[indices],
             None if self._factors is None else self._factors[indices],
+            fields={name: column[indices] for name, column in self.fields.items()},
             index=indices if self.index is None else self.index[indices],
             rows=self.rows[indices],
             file=self.file,
@@ -155,7 +179,9 @@ class TensorExamples(Examples):
         x = self.x if self.index is None else self.x.index_select(0, self.index)
         labels = None if self.labels is None else self.labels.to(device)
         factors = None if self._factors is None else self._factors.to(device)
-        return TensorExamples(x.to(device), labels, factors, rows=self.rows.to(device))
+        fields = {name: column.to(device) for name, column in self.fields.items()}
+        rows = self.rows.to(device)
+        return TensorExamples(x.to(device), labels, factors, fields=fields, rows=rows)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import final
 
 import torch
 
-from vae.data.checks import check_int, check_size
+from vae.checks import check_int
 from vae.data.randomness import permutation
 from vae.data.source import Examples, Source, Splits
 
@@ -86,6 +86,17 @@ class Splitter:
             "val": loaded.val or loaded.train.subset(val),
             "test": loaded.test or loaded.train.subset(test),
         }
+
+
+def check_size(name: str, value: object) -> None:
+    """Raise a ``ValueError`` unless ``value`` is None, a count ≥ 1 or a fraction in (0, 1)."""
+    if value is None or (isinstance(value, float) and 0 < value < 1):
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(
+            f"{name} must be a number of examples (1 or more) or a fraction between 0 and 1; "
+            f"got {value!r}."
+        )
 
 
 def _count(size: int | float | None, total: int) -> int:

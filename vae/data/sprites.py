@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae.data.checks import check_bool, check_int
+from vae.checks import check_bool, check_int
 from vae.data.randomness import permutation
 from vae.data.source import Examples, Source, Splits
-from vae.data.spec import DataSpec
 from vae.data.templates import SIDE, render_templates
+from vae.spec import DataSpec
 
 FACTOR_NAMES = ("shape", "scale", "orientation", "posX", "posY")
 FACTOR_SIZES = (3, 6, 40, 32, 32)

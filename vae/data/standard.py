@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import final
 
-from vae.data.checks import check_bool
+from vae.checks import check_bool
 from vae.data.source import Splits
-from vae.data.spec import DataSpec
+from vae.spec import DataSpec
 
 # Per answer of a server, not per file: a silent server ends a download, a slow one does not.
 TIMEOUT_SECONDS = 10.0

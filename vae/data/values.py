@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vae.data.headers import BLOCK, load_array, stored_bytes
 from vae.data.source import Examples
-from vae.data.spec import DataSpec
+from vae.spec import DataSpec
 
 GLANCE = 1 << 20  # values that are looked at where a part of all will do
 FEWEST = 20  # examples from which deviations are told apart

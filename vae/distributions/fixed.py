@@ -39,7 +39,17 @@ def fixed_log_prob(q: Distribution, value: Tensor) -> Tensor:
 
 
 def fixed(q: Distribution) -> Distribution:
-    """Return the same distribution of detached parameters."""
+    """Return the same distribution of detached parameters.
+
+    Raises:
+        ValueError: If its parameters may be others than the tensors it names.
+    """
+    if type(q) not in RULES and not type(q).__module__.startswith(KNOWN):
+        raise ValueError(
+            f"it is not known how to hold the parameters of {type(q).__name__}, whose density "
+            "may depend on others than it names. Use estimator=pathwise, or add its rule to "
+            "vae.distributions.fixed.RULES."
+        )
     for kind in type(q).__mro__:  # `singledispatch` would end a compiled graph
         if kind in RULES:
             return RULES[kind](q)
@@ -47,6 +57,8 @@ def fixed(q: Distribution) -> Distribution:
     return type(q)(**{name: value.detach() for name, value in given.items()}, validate_args=False)
 
 
+# Where distributions come from that are known to depend on the parameters that they name alone.
+KNOWN = ("torch.distributions.", "vae.distributions.")
 # Kinds of distributions that are made of other things than the parameters they name.
 RULES: dict[type, Callable[[Any], Distribution]] = {
     Independent: lambda q: Joint(fixed(q.base_dist), q.reinterpreted_batch_ndims),

@@ -4,11 +4,17 @@ __all__ = ["Conditional", "Head", "Likelihood"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.distributions.constraints import Constraint
+
+from vae.from_data import Examples, StartsAtOutput, StartsFromData
+
+MEAN_OF = 10_000  # training examples from which a mean is taken
+SCALE_OF = 1 << 22  # values, of whole examples, from which a scale is taken
 
 
 class Head(nn.Module, ABC):
@@ -69,7 +75,7 @@ class Likelihood(Head):
         return None
 
 
-class Conditional(nn.Module):
+class Conditional(nn.Module, StartsFromData):
     """A conditional distribution, q(z|x) or p(x|z): a net and the head that reads it.
 
     The head always works in single precision or better, also under autocast: exponentials of
@@ -93,3 +99,30 @@ class Conditional(nn.Module):
         if params.dtype in (torch.float16, torch.bfloat16):
             params = params.float()
         return self.head(params)
+
+    def initialize(self, examples: Examples) -> None:
+        """Start a likelihood that learns its scale, and the output of its net, at the data.
+
+        It starts as the likeliest one that does not look at z: at the mean of the data and their
+        deviation from it. A scale in units of the data can be a hundred times smaller than one;
+        short runs would otherwise end before it is found. Likelihoods without a learned scale,
+        scales whose start was chosen, and nets that are no `StartsAtOutput` stay as they are.
+
+        Args:
+            examples: Of the training data, by their number.
+
+        Raises:
+            ValueError: If the net is to start at the mean, and the likelihood has no such start.
+        """
+        net, head = self.net, self.head
+        if not (isinstance(head, Likelihood) and isinstance(net, StartsAtOutput)):
+            return
+        if examples(1).shape[1:] != head.event_shape:  # a likelihood of something else than x
+            return
+        if net.start_at_mean:
+            net.start_at(head.params_of_mean(examples(MEAN_OF).mean(0)))
+        if head.starts_at_examples:
+            few = min(MEAN_OF, max(2, SCALE_OF // prod(head.event_shape)))
+            raw = head.start_at(examples(few).double())
+            if raw is not None:
+                net.start_at(raw)

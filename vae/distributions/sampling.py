@@ -17,15 +17,15 @@ from vae.distributions.normal import LogScaleNormal
 from vae.flows import NormalizingFlow
 
 
-def draw(q: Distribution, num_samples: int) -> tuple[Tensor, Tensor | None]:
-    """Draw ``(num_samples, *batch, *event)``, with gradients where ``q`` has them.
+def draw(q: Distribution, *lead: int) -> tuple[Tensor, Tensor | None]:
+    """Draw ``(*lead, *batch, *event)``, with gradients where ``q`` has them.
 
     Returns:
         The draw, and its log-density where that comes for free, else ``None``.
     """
     if isinstance(q, NormalizingFlow):
-        return q.rsample_and_log_prob((num_samples,))
-    return (q.rsample if q.has_rsample else q.sample)((num_samples,)), None
+        return q.rsample_and_log_prob(lead)
+    return (q.rsample if q.has_rsample else q.sample)(lead), None
 
 
 @singledispatch

@@ -16,7 +16,7 @@ from vae.evaluation.importance import log_mean_weights
 from vae.evaluation.section import NotApplicable, Section, averaged
 from vae.evaluation.subject import Subject
 from vae.models import VAE
-from vae.models.vae import slices
+from vae.models.importance import slices
 
 NAMES = {
     "elbo": "ELBO of the encoder",
@@ -76,7 +76,7 @@ class Amortization(Evaluation):
         model = checked(subject)
         with torch.random.fork_rng():
             parts = [
-                self.compare(subject, model, batch.x, index)
+                self.compare(subject, model, batch["x"], index)
                 for index, batch in enumerate(subject.batches(self.counts["num_examples"]))
             ]
         elbo, fitted, log_p = torch.cat(parts, 1)
@@ -108,10 +108,14 @@ class Amortization(Evaluation):
             max_rows=subject.max_rows,
         )
         log_w = []
-        for q in (None, fitted):
+        for proposals in ({}, {"z": fitted}):
             torch.manual_seed(stream_seed(subject.seed, index, 1))  # the same noise for both
             count = self.counts["num_samples"]
-            log_w.append(model.log_weights(x, num_samples=count, max_rows=subject.max_rows, q=q))
+            log_w.append(
+                model.log_weights(
+                    x, num_samples=count, max_rows=subject.max_rows, proposals=proposals
+                )
+            )
         elbos = [weights.double().mean(0) for weights in log_w]
         return torch.stack([*elbos, log_mean_weights(log_w[1], len(log_w[1]))])
 
@@ -122,7 +126,7 @@ def checked(subject: Subject) -> VAE:
     if not isinstance(model, VAE) or not isinstance(model.encoder, Conditional):
         raise NotApplicable("The amortisation gap needs a VAE whose encoder is a net and a head.")
     with torch.no_grad():
-        if not model.encode(subject.examples(1).x).has_rsample:
+        if not model.encode(subject.examples(1)["x"]).has_rsample:
             raise NotApplicable("The amortisation gap needs a posterior with rsample.")
     return model
 

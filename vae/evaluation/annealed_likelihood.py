@@ -58,7 +58,7 @@ class Annealing(Evaluation):
 
     def __call__(self, subject: Subject) -> Section:
         """Measure on the first examples of the subject's split."""
-        x = subject.examples(subject.count(self.num_examples)).x
+        x = subject.examples(subject.count(self.num_examples))["x"]
         stages = annealed(
             subject,
             x,

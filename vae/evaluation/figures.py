@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae.data import Batch, DataSpec
+from vae.batch import Batch
 from vae.data.randomness import stream_seed
 from vae.evaluation.aggregate import AggregatePosterior
 from vae.evaluation.importance import (
@@ -23,6 +23,7 @@ from vae.evaluation.latents import LatentStatistics
 from vae.evaluation.section import standard_error
 from vae.evaluation.subject import BATCH
 from vae.models import Model
+from vae.spec import DataSpec
 
 
 @torch.no_grad()
@@ -70,7 +71,8 @@ def evaluate(
             statistics.update(trace)
             aggregate.update(trace)
     figures = summarise({key: torch.cat([c[key] for c in columns]) for key in columns[0]}, counts)
-    per_dim, mass = statistics.kl_per_dim, model.likelihood.levels is not None
+    likelihood = model.likelihood
+    per_dim, mass = statistics.kl_per_dim, likelihood is not None and likelihood.levels is not None
     errors = aggregate.standard_errors()
     return {
         **figures,
@@ -88,7 +90,7 @@ def blocks(batches: Iterable[Batch], size: int = BATCH) -> Iterator[Tensor]:
     """Yield the examples of batches of any size in blocks of one size, the last smaller."""
     held: list[Tensor] = []
     for batch in batches:
-        *whole, rest = torch.cat([*held, batch.x]).split(size)
+        *whole, rest = torch.cat([*held, batch["x"]]).split(size)
         yield from whole
         held = [rest]
     yield from held

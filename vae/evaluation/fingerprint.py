@@ -13,7 +13,7 @@ HASHED = 1000  # examples: settings that change what is judged change all of the
 
 
 def fingerprint(batches: EvalBatches, total: int) -> str:
-    """Return a hash of some examples as a model sees them, of their labels and factors.
+    """Return a hash of some examples as a model sees them, of what else is known of them.
 
     Args:
         batches: Of the first `HASHED` examples, on the CPU: a GPU divides by 255 with another
@@ -22,8 +22,9 @@ def fingerprint(batches: EvalBatches, total: int) -> str:
     """
     found = sha256(f"{total}".encode())
     for batch in batches:
-        found.update(content(batch.x))
-    for known in (batches.examples.labels, batches.examples.factors):
+        found.update(content(batch["x"]))
+    examples = batches.examples
+    for known in (examples.labels, examples.factors, *examples.fields.values()):
         found.update(b"" if known is None else content(known))
     return found.hexdigest()[:16]
 

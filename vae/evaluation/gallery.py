@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from vae.data.checks import check_range
+from vae.checks import check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.pictures import reconstructions, samples
 from vae.evaluation.render import picture_of
@@ -34,7 +34,7 @@ class Gallery(Evaluation):
         """Draw from the first examples of the subject's split."""
         model, seed = subject.model, subject.seed
         columns = subject.count(self.columns)  # rows of one length, if there are fewer examples
-        pair = reconstructions(model, subject.examples(columns).x)
+        pair = reconstructions(model, subject.examples(columns)["x"])
         blocks = [samples(model, 1, columns, temperature=t, seed=seed) for t in self.temperatures]
         labels = [f"T = {t:g}" for t in self.temperatures]
         shown = torch.cat([pair[:1], *blocks])

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vae.data.checks import check_choice, check_range
+from vae.checks import check_choice, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.movies import MovieFormat, check_movie
 from vae.evaluation.paths import Way, interpolate, slerp, switch
@@ -70,7 +70,7 @@ class Interpolations(Evaluation):
                 example.
         """
         ways = self.ways(study(subject.model, subject.batches(1)))
-        x = subject.examples(max(2 * self.pairs, self.rounds * self.stops)).x
+        x = subject.examples(max(2 * self.pairs, self.rounds * self.stops))["x"]
         if len(x) < 2:
             raise NotApplicable("an interpolation needs two examples")
         with torch.no_grad():

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
-from torch.distributions.constraints import Constraint
 
 from vae.distributions.fixed import frozen
 from vae.distributions.mixture import at_once
@@ -15,8 +14,8 @@ from vae.evaluation.annealing import ACCEPTANCE, SCHEDULES, Stage, anneal
 from vae.evaluation.hamiltonian import Point, differentiate
 from vae.evaluation.section import NotApplicable
 from vae.evaluation.subject import BATCH, Subject
-from vae.flows import NormalizingFlow
 from vae.models import Model
+from vae.supports import same_support, support_of
 from vae.trace import Latent
 
 PILOTS = 2  # further chains per example, which find the step sizes
@@ -112,12 +111,8 @@ def check_real(latents: tuple[Latent, ...]) -> None:
 
 def is_real(q: Distribution) -> bool:
     """Whether q is a density on all of a real space."""
-    if isinstance(q, NormalizingFlow):
-        return is_real(q.base)
-    support: Constraint | None = q.support
-    while isinstance(support, constraints.independent):
-        support = support.base_constraint
-    return support is constraints.real
+    support = support_of(q)
+    return support is not None and same_support(support, constraints.real)
 
 
 def annealed(

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vae.data.checks import check_choice
+from vae.checks import check_choice
 from vae.evaluation.render import as_image
 from vae.files import replace_durably
 

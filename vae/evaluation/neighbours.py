@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from vae.data import Batch
-from vae.data.checks import check_int, check_range
+from vae.batch import Batch
+from vae.checks import check_int, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.pictures import samples
 from vae.evaluation.render import picture_of
@@ -63,7 +63,7 @@ class Neighbours(Evaluation):
             raise NotApplicable("the distance to training examples needs others; use split=test")
         model = subject.model
         seen, held_out = (
-            torch.cat([batch.x for batch in subject.batches(self.num_samples, mean=mean)])
+            torch.cat([batch["x"] for batch in subject.batches(self.num_samples, mean=mean)])
             for mean in (False, True)
         )
         drawn = samples(model, 1, self.num_samples, seed=subject.seed)[0]
@@ -73,7 +73,7 @@ class Neighbours(Evaluation):
         queries.append(model.standardized(held_out))
         train = subject.batches(self.max_train, "train", mean=True)
         tracked = subject.track(train, "nearest neighbours", len(train))
-        batches = (Batch(model.standardized(x), y) for x, y in tracked)
+        batches = ({"x": model.standardized(batch["x"])} for batch in tracked)
         distances, found = nearest(torch.cat(queries), batches)
         parts = zip(NAMES.items(), distances.split([len(x) for x in queries]), strict=True)
         closest = distances[: len(drawn)].argsort()[: self.columns]
@@ -112,7 +112,7 @@ def nearest(queries: Tensor, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
     a = (queries - middle).flatten(1)
     squares = a.square().sum(1)
     best, found = torch.full_like(squares, float("inf")), torch.zeros_like(queries)
-    for x, _ in batches:
+    for x in (batch["x"] for batch in batches):
         b = (x - middle).flatten(1)
         rough, index = torch.addmm(b.square().sum(1), a, b.T, alpha=-2).min(1)
         # The expanded square is rounded, for a copy not exactly zero: it only says where to look.

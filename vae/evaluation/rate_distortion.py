@@ -66,7 +66,7 @@ class RateDistortion(Evaluation):
 
     def __call__(self, subject: Subject) -> Section:
         """Measure on the first examples of the subject's split."""
-        x = subject.examples(subject.count(self.num_examples)).x
+        x = subject.examples(subject.count(self.num_examples))["x"]
         betas = self.max_beta * SCHEDULES[self.schedule](self.num_temperatures)
         curve = trace_curve(
             annealed(subject, x, betas, num_chains=self.num_chains, num_steps=self.num_steps)

@@ -128,4 +128,4 @@ def pictures_of(subject: Subject, num_examples: int) -> Tensor | None:
         return None
     total = subject.count(num_examples)
     batches = subject.track_batches("thumbnails", num_examples)
-    return torch.cat([thumbnails(batch.x, total, subject.value_range) for batch in batches])
+    return torch.cat([thumbnails(batch["x"], total, subject.value_range) for batch in batches])

@@ -39,7 +39,7 @@ def look(subject: Subject, num_examples: int | None, num_points: int) -> Seen:
     statistics, aggregate = LatentStatistics(), AggregatePosterior(num_points)
     columns, prior = [], None
     for batch in subject.track_batches("latents", num_examples):
-        trace = subject.model(batch.x)
+        trace = subject.model(batch["x"])
         statistics.update(trace)
         aggregate.update(trace)
         prior = trace.latents[0].p
@@ -58,7 +58,7 @@ def swap_costs(subject: Subject, seen: Seen) -> Tensor:
     other[cycle] = cycle.roll(1)  # one cycle through all: nobody keeps their own
     blocks = iter(seen.z[other.to(seen.z.device)].split(subject.batches().batch_size))
     log_px = [
-        subject.model.decode(z).log_prob(batch.x)
+        subject.model.decode(z).log_prob(batch["x"])
         for batch, z in zip(subject.track_batches("swapped latents", count), blocks, strict=True)
     ]
     return seen.log_px - torch.cat(log_px).double()

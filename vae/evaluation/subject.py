@@ -9,13 +9,16 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from vae.data import Batch, DataModule, DataSpec, EvalBatches, Sample
-from vae.data.checks import check_int
+from vae.batch import Batch
+from vae.checks import check_int
+from vae.data import DataModule, EvalBatches
 from vae.evaluation.fingerprint import HASHED, fingerprint
 from vae.evaluation.value_range import value_range
 from vae.models import Model
+from vae.spec import DataSpec
 
 T = TypeVar("T")
+READ = ("x",)  # by a model
 BATCH = 128  # examples at once: fixed, so that no figure depends on a batch size
 
 
@@ -111,17 +114,31 @@ class Subject:
         return len(self.batches(n, split).examples)
 
     def batches(
-        self, n: int | None = None, split: str | None = None, *, mean: bool = False
+        self,
+        n: int | None = None,
+        split: str | None = None,
+        *,
+        mean: bool = False,
+        fields: Iterable[str] = (),
     ) -> EvalBatches:
         """Return batches of 128 over the first ``n`` examples of a split, on the model's device.
+
+        They hold what the model reads.
 
         Args:
             n: How many at most; ``max_examples`` bounds them too, on the subject's own split.
             split: Another split than the subject's, such as ``train`` for a probe.
             mean: Whether values are their means over the noise; see `EvalBatches`.
+            fields: What they hold besides; see `DataModule.batches`.
         """
-        n, split = self._limited(n, split), split or self.split
-        return self.data.batches(split, device=self.device, n=n, batch_size=BATCH, mean=mean)
+        return self.data.batches(
+            split or self.split,
+            device=self.device,
+            n=self._limited(n, split),
+            batch_size=BATCH,
+            mean=mean,
+            fields=tuple(dict.fromkeys((*READ, *fields))),
+        )
 
     def _limited(self, n: int | None, split: str | None) -> int | None:
         if split not in (None, self.split) or self.max_examples is None:
@@ -139,17 +156,17 @@ class Subject:
         """Give the items back and show how far they are, under a short name."""
         return self.show_progress(items, what, total)
 
-    def examples(self, n: int, split: str | None = None) -> Sample:
-        """Return the examples that `batches` gives, at once, ``x`` on the model's device."""
-        sample = self.data.examples(split or self.split, self._limited(n, split))
-        return sample._replace(x=sample.x.to(self.device))
+    def examples(self, n: int, split: str | None = None) -> dict[str, Tensor]:
+        """Return all that is known of the examples that `batches` gives, on the model's device."""
+        known = self.data.examples(split or self.split, self._limited(n, split))
+        return {name: column.to(self.device) for name, column in known.items()}
 
     @torch.no_grad()
     def _codes(self, n: int | None = None, split: str | None = None) -> Codes:
         """Return where the model puts the first ``n`` examples of a split, made only once."""
         batches = self.batches(n, split)
         tracked = self.track(batches, "codes", len(batches))
-        z = torch.cat([self.model.embed(batch.x).flatten(1).cpu() for batch in tracked])
+        z = torch.cat([self.model.embed(batch["x"]).flatten(1).cpu() for batch in tracked])
         found = batches.examples
         labels, factors = (None if t is None else t.cpu() for t in (found.labels, found.factors))
         return Codes(z, labels, factors)

@@ -12,7 +12,7 @@ from vae.distributions import draw
 from vae.evaluation.annealing import Stage
 from vae.evaluation.importance import effective_sample_size, log_mean_weights
 from vae.models import Model
-from vae.models.vae import DRAWN, slices
+from vae.models.importance import DRAWN, slices
 from vae.trace import Latent
 
 
@@ -116,7 +116,7 @@ def rate_and_distortion(
     for part in x.split(max(1, DRAWN // num_samples)):
         q = model.encode(part)
         z, log_q = draw(q, num_samples)
-        rates.append(Latent(q, p, z, log_q).kl.double().mean(0))
+        rates.append(Latent("z", q, p, z, log_q).kl.double().mean(0))
         log_px = part.new_empty(z.shape[:2])
         for k, b in slices(num_samples, len(part), max_rows):
             log_px[k, b] = model.decode(z[k, b]).log_prob(part[b])

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from vae.data.checks import check_choice, check_int, check_range
+from vae.checks import check_choice, check_int, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.movies import MovieFormat, check_movie, there_and_back
 from vae.evaluation.paths import traverse
@@ -67,7 +67,7 @@ class Traversals(Evaluation):
         dims = variables.order(self.max_dims)
         labels, span = [variables.label(dim) for dim in dims], subject.value_range
         with torch.no_grad():
-            z = model.embed(subject.examples(self.starts).x)
+            z = model.embed(subject.examples(self.starts)["x"])
         values = self.values(variables, dims, self.steps)
         names = ["traversals", *(f"traversals {i}" for i in range(2, len(z) + 1))]
         pictures = {}

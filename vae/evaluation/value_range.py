@@ -15,6 +15,6 @@ def value_range(data: DataModule) -> tuple[float, float]:
     """
     if data.spec.support != "real":
         return 0.0, 1.0
-    extremes = [batch.x.aminmax() for batch in data.batches("train", n=NUM_EXAMPLES)]
+    extremes = [batch["x"].aminmax() for batch in data.batches("train", n=NUM_EXAMPLES)]
     low = min(pair.min.item() for pair in extremes)
     return low, max(max(pair.max.item() for pair in extremes), low + 1e-6)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-from vae.data import Batch
+from vae.batch import Batch
 from vae.distributions import draw
 from vae.evaluation.latents import LatentStatistics
 from vae.models import Model
@@ -93,7 +93,7 @@ def study(model: Model, batches: Iterable[Batch]) -> Variables:
     """
     statistics, draws = LatentStatistics(), []
     for batch in batches:
-        trace = model(batch.x)
+        trace = model(batch["x"])
         statistics.update(trace)
         draws.append(draw(trace.latents[0].q, DRAWS)[0].flatten(0, 1))
     z, kl = torch.cat(draws), statistics.kl_per_dim

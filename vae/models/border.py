@@ -1,21 +1,19 @@
 """What a user hands to a model, looked at once, before the nets see it."""
 
-__all__ = ["check_examples", "check_latent_shape"]
+__all__ = ["check_examples", "check_fields", "check_given"]
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
 
 import torch
 from torch import Tensor
 from torch.distributions import constraints
 from torch.distributions.constraints import Constraint
 
+from vae.batch import Batch
+from vae.checks import check_int
 from vae.distributions import Likelihood
-
-WORDS = {
-    constraints.boolean: "0 and 1 alone",
-    constraints.unit_interval: "values in [0, 1]",
-    constraints.real: "finite values",
-}
+from vae.supports import in_words, same_support
 
 
 def check_examples(
@@ -47,7 +45,7 @@ def check_examples(
             f"x has shape {tuple(x.shape)}; this model takes (B, {wanted}) with B of at least 1"
         )
     support = likelihood.support
-    if support is constraints.boolean and not scored:
+    if same_support(support, constraints.boolean) and not scored:
         support = constraints.unit_interval
     # One question to the device; only a refusal asks more.
     if not (x.isfinite().all() & support.check(x).all()):
@@ -81,17 +79,58 @@ def refusal(x: Tensor, likelihood: Likelihood, support: Constraint) -> str:
         place = tuple(bad[0].tolist())
         return f"x holds {x[place].item()} at index {place}; every value must be finite"
     low, high = (value.item() for value in x.aminmax())
-    allowed, name = WORDS.get(support, str(support)), type(likelihood).__name__
+    allowed, name = in_words(support), type(likelihood).__name__
     hint = ": binarise it, by x.round() or torch.bernoulli(x)" if 0 <= low <= high <= 1 else ""
     return f"x holds values from {low:g} to {high:g}; likelihood {name} takes {allowed}{hint}"
 
 
-def check_latent_shape(z: Tensor, event_shape: Sequence[int]) -> None:
-    """Refuse latents of another shape than ``(*lead, *event_shape)``.
+def check_fields(batch: Batch | Tensor, names: Sequence[str]) -> Batch:
+    """Return a batch as a mapping that has the fields of these names; a tensor is x.
 
     Raises:
-        ValueError: If their last dimensions are others.
+        TypeError: If it is neither, or a field is no tensor.
+        ValueError: If a field is missing, or fields differ in length.
     """
-    if z.shape[max(0, z.dim() - len(event_shape)) :] != tuple(event_shape):
-        wanted = ", ".join(map(str, event_shape))
-        raise ValueError(f"z has shape {tuple(z.shape)}; this model decodes (..., {wanted})")
+    if isinstance(batch, Mapping):
+        missing = [name for name in names if name not in batch]
+        if missing:
+            known = ", ".join(batch) or "none"
+            raise ValueError(f"the model reads {', '.join(missing)}; the fields given are {known}")
+        check_lengths(batch)
+        return batch
+    others = [name for name in names if name != "x"]
+    if others:
+        raise ValueError(f"the model reads {', '.join(names)}: give a mapping of all these fields")
+    return {"x": batch}
+
+
+def check_lengths(batch: Batch) -> None:
+    """Refuse fields that are no tensors, or not of as many examples."""
+    for name, value in batch.items():
+        if name != "x" and not isinstance(value, Tensor):
+            raise TypeError(f"{name} must be a tensor; got {type(value).__name__}")
+    lengths = {name: len(value) for name, value in batch.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"the fields of a batch must be equally long; got {lengths}")
+
+
+def check_given(
+    given: Batch | None, n: int, temperature: float | Mapping[str, float] = 1.0
+) -> Batch:
+    """Return the fields that samples are drawn for.
+
+    Raises:
+        ValueError: If ``n`` is below 1, a temperature is not positive, or a field has another
+            length than ``n``.
+    """
+    check_int("n", n)
+    each = temperature.values() if isinstance(temperature, Mapping) else [temperature]
+    for scale in each:
+        if not 0 < scale < inf:
+            raise ValueError(f"temperature must be above 0 and finite; got {scale}")
+    given = {} if given is None else given
+    check_lengths(given)
+    for name, value in given.items():
+        if len(value) != n:
+            raise ValueError(f"{name} must hold a value for each of {n} samples; got {len(value)}")
+    return given

@@ -1,36 +1,106 @@
-"""What every model is: a map from a batch to a trace, and what a user does with it afterwards."""
+"""What every model is: one method, and what a user does with it."""
 
 __all__ = ["Model"]
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from math import log
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vae.batch import Batch
+from vae.checks import check_int
 from vae.distributions import Likelihood
-from vae.models.border import check_examples
+from vae.draws import At, Centers, Draws, FromPrior, Posterior
+from vae.models.border import check_examples, check_fields, check_given
+from vae.models.fields import Fields, columns, count_rows, one_or_all, values_of
+from vae.models.importance import log_weights
 from vae.models.standardize import Standardize
+from vae.parts import Parts
+from vae.spec import DataSpec
 from vae.trace import Trace
 
+D = TypeVar("D", bound=Draws)
 DECODED = 500  # latents that are decoded at once where samples are drawn
 
 
 class Model(nn.Module, ABC):
-    """A latent-variable model of x with an approximate posterior.
+    """A latent-variable model of some fields of a batch, with an approximate posterior.
 
-    x is in the units of the data wherever it is given or returned, and densities are of such x;
-    what `standardized` returns is for nets and for distances between examples. ``context`` is what
-    the model is conditioned on, ``(B, ...)``, or ``None``.
+    What a model writes is `run`; everything else follows from it. A batch is a mapping of named
+    fields, ``(B, ...)`` each; a tensor is one with the field ``x``. x is in the units of the data
+    wherever it is given or returned, and densities are of such x; what `standardized` returns is
+    for nets and for distances between examples.
+
+    Of a model with one latent or observed variable its value is returned as it is; of one with
+    several, a dict of all by name.
 
     Args:
         standardize: Mean and width of each dimension of the data, if its nets see standardised x.
+
+    Attributes:
+        fields: What `run` reads of a batch.
+
+    Example:
+        >>> from torch.distributions import Independent, Normal
+        >>> class Line(Model):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.slope = nn.Parameter(torch.ones(2))
+        ...
+        ...     @classmethod
+        ...     def build(cls, spec, parts):
+        ...         return cls()
+        ...
+        ...     def run(self, batch, draws):
+        ...         p = Normal(torch.zeros(1), 1.0)
+        ...         q = lambda: Independent(Normal(batch["x"][:, :1] / 2, 0.7), 1)
+        ...         z = draws.latent("z", q=q, p=Independent(p, 1))
+        ...         px = lambda: Independent(Normal(z * self.slope, 1.0), 1)
+        ...         draws.observe("x", px, batch.get("x"))
+        >>> Line().sample(3).shape, Line().log_likelihood(torch.ones(5, 2), num_samples=10).shape
+        (torch.Size([3, 2]), torch.Size([5]))
     """
+
+    fields: Sequence[str] = ("x",)
 
     def __init__(self, standardize: Standardize | None = None) -> None:
         super().__init__()
         self.standardize = standardize
+
+    @classmethod
+    @abstractmethod
+    def build(cls, spec: DataSpec, parts: Parts, *_: Any, **own: Any) -> Self:
+        """Build the model that the groups of a config describe.
+
+        Args:
+            spec: Shape and values of the data.
+            parts: Makes what the other groups describe, and nets; a model takes what it needs.
+            own: The settings of the group ``model``, as plain values. A model names each as a
+                parameter, whose type and default hold for what a user sets.
+
+        Raises:
+            ValueError: If parts do not fit together or a setting is wrong.
+        """
+
+    @abstractmethod
+    def run(self, batch: Batch, draws: Draws) -> None:
+        """Say which latent variables there are and what is observed of them.
+
+        Args:
+            batch: The fields that are known. Where examples are generated there is no ``x``: what
+                is read for a posterior is read inside its function, the rest by ``batch.get``.
+            draws: Is told each variable, by `Draws.latent` and `Draws.observe`, and gives its
+                value.
+        """
+
+    @property
+    def likelihood(self) -> Likelihood | None:
+        """The head of p(x|z), of a model that has one for whole examples."""
+        return None
 
     def standardized(self, x: Tensor) -> Tensor:
         """Return x as the nets see it, ``(*lead, *event)``: the same if nothing standardises."""
@@ -40,107 +110,169 @@ class Model(nn.Module, ABC):
         """Return the distribution of x, where `px` is that of what `standardized` returns."""
         return px if self.standardize is None else self.standardize.restored(px)
 
-    def check(self, x: Tensor, *, scored: bool = False) -> None:
+    def check(self, batch: Batch | Tensor, *, scored: bool = False) -> Batch:
         """Refuse what is no batch of examples; see `check_examples`.
+
+        Returns:
+            The batch as a mapping.
 
         Raises:
             TypeError: If x is no tensor of floating point, or a wider one than the model.
-            ValueError: If its shape or its values are not those of the data.
+            ValueError: If a field is missing, or the shape or the values of x are not those of the
+                data.
         """
-        first = next(self.parameters(), None)
-        dtype = None if first is None or self.standardize is not None else first.dtype
-        exact = self.standardize is not None and self.standardize.shift.dtype == torch.float64
-        check_examples(x, self.likelihood, dtype=dtype, exact=exact, scored=scored)
+        batch = check_fields(batch, self.fields)
+        likelihood = self.likelihood
+        if likelihood is not None and "x" in batch:
+            first = next(self.parameters(), None)
+            dtype = None if first is None or self.standardize is not None else first.dtype
+            exact = self.standardize is not None and self.standardize.shift.dtype == torch.float64
+            check_examples(batch["x"], likelihood, dtype=dtype, exact=exact, scored=scored)
+        return batch
 
-    @property
-    @abstractmethod
-    def likelihood(self) -> Likelihood:
-        """The head of p(x|z)."""
+    def forward(
+        self,
+        batch: Batch | Tensor,
+        draws: Draws | None = None,
+        *,
+        num_samples: int = 1,
+        num_examples: int = 0,
+    ) -> Trace:
+        """Return the trace of a batch.
 
-    @abstractmethod
-    def forward(self, x: Tensor, context: Tensor | None = None, num_samples: int = 1) -> Trace:
-        """Encode ``(B, *event)``, draw ``num_samples`` latents per example and decode them."""
+        Args:
+            batch: Fields ``(B, ...)``, or x.
+            draws: How latents are chosen; ``None`` draws them from the posterior.
+            num_samples: How many of each example then, at least 1.
+            num_examples: How many examples share the variables that are shared; 0 means B.
+        """
+        batch = batch if isinstance(batch, Mapping) else {"x": batch}
+        if draws is None:
+            draws = Posterior(num_samples, num_examples=num_examples or count_rows(batch))
+        self.run(batch, draws)
+        return draws.trace(lambda others: self.run(batch, others))
 
-    @abstractmethod
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Distribution:
-        """Return q(z|x), batch shape ``(B,)``.
+    def encode(self, batch: Batch | Tensor) -> Any:
+        """Return q(z|x), batch shape ``(B,)``; ``(1, B)`` where it was given earlier latents.
 
-        Grey values are allowed where the likelihood is one of bits.
+        Those are at their centres. Grey values are allowed where the likelihood is one of bits.
 
         Raises:
             TypeError: If x is no tensor of floating point, or a wider one than the model.
             ValueError: If its shape is another, or a value not finite or outside the support.
         """
+        found = self.ran(self.check(batch), Centers(likelihoods=False)).latents
+        return one_or_all({name: latent.q for name, latent in found.items()})
 
-    @abstractmethod
-    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
+    def embed(self, batch: Batch | Tensor) -> Any:
+        """Return one latent point per example, the centre of q(z|x), ``(B, *latent)``."""
+        found = self.ran(self.check(batch), Centers(likelihoods=False)).latents
+        return one_or_all({name: latent.point[0] for name, latent in found.items()})
+
+    def decode(self, z: Tensor | Mapping[str, Tensor], given: Batch | None = None) -> Any:
         """Return p(x|z) for latents ``(*lead, *latent)``, batch shape ``lead``.
+
+        Args:
+            z: The only latent variable, or each by name, ``(K, B, *latent)``.
+            given: The other fields that the model reads, such as ``label``, ``(B, ...)``.
 
         Raises:
             ValueError: If the latents have another shape.
         """
+        found = self.ran(given, At(z)).observed
+        return one_or_all({name: variable.px for name, variable in found.items()})
 
-    @abstractmethod
-    def embed(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return one latent point per example, the centre of q(z|x), ``(B, *latent)``."""
+    def sample_latents(
+        self,
+        n: int,
+        *,
+        given: Batch | None = None,
+        temperature: float | Mapping[str, float] = 1.0,
+    ) -> Any:
+        """Draw ``n`` latents from the prior, ``(n, *latent)``; see `sample`.
 
-    @abstractmethod
-    def sample_latents(self, n: int, *, temperature: float = 1.0) -> Tensor:
-        """Draw ``n`` latents from the prior, ``(n, *latent)``."""
+        Raises:
+            ValueError: If ``n`` is below 1 or a temperature is not positive.
+        """
+        draws = FromPrior(n, temperature, likelihoods=False)
+        found = self.ran(check_given(given, n, temperature), draws).latents
+        return one_or_all({name: latent.point[0] for name, latent in found.items()})
 
     @torch.no_grad()
-    def sample(self, n: int, *, temperature: float = 1.0, noise: bool = False) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        given: Batch | None = None,
+        temperature: float | Mapping[str, float] = 1.0,
+        noise: bool = False,
+    ) -> Any:
         """Generate ``n`` examples.
 
         Args:
             n: How many.
+            given: The other fields that the model reads, such as ``label``, ``(n, ...)``.
             temperature: Scale of the prior's spread, above 0; below 1 gives more typical examples.
+                Of a model of several latents also by name.
             noise: Draw x from p(x|z) instead of returning its mean.
 
         Returns:
             ``(n, *event)``.
+
+        Raises:
+            ValueError: If ``n`` is below 1, a temperature is not positive, or a field is missing
+                or has another length.
         """
+        given = check_given(given, n, temperature)
+        drawn = self.ran(given, FromPrior(n, temperature, likelihoods=False))
+        if not drawn.pending:
+            return one_or_all(values_of(drawn, noise=noise))
+        known = {name: one.x[0] for name, one in drawn.observed.items() if one.x is not None}
+        parts = []
         # Some at a time: the activations of ten thousand pictures leave every cache and the memory.
-        parts = self.sample_latents(n, temperature=temperature).split(DECODED)
-        each = (self.decode(z) for z in parts)
-        return torch.cat([px.sample() if noise else px.mean for px in each])
+        for rows in torch.arange(n).split(DECODED):
+            b = slice(int(rows[0]), int(rows[-1]) + 1)
+            latents = {name: columns(each.point, b) for name, each in drawn.latents.items()}
+            fields = {name: field[b] for name, field in {**given, **known}.items()}
+            parts.append(values_of(self.ran(fields, At(latents)), noise=noise))
+        return one_or_all({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
 
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def reconstruct(self, batch: Batch | Tensor) -> Any:
         """Return the mean of p(x|z) at the centre of q(z|x), ``(B, *event)``; see `encode`."""
-        return self.decode(self.embed(x, context), context).mean
+        return one_or_all(values_of(self.ran(self.check(batch), Centers())))
 
-    @abstractmethod
+    @torch.no_grad()
     def log_weights(
         self,
-        x: Tensor,
-        context: Tensor | None = None,
+        batch: Batch | Tensor,
         *,
         num_samples: int,
         max_rows: int = 4096,
+        proposals: Mapping[str, Distribution] | None = None,
     ) -> Tensor:
         """Return importance weights log p(x, z_k) − log q(z_k|x), ``(K, B)``, without gradient.
 
         Args:
-            x: ``(B, *event)``.
-            context: What the model is conditioned on, ``(B, ...)``.
+            batch: Fields ``(B, ...)``, or x.
             num_samples: Number of samples K per example, at least 1.
             max_rows: How many latents are decoded at once, which bounds the memory; the draws do
                 not depend on it.
+            proposals: Other distributions than the model's own q to draw latents from, by name.
 
         Raises:
             TypeError: If x is no tensor of floating point, or a wider one than the model.
-            ValueError: If ``num_samples`` or ``max_rows`` is below 1, the shape of x is another, or
-                a value not finite or outside the support of the likelihood.
+            ValueError: If ``num_samples`` or ``max_rows`` is below 1, a field is missing, the
+                shape of x is another, a value not finite or outside the support of the likelihood,
+                or examples share a latent variable.
         """
+        check_int("num_samples", num_samples)
+        check_int("max_rows", max_rows)
+        checked = self.check(batch, scored=True)
+        return log_weights(self.run, checked, num_samples, max_rows, proposals or {})
 
     def log_likelihood(
-        self,
-        x: Tensor,
-        context: Tensor | None = None,
-        *,
-        num_samples: int,
-        max_rows: int = 4096,
+        self, batch: Batch | Tensor, *, num_samples: int, max_rows: int = 4096
     ) -> Tensor:
         r"""Estimate log p(x) by importance sampling, ``(B,)``, in nats.
 
@@ -150,5 +282,10 @@ class Model(nn.Module, ABC):
         References:
             Importance Weighted Autoencoders (Burda, Grosse, Salakhutdinov, 2015), 1509.00519.
         """
-        log_w = self.log_weights(x, context, num_samples=num_samples, max_rows=max_rows)
+        log_w = self.log_weights(batch, num_samples=num_samples, max_rows=max_rows)
         return (log_w.double().logsumexp(0) - log(num_samples)).to(log_w.dtype)
+
+    def ran(self, batch: Batch | None, draws: D) -> D:
+        """Run the model and return what chose its values."""
+        self.run(Fields(batch or {}), draws)
+        return draws

@@ -2,29 +2,19 @@
 
 __all__ = ["VAE"]
 
-from collections.abc import Iterator
-from math import inf
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Self
 
-import torch
-from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch import nn
 
-from vae.data.checks import check_int
-from vae.distributions import (
-    Conditional,
-    Likelihood,
-    center,
-    draw,
-    in_logarithms,
-    points,
-    tempered,
-)
-from vae.models.border import check_latent_shape
+from vae.batch import Batch
+from vae.distributions import Conditional, Likelihood
+from vae.draws import Draws
 from vae.models.model import Model
 from vae.models.standardize import Standardize
-from vae.trace import Latent, Trace
-
-DRAWN = 4096  # latents drawn at once: fixed, so that no draw depends on how many are decoded
+from vae.parts import Parts
+from vae.spec import DataSpec
 
 
 class VAE(Model):
@@ -35,6 +25,8 @@ class VAE(Model):
         decoder: p(x|z).
         prior: p(z): a `Prior`, or any module that returns a distribution.
         standardize: What stands between x and the nets, if the data are to be standardised.
+        given: Further fields of a batch, such as ``label``, that encoder, decoder and prior are
+            given after their own input.
 
     References:
         Auto-Encoding Variational Bayes (Kingma, Welling, 2013), 1312.6114.
@@ -47,11 +39,43 @@ class VAE(Model):
         prior: nn.Module,
         *,
         standardize: Standardize | None = None,
+        given: Sequence[str] = (),
     ) -> None:
         super().__init__(standardize)
+        self.given = tuple(given)
+        self.fields = ("x", *given)
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
+
+    @classmethod
+    def build(
+        cls,
+        spec: DataSpec,
+        parts: Parts,
+        *,
+        latent_dim: int,
+        encoder: Mapping[str, Any],
+        decoder: Mapping[str, Any],
+    ) -> Self:
+        """Build it of the groups posterior, prior and likelihood; see `Model.build`.
+
+        Every part may ask for ``latent_dim``; the prior for ``latent_shape`` and ``encoder`` too.
+
+        Args:
+            spec: Of the data.
+            parts: The other groups.
+            latent_dim: Number of latent variables, at least 1.
+            encoder: The net from x to the parameters of q(z|x).
+            decoder: The net from z to the parameters of p(x|z).
+        """
+        parts = parts.knowing(latent_dim=latent_dim)
+        likelihood, posterior = parts.likelihood(spec), parts.posterior()
+        shape = posterior.event_shape
+        q = parts.conditional(encoder, "encoder", posterior, in_shape=spec.shape)
+        px = parts.conditional(decoder, "decoder", likelihood, in_shape=shape)
+        prior = parts.prior(posterior, encoder=q)
+        return cls(q, px, prior, standardize=Standardize(spec.shape) if spec.standardized else None)
 
     @property
     def likelihood(self) -> Likelihood:
@@ -60,92 +84,18 @@ class VAE(Model):
         assert isinstance(head, Likelihood)
         return head
 
-    def forward(self, x: Tensor, context: Tensor | None = None, num_samples: int = 1) -> Trace:
-        """Encode ``(B, *event)`` once and decode ``num_samples`` latents per example."""
-        q = in_logarithms(self.encoder(self.standardized(x), *given(context)))
-        z, log_q = draw(q, num_samples)
-        point = points(q, z)
-        px = self.restored(self.decoder(point, *given(context)))
-        p = in_logarithms(self.prior(*given(context)))
-        return Trace(x, px, (Latent(q, p, z, log_q, point),))
+    def run(self, batch: Batch, draws: Draws) -> None:
+        """Encode x once and decode as many latents of each example as are drawn."""
+        given = [batch[name] for name in self.given]
+        z = draws.latent(
+            "z",
+            q=lambda: self.encoder(self.standardized(batch["x"]), *given),
+            p=partial(self.prior, *given),
+            event=self.event,
+        )
+        draws.observe("x", lambda: self.restored(self.decoder(z, *given)), batch.get("x"))
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Distribution:
-        """Return q(z|x), batch shape ``(B,)``; see `Model`."""
-        self.check(x)
-        return self.encoder(self.standardized(x), *given(context))
-
-    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
-        """Return p(x|z) for latents ``(*lead, *latent)``, batch shape ``lead``; see `Model`."""
-        if isinstance(self.encoder, Conditional):
-            check_latent_shape(z, self.encoder.head.event_shape)
-        return self.restored(self.decoder(z, *given(context)))
-
-    def embed(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the centre of q(z|x), ``(B, *latent)``."""
-        return center(self.encode(x, context))
-
-    def sample_latents(self, n: int, *, temperature: float = 1.0) -> Tensor:
-        """Draw ``n`` latents from the prior, ``(n, *latent)``.
-
-        Raises:
-            ValueError: If ``n`` is below 1 or the temperature is not positive.
-        """
-        check_int("n", n)
-        if not 0 < temperature < inf:
-            raise ValueError(f"temperature must be above 0 and finite; got {temperature}")
-        p = self.prior()
-        return (p if temperature == 1 else tempered(p, temperature)).sample((n,))
-
-    @torch.no_grad()
-    def log_weights(
-        self,
-        x: Tensor,
-        context: Tensor | None = None,
-        *,
-        num_samples: int,
-        max_rows: int = 4096,
-        q: Distribution | None = None,
-    ) -> Tensor:
-        """Return importance weights log p(x, z_k) − log q(z_k), ``(K, B)``; see `Model`.
-
-        ``q`` is another proposal than the encoder's, batch shape ``(B,)``.
-        """
-        check_int("num_samples", num_samples)
-        check_int("max_rows", max_rows)
-        self.check(x, scored=True)
-        u = self.standardized(x)
-        q = in_logarithms(self.encoder(u, *given(context)) if q is None else q)
-        p = in_logarithms(self.prior(*given(context)))
-        step = max(1, DRAWN // len(x))
-        # Made first: pieces that are kept, between slices that are not, would scatter the heap.
-        result = u.new_empty(num_samples, len(x))
-        for done in range(0, num_samples, step):
-            z, known_log_q = draw(q, min(step, num_samples - done))
-            log_q = q.log_prob(z) if known_log_q is None else known_log_q
-            parts = z.split(max(1, max_rows // len(x)))
-            log_p = torch.cat([p.log_prob(part) for part in parts])
-            log_px = self.log_px(x, points(q, z), context, max_rows)
-            result[done : done + step] = log_px + log_p - log_q
-        return result
-
-    def log_px(self, x: Tensor, z: Tensor, context: Tensor | None, max_rows: int) -> Tensor:
-        """Return log p(x|z) of latents ``(K, B, *latent)``, ``(K, B)``, decoded a slice at once."""
-        result = z.new_empty(z.shape[:2])
-        for k, b in slices(len(z), len(x), max_rows):
-            part = None if context is None else context[b]
-            result[k, b] = self.decode(z[k, b], part).log_prob(x[b])
-        return result
-
-
-def slices(num_samples: int, num_examples: int, max_rows: int) -> Iterator[tuple[slice, slice]]:
-    """Cut ``(K, B)`` into rectangles of at most ``max_rows`` latents, samples first."""
-    width = min(num_examples, max_rows)
-    height = max_rows // width
-    for b in range(0, num_examples, width):
-        for k in range(0, num_samples, height):
-            yield slice(k, k + height), slice(b, b + width)
-
-
-def given(context: Tensor | None) -> tuple[Tensor, ...]:
-    """Return what is handed to a conditional besides its own input."""
-    return () if context is None else (context,)
+    @property
+    def event(self) -> tuple[int, ...] | None:
+        """Shape of one latent, if the encoder says it."""
+        return self.encoder.head.event_shape if isinstance(self.encoder, Conditional) else None

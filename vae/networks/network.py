@@ -2,12 +2,14 @@
 
 __all__ = ["Network", "check_sizes"]
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from math import prod
 
 import torch
 from torch import Tensor, nn
+
+from vae.from_data import StartsAtOutput
 
 AFFINE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
 
@@ -23,7 +25,7 @@ def check_sizes(**sizes: Sequence[int] | int) -> None:
             raise ValueError(f"{name} must be at least 1; got {size}")
 
 
-class Network(nn.Module, ABC):
+class Network(nn.Module, StartsAtOutput):
     """A map from ``(*lead, *in_shape)`` to ``(*lead, *out_shape)``, for any leading dimensions.
 
     The leading dimensions, ``(B,)`` or ``(K, B)``, are flattened into one around `transform`.

@@ -39,8 +39,24 @@ class Bound(Objective):
 
     def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the one term."""
-        log_q = sum(self.estimator.log_q(latent) for latent in trace.latents)
+        refuse_shared(trace)
+        trace = self.estimator.taken(trace)
+        log_q = self.estimator.log_q(trace)
         log_w = trace.log_joint - log_q
         bound = self.value(log_w).mean()
         correction = self.estimator.correction(self.value, log_w, trace)
         return {self.name: -(bound if correction is None else bound + correction)}
+
+
+def refuse_shared(trace: Trace) -> None:
+    """Refuse several samples of what all examples share, which no example's bound is made of.
+
+    Raises:
+        ValueError: Naming the variable.
+    """
+    for latent in trace.latents:
+        if latent.shared and len(latent.z) > 1:
+            raise ValueError(
+                f"all examples share the latent {latent.name}: a bound of several samples is not "
+                "one of each example. Use objective=elbo."
+            )

@@ -40,9 +40,8 @@ class ELBO(Objective):
     def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the terms ``reconstruction`` and ``kl``, the latter weighted."""
         beta = at(self.beta)
-        kl = self.estimator.kl(trace.latents[0])
-        for latent in trace.latents[1:]:
-            kl = kl + self.estimator.kl(latent)
+        trace = self.estimator.taken(trace)
+        kl = self.estimator.kl(trace)
         if self.beta != 1:
             kl = beta * kl
         log_px = trace.log_px.mean()

@@ -11,7 +11,6 @@ __all__ = [
     "Pathwise",
     "ScoreFunction",
     "StickTheLanding",
-    "along_paths",
     "average",
     "slope",
 ]
@@ -22,8 +21,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae.distributions import fixed_log_prob
-from vae.trace import Latent, Trace
+from vae.objectives.paths import along_paths, at_draws, is_chain, log_q_of_draws
+from vae.trace import Latent, Trace, total, weighed
 
 Reducer = Callable[[Tensor], Tensor]  # log-weights (*lead, K, B) to bounds (*lead, B)
 
@@ -42,13 +41,17 @@ class Estimator(ABC):
 
     corrects_average = False
 
+    def taken(self, trace: Trace) -> Trace:
+        """Return the trace that the bound is to be made of."""
+        return trace
+
     @abstractmethod
-    def log_q(self, latent: Latent) -> Tensor:
+    def log_q(self, trace: Trace) -> Tensor:
         """Return log q(z|x), ``(K, B)``, with the gradient that it is to have."""
 
-    def kl(self, latent: Latent) -> Tensor:
+    def kl(self, trace: Trace) -> Tensor:
         """Return KL(q ‖ p), ``(K, B)``, or an unbiased estimate of it."""
-        return self.log_q(latent) - latent.log_p
+        return self.log_q(trace) - trace.log_p
 
     @abstractmethod
     def correction(self, bound: Reducer, log_w: Tensor, trace: Trace) -> Tensor | None:
@@ -85,15 +88,15 @@ class Pathwise(Estimator):
         Auto-Encoding Variational Bayes (Kingma, Welling, 2013), 1312.6114.
     """
 
-    def log_q(self, latent: Latent) -> Tensor:
+    def log_q(self, trace: Trace) -> Tensor:
         """Return log q(z|x), ``(K, B)``."""
-        check_paths(self, latent)
-        return latent.log_q
+        check_paths(self, trace)
+        return trace.log_q
 
-    def kl(self, latent: Latent) -> Tensor:
+    def kl(self, trace: Trace) -> Tensor:
         """Return KL(q ‖ p), ``(K, B)``, in closed form where there is one."""
-        check_paths(self, latent)
-        return latent.kl
+        check_paths(self, trace)
+        return trace.kl
 
     def correction(self, bound: Reducer, log_w: Tensor, trace: Trace) -> None:
         """Return nothing."""
@@ -113,10 +116,10 @@ class StickTheLanding(Estimator):
         Sticking the Landing (Roeder, Wu, Duvenaud, 2017), 1703.09194.
     """
 
-    def log_q(self, latent: Latent) -> Tensor:
+    def log_q(self, trace: Trace) -> Tensor:
         """Return log q(z|x), ``(K, B)``, whose gradient reaches z alone."""
-        check_paths(self, latent)
-        return fixed_log_prob(latent.q, latent.z)
+        check_paths(self, trace)
+        return log_q_of_draws(trace)
 
     def correction(self, bound: Reducer, log_w: Tensor, trace: Trace) -> None:
         """Return nothing, after a look at the bound.
@@ -145,10 +148,10 @@ class DReG(Estimator):
         Tighter Variational Bounds are Not Necessarily Better (Rainforth et al., 2018), 1802.04537.
     """
 
-    def log_q(self, latent: Latent) -> Tensor:
+    def log_q(self, trace: Trace) -> Tensor:
         """Return log q(z|x), ``(K, B)``, whose gradient reaches z alone."""
-        check_paths(self, latent)
-        return fixed_log_prob(latent.q, latent.z)
+        check_paths(self, trace)
+        return log_q_of_draws(trace)
 
     def correction(self, bound: Reducer, log_w: Tensor, trace: Trace) -> Tensor | None:
         """Return 0 with the gradient that takes ``f''`` off the path through z."""
@@ -177,14 +180,33 @@ class ScoreFunction(Estimator):
 
     corrects_average = True
 
-    def log_q(self, latent: Latent) -> Tensor:
-        """Return log q(z|x), ``(K, B)``, whose gradient does not go through z."""
-        return latent.q.log_prob(latent.z.detach())
+    def taken(self, trace: Trace) -> Trace:
+        """Return the trace without the paths on which later posteriors depend on earlier draws.
 
-    def kl(self, latent: Latent) -> Tensor:
+        Raises:
+            ValueError: If examples share a latent variable.
+        """
+        if any(latent.shared for latent in trace.latents):
+            raise ValueError(
+                "the score-function estimator needs latents that each example has for itself. "
+                "Use estimator=pathwise."
+            )
+        moves = any(latent.z.requires_grad for latent in trace.latents)
+        return at_draws(trace) if moves and is_chain(trace) else trace
+
+    def log_q(self, trace: Trace) -> Tensor:
+        """Return log q(z|x), ``(K, B)``, whose gradient does not go through z."""
+        return total([weighed(a.q.log_prob(a.z.detach()), a.weight) for a in trace.latents])
+
+    def kl(self, trace: Trace) -> Tensor:
         """Return KL(q ‖ p), ``(K, B)``, in closed form where there is one."""
-        closed = latent.closed_kl
-        return super().kl(latent) if closed is None else closed.expand(latent.z.shape[:2])
+        return total([self.kl_of(latent) for latent in trace.latents])
+
+    def kl_of(self, latent: Latent) -> Tensor:
+        """Return the KL of one variable."""
+        if latent.closed_kl is not None:
+            return latent.closed_kl.expand(latent.z.shape[:2])
+        return weighed(latent.q.log_prob(latent.z.detach()), latent.weight) - latent.log_p
 
     def correction(self, bound: Reducer, log_w: Tensor, trace: Trace) -> Tensor | None:
         """Return 0 with the gradient of the score in place of that through z.
@@ -200,21 +222,24 @@ class ScoreFunction(Estimator):
         if not torch.is_grad_enabled():
             return None
         signal = leave_one_out(bound, log_w.detach())
-        score = (signal * sum(self.log_q(latent) for latent in trace.latents)).sum(0).mean()
+        score = (signal * self.log_q(trace)).sum(0).mean()
         return score - score.detach() + along_paths(-slope(bound, log_w), log_w, trace)
 
 
-def check_paths(estimator: Estimator, latent: Latent) -> None:
+def check_paths(estimator: Estimator, trace: Trace) -> None:
     """Refuse a posterior through whose draws no gradient can go.
 
     Raises:
         ValueError: Naming it.
     """
-    if torch.is_grad_enabled() and not latent.q.has_rsample:
-        raise ValueError(
-            f"{type(estimator).__name__} needs a posterior with rsample; got "
-            f"{latent.q}. Use estimator=score with objective.num_samples=2 or more."
-        )
+    if not torch.is_grad_enabled():
+        return
+    for latent in trace.latents:
+        if not latent.q.has_rsample:
+            raise ValueError(
+                f"{type(estimator).__name__} needs a posterior with rsample; got "
+                f"{latent.q}. Use estimator=score with objective.num_samples=2 or more."
+            )
 
 
 def slope(bound: Reducer, log_w: Tensor) -> Tensor:
@@ -240,27 +265,3 @@ def leave_one_out(bound: Reducer, log_w: Tensor) -> Tensor:
     mask = torch.eye(num_samples, dtype=torch.bool, device=log_w.device)
     replaced = torch.where(mask[..., None], others, log_w)  # (K, K, B)
     return bound(log_w) - bound(replaced)
-
-
-def along_paths(weights: Tensor, log_w: Tensor, trace: Trace) -> Tensor:
-    """Return 0 with the gradient Σ_k weight_k ∂(log w_k)/∂z_k ∂z_k/∂φ, averaged over examples.
-
-    It reaches what z was made of and nothing else.
-
-    Args:
-        weights: ``(K, B)``.
-        log_w: ``(K, B)``, a function of z.
-        trace: Where z stands.
-
-    Raises:
-        ValueError: If there are several latent variables, of which one may be made of another.
-    """
-    if not any(latent.z.requires_grad for latent in trace.latents):
-        return log_w.new_zeros(())  # discrete latents, or a posterior that is not trained
-    if len(trace.latents) > 1:
-        raise ValueError("this estimator knows one latent variable only. Use estimator=pathwise.")
-    z = trace.latents[0].z
-    (slopes,) = torch.autograd.grad(log_w.sum(), z, retain_graph=True)
-    weights = weights.reshape(*weights.shape, *[1] * (z.dim() - 2))
-    path = (weights * slopes * z).flatten(2).sum((0, 2)).mean()
-    return path - path.detach()

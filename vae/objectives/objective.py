@@ -3,10 +3,11 @@
 __all__ = ["Objective"]
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from vae.data.checks import check_int
+from vae.checks import check_int
 from vae.objectives.progress import START, Progress
 from vae.objectives.schedule import Schedule, schedules_of
 from vae.trace import Trace
@@ -22,12 +23,14 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         is_elbo: Whether the loss is the negative ELBO.
+        fields: What it reads of a batch besides what the model reads.
 
     Raises:
         ValueError: If ``num_samples`` is below 1.
     """
 
     is_elbo = False
+    fields: Sequence[str] = ()
 
     def __init__(self, num_samples: int | Schedule = 1) -> None:
         super().__init__()

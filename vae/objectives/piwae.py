@@ -5,10 +5,11 @@ __all__ = ["PIWAE"]
 import torch
 from torch import Tensor
 
-from vae.objectives.bound import Bound
-from vae.objectives.estimators import Estimator, along_paths, slope
+from vae.objectives.bound import Bound, refuse_shared
+from vae.objectives.estimators import Estimator, slope
 from vae.objectives.iwae import log_mean_exp
 from vae.objectives.miwae import check_groups, mean_of_groups
+from vae.objectives.paths import along_paths
 from vae.objectives.progress import START, Progress
 from vae.trace import Trace
 
@@ -46,7 +47,9 @@ class PIWAE(Bound):
 
     def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the one term."""
-        log_q = sum(self.estimator.log_q(latent) for latent in trace.latents)
+        refuse_shared(trace)
+        trace = self.estimator.taken(trace)
+        log_q = self.estimator.log_q(trace)
         log_w = (trace.log_joint - log_q).detach()
         bound = self.value(log_w).mean()
         if torch.is_grad_enabled():
@@ -54,6 +57,8 @@ class PIWAE(Bound):
             posterior = self.estimator.weights(self.posterior_value, log_w, trace)
             surrogate = (model * trace.log_joint - posterior * log_q).sum(0).mean()
             # The model's weights also went along z; there the posterior's take their place.
-            surrogate = surrogate + along_paths(posterior - model, trace.log_joint, trace)
+            surrogate = surrogate + along_paths(
+                posterior - model, trace.log_joint, trace, lambda again: again.log_joint
+            )
             bound = bound + (surrogate - surrogate.detach())
         return {self.name: -bound}

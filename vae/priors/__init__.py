@@ -1,8 +1,16 @@
 """Priors p(z)."""
 
-__all__ = ["Prior", "StandardNormal", "UniformCategorical", "VampPrior"]
+__all__ = [
+    "Prior",
+    "StandardNormal",
+    "UniformCategorical",
+    "VampPrior",
+    "check_prior",
+    "stated_space",
+]
 
 from vae.priors.prior import Prior
+from vae.priors.space import check_prior, stated_space
 from vae.priors.standard_normal import StandardNormal
 from vae.priors.uniform_categorical import UniformCategorical
 from vae.priors.vamp import VampPrior

@@ -12,13 +12,15 @@ from torch.distributions.constraints import Constraint
 class Prior(nn.Module, ABC):
     """A distribution p(z) of batch shape ``()``, learned or not.
 
-    An unconditional flow of zuko serves as a prior just as well.
+    Any other module that returns one, such as a flow of zuko, serves as a prior just as well.
 
     Attributes:
         support: Where the latents live, as a `torch.distributions.constraints` constraint.
+        event_shape: Shape of one latent. Where either is ``None``, the distribution is asked.
     """
 
-    support: Constraint
+    support: Constraint | None = None
+    event_shape: tuple[int, ...] | None = None
 
     @abstractmethod
     def forward(self) -> Distribution:

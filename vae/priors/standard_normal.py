@@ -28,6 +28,7 @@ class StandardNormal(Prior):
 
     def __init__(self, latent_shape: Sequence[int]) -> None:
         super().__init__()
+        self.event_shape = tuple(latent_shape)
         self.register_buffer("zeros", torch.zeros(*latent_shape), persistent=False)
         self.p: Any = standard_normal(self.zeros)
 

@@ -28,6 +28,7 @@ class UniformCategorical(Prior):
 
     def __init__(self, latent_shape: Sequence[int], *, temperature: float | None) -> None:
         super().__init__()
+        self.event_shape = tuple(latent_shape)
         self.temperature = temperature
         self.register_buffer("logits", torch.zeros(*latent_shape), persistent=False)
 

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vae.distributions import Conditional, UniformMixture
+from vae.from_data import Examples, StartsFromData
 from vae.priors.prior import Prior
 
 
-class VampPrior(Prior):
+class VampPrior(Prior, StartsFromData):
     r"""The mixture of posteriors at learned pseudo-inputs, :math:`p(z) = \frac1M \sum_m q(z|u_m)`.
 
     Pseudo-inputs of bounded data are kept inside [0, 1] by a sigmoid, which leaves every one of
@@ -42,7 +43,7 @@ class VampPrior(Prior):
         # In a tuple, so that the encoder is not registered and saved a second time.
         self._encoder = (encoder,)
         self.bounded = support != "real"
-        self.support = encoder.head.support
+        self.support, self.event_shape = encoder.head.support, encoder.head.event_shape
         self.free_inputs = nn.Parameter(torch.randn(num_components, *data_shape))
 
     @property
@@ -51,12 +52,9 @@ class VampPrior(Prior):
         return self.free_inputs.sigmoid() if self.bounded else self.free_inputs
 
     @torch.no_grad()
-    def initialize(self, x: Tensor) -> None:
-        """Start the pseudo-inputs at examples, repeated with noise where there are too few.
-
-        Args:
-            x: Examples as the encoder sees them, ``(N, *data_shape)``.
-        """
+    def initialize(self, examples: Examples) -> None:
+        """Start the pseudo-inputs at examples, repeated with noise where there are too few."""
+        x = examples(len(self.free_inputs))
         rows = torch.arange(len(self.free_inputs), device=x.device) % len(x)
         start = x[rows].clamp(0.05, 0.95).logit() if self.bounded else x[rows]
         self.free_inputs.copy_(start + 0.1 * torch.randn_like(start))

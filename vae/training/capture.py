@@ -37,9 +37,9 @@ def cuda_graph(function: Callable[[], Tensor], noise: Generator) -> tuple[Replay
         with torch.cuda.graph(graph):
             result = function()
     except RuntimeError as error:
-        told = str(error).splitlines()[0]
+        message = str(error).splitlines()[0]
         raise ValueError(
-            f"a step of these parts is no CUDA graph ({told}): use cuda_graph=false"
+            f"a step of these parts is no CUDA graph ({message}): use cuda_graph=false"
         ) from error
     return graph.replay, result
 
@@ -94,7 +94,7 @@ class CapturedStep(Step):
         self.count += 1
         if self.count <= WARM_UP:
             return self.eager(draft, step, updates=updates, wants_norm=wants_norm)
-        given = {"indices": draft.indices} if draft.resident else {"x": draft.make().x}
+        given = {"indices": draft.indices} if draft.resident else draft.make()
         recorded = self.find(draft, given, step)
         for name, value in given.items():
             recorded.given[name].copy_(value)
@@ -124,7 +124,7 @@ class CapturedStep(Step):
         names: list[str] = []
 
         def whole_step() -> Tensor:
-            batch = loader.values(given["indices"]) if draft.resident else given["x"]
+            batch = loader.gather(given["indices"]) if draft.resident else given
             terms, figures = eager.compute(eager.model, eager.objective, batch, at)
             names[:] = figures
             loss = reduce(torch.add, terms.values())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vae.argument_checks import unchecked
+from vae.batch import Batch
 from vae.models import Model
 from vae.objectives import Objective, Progress
 from vae.objectives.penalties.adversary import DISCRIMINATOR
@@ -18,20 +19,21 @@ Scalars = dict[str, Tensor]
 
 
 def measure(
-    model: Model, objective: Objective, batch: Tensor, at: Progress
+    model: Model, objective: Objective, batch: Batch, at: Progress
 ) -> tuple[Trace, Scalars, Scalars]:
     """Return the trace of a batch, the objective's terms, and all figures to be averaged.
 
     The figures are the two parts of the true ELBO, whatever the objective, and the terms.
     """
-    trace = model(batch, num_samples=objective.num_samples(at))
+    num_samples = objective.num_samples(at)
+    trace = model(batch, num_samples=num_samples, num_examples=at.num_examples)
     terms = objective(trace, at)
     figures = {"log_likelihood": trace.log_px, "kl": trace.kl}
     return trace, terms, figures | {f"objective/{name}": term for name, term in terms.items()}
 
 
 def terms_and_figures(
-    model: Model, objective: Objective, batch: Tensor, at: Progress
+    model: Model, objective: Objective, batch: Batch, at: Progress
 ) -> tuple[Scalars, Scalars]:
     """Return terms and figures alone: tensors, which compiled code can hand out."""
     return measure(model, objective, batch, at)[1:]
@@ -71,7 +73,7 @@ class Compiled:
         self.works = False
 
     def __call__(
-        self, model: Model, objective: Objective, batch: Tensor, at: Progress
+        self, model: Model, objective: Objective, batch: Batch, at: Progress
     ) -> tuple[Scalars, Scalars]:
         """Return what the function returns.
 
@@ -83,9 +85,9 @@ class Compiled:
         except Exception as error:
             if self.works:
                 raise
-            told = (str(error) or type(error).__name__).splitlines()[0]
+            message = (str(error) or type(error).__name__).splitlines()[0]
             raise ValueError(
-                f"these parts cannot be compiled ({told}): use compile=false"
+                f"these parts cannot be compiled ({message}): use compile=false"
             ) from error
         self.works = True
         return result

@@ -61,7 +61,7 @@ def test_errors_are_over_pictures():
 
     subject = pictured(offset)
     figure = ReconstructionQuality(100)(subject).figures["psnr"]
-    x = subject.examples(100).x
+    x = subject.examples(100)["x"]
     each = -10 * (offset(x) - x).square().mean((1, 2, 3)).log10()
     assert figure.value == pytest.approx(each.mean().item(), rel=1e-5)
     assert figure.error == pytest.approx(each.std().item() / 10, rel=1e-4)

@@ -10,7 +10,7 @@ from tests.linear_gaussian import LinearGaussian
 from vae.distributions import LogScaleNormal
 from vae.objectives import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi
 from vae.objectives.iwae import log_mean_exp
-from vae.trace import Latent, Trace
+from vae.trace import Latent, Observed, Trace
 
 M, K = 3, 4  # groups, and samples in each
 
@@ -33,7 +33,7 @@ def trace_of(log_w):
     zeros = torch.zeros(log_w.shape[1], 2, dtype=log_w.dtype)
     q = Independent(LogScaleNormal(zeros, zeros), 1)
     z = torch.zeros(*log_w.shape, 2, dtype=log_w.dtype, requires_grad=True)
-    return Trace(zeros, Given(log_w + 0 * z.sum(-1)), (Latent(q, q, z),))
+    return Trace((Latent("z", q, q, z),), (Observed("x", Given(log_w + 0 * z.sum(-1)), zeros),))
 
 
 def total(objective, trace):

@@ -28,7 +28,7 @@ from vae.objectives import (
     StickTheLanding,
 )
 from vae.objectives.estimators import along_paths, slope
-from vae.trace import Latent, Trace
+from vae.trace import Latent, Observed, Trace
 
 DATA, LATENT, K = 4, 2, 6
 
@@ -54,7 +54,7 @@ ALLOWED = [
 class WithoutBaseline(ScoreFunction):
     def correction(self, bound, log_w, trace):
         value = bound(log_w).detach()
-        score = (value * self.log_q(trace.latents[0])).sum(0).mean()
+        score = (value * self.log_q(trace)).sum(0).mean()
         return score - score.detach() + along_paths(-slope(bound, log_w), log_w, trace)
 
 
@@ -109,7 +109,9 @@ def discrete_model(dim=2, categories=3):
 
 def at(model, x, z):
     """The trace of given latents ``(K, B, *event)``."""
-    return Trace(x, model.decode(z), (Latent(model.encode(x), model.prior(), z),))
+    return Trace(
+        (Latent("z", model.encode(x), model.prior(), z),), (Observed("x", model.decode(z), x),)
+    )
 
 
 def gradient(objective, trace, module):

@@ -12,7 +12,7 @@ from tests.objectives.estimators.checks import (
     check_two_bounds,
 )
 from tests.objectives.estimators.models import OBJECTIVES, K, discrete_model, normal_model
-from vae.objectives import IWAE, DReG, Pathwise, ScoreFunction, StickTheLanding, estimators
+from vae.objectives import IWAE, DReG, Pathwise, ScoreFunction, StickTheLanding, estimators, paths
 from vae.objectives.estimators import along_paths, curvature, leave_one_out
 from vae.objectives.iwae import log_mean_exp
 
@@ -54,11 +54,11 @@ def not_fixed(q, z):
     return q.log_prob(z)
 
 
-def no_path(weights, log_w, trace):
+def no_path(weights, log_w, trace, again=None):
     return log_w.new_zeros(())
 
 
-def path_of_all(weights, log_w, trace):
+def path_of_all(weights, log_w, trace, again=None):
     """As a product with log w: it also reaches the decoder and the prior."""
     surrogate = (weights * log_w).sum(0).mean()
     return surrogate - surrogate.detach()
@@ -158,7 +158,7 @@ MUTANTS = {
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_mutant_is_caught(mutant, monkeypatch):
     function, wrong, checks = MUTANTS[mutant]
-    monkeypatch.setattr(estimators, function, wrong)
+    monkeypatch.setattr(paths if function == "fixed_log_prob" else estimators, function, wrong)
     for check in checks:
         with pytest.raises(AssertionError):
             check()

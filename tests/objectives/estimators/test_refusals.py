@@ -17,7 +17,6 @@ from vae.objectives import (
     ScoreFunction,
     StickTheLanding,
 )
-from vae.trace import Trace
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -70,12 +69,3 @@ def test_piwae_takes_estimators_that_serve_two_bounds(estimator):
     match = rf"{estimator.__name__} cannot serve two bounds.*estimator=pathwise or estimator=dreg"
     with pytest.raises(ValueError, match=match):
         OBJECTIVES["piwae"](estimator())(model(x, num_samples=K))
-
-
-@pytest.mark.parametrize("estimator", [DReG, ScoreFunction])
-def test_two_latent_variables_are_refused(estimator):
-    model, x = normal_model()
-    one = model(x, num_samples=K)
-    two = Trace(x, one.px, (*one.latents, *model(x, num_samples=K).latents))
-    with pytest.raises(ValueError, match=r"one latent variable only.*estimator=pathwise"):
-        OBJECTIVES["iwae"](estimator())(two)

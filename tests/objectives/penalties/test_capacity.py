@@ -4,6 +4,7 @@ import torch
 from tests.objectives.penalties.traces import normal, trace_of
 from vae.objectives import ELBO, Linear, Penalized, Progress
 from vae.objectives.penalties import Capacity
+from vae.trace import Observed, Trace
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -40,7 +41,7 @@ def test_capacity_grows_with_the_step():
 def test_capacity_stands_in_place_of_the_kl():
     trace = trace_of(normal(torch.full((4, 1), 2.0), 1.0))
     terms = Penalized(ELBO(0.0), {"capacity": Capacity(2.0)})(
-        type(trace)(torch.zeros(4, 1), trace.px, trace.latents)
+        Trace(trace.latents, (Observed("x", trace.px, torch.zeros(4, 1)),))
     )
     assert terms["kl"] == 0
     assert terms["capacity"] == 0

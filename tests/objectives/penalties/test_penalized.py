@@ -21,7 +21,7 @@ from vae.objectives.penalties import (
     TotalCorrelation,
 )
 from vae.priors import UniformCategorical
-from vae.trace import Trace
+from vae.trace import Observed, Trace
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -124,6 +124,6 @@ def test_draws_that_pass_no_gradient_are_refused_in_training(name):
 @pytest.mark.parametrize("name", [*OVER_DRAWS, "dip"])
 def test_several_latent_variables_are_refused(name):
     trace = linear_trace()
-    two = Trace(trace.x, trace.px, trace.latents * 2)
+    two = Trace(trace.latents * 2, (Observed("x", trace.px, trace.x),))
     with pytest.raises(ValueError, match="one latent variable; got 2"):
         PENALTIES[name](3)(two)

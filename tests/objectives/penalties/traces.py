@@ -7,7 +7,7 @@ from torch.distributions import Independent
 
 from vae.distributions import LogScaleNormal, draw
 from vae.priors import StandardNormal
-from vae.trace import Latent, Trace
+from vae.trace import Latent, Observed, Trace
 
 
 def normal(mean, scale):
@@ -20,13 +20,13 @@ def trace_of(q, *, num_samples=1, p=None):
     """The trace of a posterior; no penalty over latents looks at the likelihood."""
     p = StandardNormal(q.event_shape)() if p is None else p
     z, log_q = draw(q, num_samples)
-    return Trace(z[0], p, (Latent(q, p, z, log_q),))
+    return Trace((Latent("z", q, p, z, log_q),), (Observed("x", p, z[0]),))
 
 
 def trace_at(z, p=None):
     """A trace whose draws are the given points, ``(B, D)``."""
     p = StandardNormal(z.shape[1:])() if p is None else p
-    return Trace(z, p, (Latent(normal(z, 1.0), p, z[None]),))
+    return Trace((Latent("z", normal(z, 1.0), p, z[None]),), (Observed("x", p, z),))
 
 
 def z_score(draws, expected):

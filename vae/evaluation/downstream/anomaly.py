@@ -130,14 +130,14 @@ class Anomaly(Evaluation):
             return model.log_likelihood(x, num_samples=k, max_rows=max_rows).double().cpu()
 
         for batch in subject.track(batches, f"scores of {name}", len(batches)):
-            log_p = log_likelihood(subject.model, batch.x)
-            parts["elbo"].append(-subject.model(batch.x).elbo[0].double().cpu())
+            log_p = log_likelihood(subject.model, batch["x"])
+            parts["elbo"].append(-subject.model(batch["x"]).elbo[0].double().cpu())
             parts["nll"].append(-log_p)
             if subject.spec.levels is not None:
-                lengths = code_lengths(whole_numbers(batch.x, subject.spec), subject.spec.levels)
+                lengths = code_lengths(whole_numbers(batch["x"], subject.spec), subject.spec.levels)
                 parts["complexity"].append(-log_p - lengths)
             if background is not None:
-                parts["background"].append(log_likelihood(background, batch.x) - log_p)
+                parts["background"].append(log_likelihood(background, batch["x"]) - log_p)
         return {key: torch.cat(found) for key, found in parts.items() if found}
 
 

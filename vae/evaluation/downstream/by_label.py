@@ -45,7 +45,7 @@ class ByLabel(Evaluation):
         labels = subject.batches().examples.labels
         assert labels is not None
         labels = labels.cpu()
-        terms = torch.cat([terms_of(subject, b.x) for b in subject.track_batches("by label")])
+        terms = torch.cat([terms_of(subject, b["x"]) for b in subject.track_batches("by label")])
         means, errors, counts = class_means(terms, labels)
         names = [subject.spec.class_name(c) for c in counts[0]]
         rows = [
@@ -106,9 +106,10 @@ def picked(subject: Subject, rows: Tensor) -> Tensor:
     """Return the examples at sorted places of the subject's split, ``(N, *event)``."""
     found, start = [], 0
     for batch in subject.batches():
-        inside = rows[(rows >= start) & (rows < start + len(batch.x))] - start
-        found.append(batch.x[inside.to(batch.x.device)])
-        start += len(batch.x)
+        x = batch["x"]
+        inside = rows[(rows >= start) & (rows < start + len(x))] - start
+        found.append(x[inside.to(x.device)])
+        start += len(x)
     return torch.cat(found)
 
 

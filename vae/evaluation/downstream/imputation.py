@@ -69,7 +69,7 @@ class Imputation(Evaluation):
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Section:
         """Fill in the first examples of the subject's split."""
-        x = torch.cat([batch.x for batch in subject.batches(self.num_examples)])
+        x = torch.cat([batch["x"] for batch in subject.batches(self.num_examples)])
         mean = training_mean(subject, self.num_train)
         missing = hidden(self.mask, self.fraction, len(x), x.shape[1:]).to(x.device)
         if not missing.flatten(1).any():
@@ -154,8 +154,8 @@ def training_mean(subject: Subject, n: int) -> Tensor:
     """Return the mean of the first ``n`` training examples, ``(*event)``."""
     total, count = torch.zeros((), device=subject.device), 0
     for batch in subject.track_batches("training mean", n, "train"):
-        total = total + batch.x.sum(0)
-        count += len(batch.x)
+        total = total + batch["x"].sum(0)
+        count += len(batch["x"])
     return total / count
 
 

@@ -59,7 +59,7 @@ def stand_in(subject: Subject, view: View, steps: int) -> FeatureNet:
     It is made on the CPU, where a seed fixes it, whatever the model's device.
     """
     batches = subject.batches(TRAINING_PICTURES, "train")
-    x = torch.cat([view(batch.x).cpu() for batch in batches])
+    x = torch.cat([view(batch["x"]).cpu() for batch in batches])
     targets, sizes = known(subject, batches.examples)
     task = "which way they are mirrored" if targets is None else "labels and factors"
     seed = stream_seed(subject.seed, STAND_IN)
@@ -114,8 +114,8 @@ def feature_sets(
     """
     model, real, rebuilt = subject.model, [], []
     for batch in subject.track_batches("features", count):
-        real.append(net(view(batch.x)))
-        rebuilt.append(net(view(model.reconstruct(batch.x))))
+        real.append(net(view(batch["x"])))
+        rebuilt.append(net(view(model.reconstruct(batch["x"]))))
     with torch.random.fork_rng():
         torch.manual_seed(stream_seed(subject.seed, SAMPLES))
         z = model.sample_latents(count)
@@ -126,5 +126,5 @@ def feature_sets(
         "reconstructions": rebuilt,
     }
     if subject.split != "train":
-        sets["training"] = [net(view(batch.x)) for batch in subject.batches(count, "train")]
+        sets["training"] = [net(view(batch["x"])) for batch in subject.batches(count, "train")]
     return {kind: torch.cat(features) for kind, features in sets.items()}

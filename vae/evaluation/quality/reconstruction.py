@@ -65,7 +65,7 @@ class ReconstructionQuality(Evaluation):
             measures["lpips"], protocol["lpips_net"] = net, net.backbone
         rows = []
         for batch in subject.track_batches("reconstructions", self.num_pictures):
-            x, y = view(batch.x), view(subject.model.reconstruct(batch.x))
+            x, y = view(batch["x"]), view(subject.model.reconstruct(batch["x"]))
             rows.append(
                 torch.stack([measure(x, y).double().cpu() for measure in measures.values()])
             )

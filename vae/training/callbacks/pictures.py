@@ -11,7 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
 
-from vae.data import Batch, DataModule
+from vae.data import DataModule
 from vae.evaluation import (
     decoded,
     reconstructions,
@@ -69,7 +69,7 @@ class Pictures(Callback):
         assert isinstance(data, DataModule)
         assert isinstance(model, Model)
         self.span = self.span or value_range(data)
-        x = data.examples("val", self.columns).x.to(pl_module.device)
+        x = data.examples("val", self.columns)["x"].to(pl_module.device)
         with unsharded(model):
             pictures = draw_all(model, x, self.columns, self.max_dims, self.span)
         if trainer.is_global_zero:
@@ -91,7 +91,7 @@ def draw_all(
 ) -> dict[str, Tensor]:
     """Return the pictures by name, each uint8 ``(3, height, width)``."""
     with torch.random.fork_rng():
-        variables = study(model, [Batch(x, None)])
+        variables = study(model, [{"x": x}])
         dims = variables.order(max_dims)
         paths = traverse(model.embed(x[:1])[0], dims, variables.values(dims, STEPS))
     labels = [variables.label(dim) for dim in dims]

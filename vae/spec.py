@@ -2,8 +2,10 @@
 
 __all__ = ["DataSpec"]
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class DataSpec:
         class_names: What the classes are called, in the order of the labels; empty if unknown.
         factor_names: Names of the ground-truth factors, in the order of their columns.
         factor_sizes: How many values each factor takes.
+        fields: What else is known of each example, by name: its ``shape`` and its ``dtype``, which
+            is ``bool``, ``uint8``, ``int64`` or ``float32``.
     """
 
     name: str
@@ -36,6 +40,7 @@ class DataSpec:
     class_names: tuple[str, ...] = ()
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
+    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
     def class_name(self, label: int) -> str | int:
         """Return what a class is called, or its number if that is not known."""

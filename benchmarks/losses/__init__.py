@@ -1,0 +1,1 @@
+"""Whether two revisions train alike, bit for bit: `python -m benchmarks.losses`."""

@@ -1,0 +1,64 @@
+"""A batch: some examples as named fields, from the data to the model."""
+
+__all__ = ["DTYPES", "Batch", "blank", "check_fields"]
+
+from collections.abc import Collection, Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from vae.spec import DataSpec
+
+# "x" (B, *shape); "index" (B,) int64, where an example stands in its source; "label" (B,) int64 and
+# "factors" (B, F) int64 of data that have them; and whatever else a source knows of each example.
+Batch = Mapping[str, Tensor]
+DTYPES = {  # of further fields
+    "bool": torch.bool,
+    "uint8": torch.uint8,
+    "int64": torch.int64,
+    "float32": torch.float32,
+}
+
+
+def blank(spec: DataSpec, fields: Iterable[str] = ("x",), n: int = 2) -> dict[str, Tensor]:
+    """Return a batch of ``n`` examples without content, to try out what reads such data.
+
+    All values are zero, but ``index`` is 0…n−1, and a mask (any field of truth values, or so
+    called) is true.
+
+    Raises:
+        ValueError: If the data have no such field.
+    """
+    known = {
+        "x": (spec.shape, torch.float32),
+        "index": ((), torch.int64),
+        **({} if spec.num_classes is None else {"label": ((), torch.int64)}),
+        **({"factors": ((len(spec.factor_names),), torch.int64)} if spec.factor_names else {}),
+        **{name: (kind["shape"], DTYPES[kind["dtype"]]) for name, kind in spec.fields.items()},
+    }
+    names = tuple(fields)
+    check_fields(names, known, spec.name)
+    batch = {name: torch.zeros(n, *known[name][0], dtype=known[name][1]) for name in names}
+    for name, value in batch.items():
+        if name == "mask" or value.dtype == torch.bool:
+            value.fill_(1)
+    return batch | ({"index": torch.arange(n)} if "index" in batch else {})
+
+
+def check_fields(fields: Iterable[str], known: Collection[str], name: str) -> None:
+    """Refuse fields that data do not have.
+
+    Args:
+        fields: What is to be read of each example.
+        known: What the data have.
+        name: What the data are called.
+
+    Raises:
+        ValueError: Naming what is missing and what there is.
+    """
+    if missing := [field for field in fields if field not in known]:
+        raise ValueError(
+            f"{', '.join(missing)} is to be read of each example, but data {name} have "
+            f"{', '.join(known)} alone: use data with {', '.join(missing)}, or a model and an "
+            "objective that do without."
+        )

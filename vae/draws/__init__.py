@@ -1,0 +1,6 @@
+"""Ways of choosing the values of a model's variables."""
+
+__all__ = ["At", "Centers", "Draws", "FromPrior", "Posterior", "Replay"]
+
+from vae.draws.draws import Draws, Posterior
+from vae.draws.given import At, Centers, FromPrior, Replay

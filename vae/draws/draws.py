@@ -1,0 +1,255 @@
+"""How the values of a model's variables are chosen, in one run of it.
+
+A model is written once, as `Model.run`; whether its latents are drawn from q or p, given, or taken
+at the centre of q is what it is run under. A part of the model is a function where it is only
+wanted in some runs: it is called at once or not at all, never later.
+"""
+
+__all__ = ["NOT_MADE", "Asked", "Draws", "Posterior", "made"]
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar, overload
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vae.distributions.logarithms import in_logarithms, points
+from vae.distributions.sampling import draw
+from vae.trace import Latent, Observed, Trace
+
+T = TypeVar("T")
+Made = Distribution | Callable[[], Distribution]
+
+
+class NotMade(Distribution):
+    """Stands where a run has no use for a distribution."""
+
+    def __init__(self) -> None:
+        super().__init__(validate_args=False)
+
+
+NOT_MADE = NotMade()
+
+
+class Asked(NamedTuple):
+    """A latent variable as a model describes it; see `Draws.latent`."""
+
+    name: str
+    q: Callable[[], Distribution]
+    p: Made
+    weight: Tensor | float | None
+    shared: bool
+    event: Sequence[int] | None
+
+    def latent(
+        self,
+        q: Distribution,
+        p: Distribution,
+        z: Tensor,
+        log_q: Tensor | None = None,
+        point: Tensor | None = None,
+    ) -> Latent:
+        """Return the variable with its value."""
+        return Latent(self.name, q, p, z, log_q, point, self.weight, self.shared)
+
+
+class Draws(ABC):
+    """A way of choosing values, and what one run chose by it.
+
+    Args:
+        likelihoods: Whether the likelihoods that are functions are called.
+        num_examples: How many examples share the variables that are shared, at least 1.
+
+    Attributes:
+        latents: What was chosen, by name.
+        observed: What was observed, by name.
+        pending: Whether a likelihood was left out.
+    """
+
+    def __init__(self, *, likelihoods: bool = True, num_examples: int = 1) -> None:
+        self.likelihoods = likelihoods
+        self.num_examples = num_examples
+        self.latents: dict[str, Latent] = {}
+        self.observed: dict[str, Observed] = {}
+        self.pending = False
+
+    def latent(
+        self,
+        name: str,
+        *,
+        q: Callable[[], Distribution],
+        p: Made,
+        weight: Tensor | None = None,
+        shared: bool = False,
+        event: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Choose the value of a latent variable.
+
+        Args:
+            name: Of the variable; no two of a model have the same.
+            q: Makes q(z|x), batch shape ``(B,)``; ``(K, B)`` if it is given earlier latents; ``()``
+                if the variable is shared. Whatever it reads of x is to be read inside.
+            p: The prior p(z), batch shape ``()``, ``(B,)`` or ``(K, B)``, or what makes it.
+            weight: How much its densities count, broadcastable to ``(K, B)``: 0 where an example
+                has no such variable; ``None`` counts all once.
+            shared: Whether all examples share it, as weights of a net.
+            event: Shape of one value, if it is known: values that are given are looked at.
+
+        Returns:
+            Its value, ``(K, B, *event)``, ``(K, 1, *event)`` if it is shared.
+
+        Raises:
+            ValueError: If there is one of the name, or a distribution has another batch shape.
+        """
+        if name in self.latents:
+            raise ValueError(f"the model has two latents named {name}")
+        counts = 1 / self.num_examples if shared else weight
+        latent = self.choose(Asked(name, q, p, counts, shared, event))
+        self.latents[name] = latent
+        return latent.point
+
+    @overload
+    def observe(
+        self,
+        name: str,
+        px: Distribution,
+        x: Tensor | None = None,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor: ...
+
+    @overload
+    def observe(
+        self,
+        name: str,
+        px: Callable[[], Distribution],
+        x: Tensor | None = None,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor | None: ...
+
+    def observe(
+        self,
+        name: str,
+        px: Made,
+        x: Tensor | None = None,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor | None:
+        """Say what p(x|z) is.
+
+        Args:
+            name: Of the variable; no two of a model have the same.
+            px: The likelihood p(x|z), batch shape ``(K, B)``, or what makes it: then it is made
+                only where it is wanted, some latents at a time.
+            x: Its values, ``(B, *event)``; ``None`` if they are not known.
+            weight: How much its density counts, broadcastable to ``(K, B)``: 0 where an example
+                lacks the variable; ``None`` counts all once.
+            mask: Which values count, bool ``(B, *event)``; ``None`` means all.
+
+        Returns:
+            The values to go on with: those that are known, else a draw ``(K, B, *event)`` of a
+            likelihood that was given as a distribution, and ``None`` for one that is a function.
+
+        Raises:
+            ValueError: If there is one of the name.
+        """
+        if name in self.observed:
+            raise ValueError(f"the model observes two variables named {name}")
+        if not isinstance(px, Distribution):
+            if not self.likelihoods:
+                self.pending = True
+                return x
+            px = px()
+        elif x is None:
+            x = px.sample()
+        self.observed[name] = Observed(name, px, x, weight, mask)
+        return x
+
+    def infer(self, function: Callable[[], T]) -> Callable[[], T]:
+        """Return a function that computes something at its first call only, and keeps it.
+
+        For what several posteriors read of x: it is computed only if one of them is made.
+        """
+        kept: list[T] = []
+
+        def once() -> T:
+            if not kept:
+                kept.append(function())
+            return kept[0]
+
+        return once
+
+    @abstractmethod
+    def choose(self, asked: Asked) -> Latent:
+        """Return a variable with its value, and with the distributions that this way makes."""
+
+    def trace(self, rerun: Callable[["Draws"], None] | None = None) -> Trace:
+        """Return what the run said."""
+        return Trace(tuple(self.latents.values()), tuple(self.observed.values()), rerun)
+
+
+class Posterior(Draws):
+    """z ~ q(z|x), with gradients where q has them.
+
+    Args:
+        num_samples: K, at least 1.
+        proposals: Distributions to draw some of the variables from in place of their q.
+        priors: Whether the priors are made.
+        likelihoods: As of `Draws`.
+        num_examples: As of `Draws`.
+    """
+
+    def __init__(
+        self,
+        num_samples: int = 1,
+        *,
+        proposals: Mapping[str, Distribution] | None = None,
+        priors: bool = True,
+        likelihoods: bool = True,
+        num_examples: int = 1,
+    ) -> None:
+        super().__init__(likelihoods=likelihoods, num_examples=num_examples)
+        self.num_samples = num_samples
+        self.proposals = proposals
+        self.priors = priors
+
+    def choose(self, asked: Asked) -> Latent:
+        """Return the variable with a draw from q."""
+        proposed = None if self.proposals is None else self.proposals.get(asked.name)
+        q = in_logarithms(asked.q() if proposed is None else proposed)
+        z, log_q = draw_rows(q, self.num_samples, asked)
+        p = in_logarithms(made(asked.p)) if self.priors else NOT_MADE
+        return asked.latent(q, p, z, log_q, points(q, z))
+
+
+def made(p: Made) -> Distribution:
+    """Return a distribution that may have to be made first."""
+    return p if isinstance(p, Distribution) else p()
+
+
+def draw_rows(q: Distribution, num_samples: int, asked: Asked) -> tuple[Tensor, Tensor | None]:
+    """Draw ``(K, B, *event)`` from q of any batch shape that the convention knows.
+
+    Raises:
+        ValueError: If its batch shape is another.
+    """
+    lead = q.batch_shape
+    if len(lead) == 1 and not asked.shared:
+        return draw(q, num_samples)
+    if len(lead) == 2 and lead[0] == num_samples:
+        return draw(q)
+    if len(lead) == 0 and asked.shared:
+        return draw(q, num_samples, 1)
+    if len(lead) == 2 and lead[0] == 1:
+        z, log_q = draw(q, num_samples)
+        return z.squeeze(1), None if log_q is None else log_q.squeeze(1)
+    wanted = "()" if asked.shared else f"(B,), or (K, B) with K = {num_samples}"
+    raise ValueError(
+        f"q of {asked.name} has batch shape {tuple(lead)}; expected {wanted}: dimensions of the "
+        "event are told by Independent(q, number of them)"
+    )

@@ -1,0 +1,141 @@
+"""Values that do not come from the posterior's draws: of the prior, given, or in its centre."""
+
+__all__ = ["At", "Centers", "FromPrior", "Replay"]
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from vae.distributions.logarithms import in_logarithms, points
+from vae.distributions.sampling import center, tempered
+from vae.draws.draws import NOT_MADE, Asked, Draws, made
+from vae.trace import Latent
+
+
+class FromPrior(Draws):
+    """z ~ p(z), without gradient; no posterior is made.
+
+    Args:
+        num_rows: How many, at least 1.
+        temperature: Scale of the prior's spread, above 0, of all variables or by name.
+        likelihoods: As of `Draws`.
+    """
+
+    def __init__(
+        self,
+        num_rows: int,
+        temperature: float | Mapping[str, float] = 1.0,
+        *,
+        likelihoods: bool = True,
+    ) -> None:
+        super().__init__(likelihoods=likelihoods)
+        self.num_rows = num_rows
+        self.temperature = temperature
+
+    def choose(self, asked: Asked) -> Latent:
+        """Return the variable with a draw from p, ``(1, num_rows, *event)``."""
+        t = self.temperature
+        scale = t if isinstance(t, float | int) else t.get(asked.name, 1.0)
+        p = made(asked.p) if scale == 1 else tempered(made(asked.p), scale)
+        if p.batch_shape:
+            z = p.sample() if len(p.batch_shape) > 1 else p.sample()[None]
+        else:
+            z = p.sample((1 if asked.shared else self.num_rows,))[None]
+        return asked.latent(NOT_MADE, p, z)
+
+
+class Centers(Draws):
+    """Z at the centre of q(z|x), each given those before it; no prior is made.
+
+    Args:
+        likelihoods: As of `Draws`.
+    """
+
+    def choose(self, asked: Asked) -> Latent:
+        """Return the variable at the centre of its q, ``(1, B, *event)``."""
+        q = asked.q()
+        z = center(q)
+        return asked.latent(q, NOT_MADE, z[(None,) * (2 - len(q.batch_shape))])
+
+
+class At(Draws):
+    """Values that are given, and of the other variables those that another way chooses.
+
+    Args:
+        values: What the nets read, by name, ``(K, B, *event)``; of a model of one latent variable
+            also that alone, of whatever dimensions before the event.
+        rest: Chooses the others; ``None`` means that there are none.
+        likelihoods: As of `Draws`.
+    """
+
+    def __init__(
+        self,
+        values: Tensor | Mapping[str, Tensor],
+        rest: Draws | None = None,
+        *,
+        likelihoods: bool = True,
+    ) -> None:
+        super().__init__(likelihoods=likelihoods)
+        self.values = values
+        self.rest = rest
+
+    def choose(self, asked: Asked) -> Latent:
+        """Return the variable with its value."""
+        if isinstance(self.values, Tensor):  # of the first variable, which must be the only one
+            self.values = {asked.name: self.values}
+        if asked.name in self.values:
+            value = self.values[asked.name]
+            check_event(asked, value)
+            return asked.latent(NOT_MADE, NOT_MADE, value)
+        if self.rest is None:
+            given = ", ".join(self.values) or "none"
+            raise ValueError(f"the model has a latent {asked.name}; values were given of {given}")
+        return self.rest.choose(asked)
+
+
+class Replay(Draws):
+    """The values that an earlier run drew, under densities that are made anew.
+
+    Args:
+        draws: Values as they were drawn, by name: `Latent.z`.
+        posteriors: Whether the posteriors are made; without them, the values are the last ones that
+            have a density.
+        priors: Whether the priors are made.
+        likelihoods: As of `Draws`.
+        num_examples: As of `Draws`.
+    """
+
+    def __init__(
+        self,
+        draws: Mapping[str, Tensor],
+        *,
+        posteriors: bool = True,
+        priors: bool = True,
+        likelihoods: bool = True,
+        num_examples: int = 1,
+    ) -> None:
+        super().__init__(likelihoods=likelihoods, num_examples=num_examples)
+        self.draws = draws
+        self.posteriors = posteriors
+        self.priors = priors
+
+    def choose(self, asked: Asked) -> Latent:
+        """Return the variable with the value that it had."""
+        q = in_logarithms(asked.q()) if self.posteriors else NOT_MADE
+        p = in_logarithms(made(asked.p)) if self.priors else NOT_MADE
+        z = self.draws[asked.name]
+        return asked.latent(q, p, z, None, points(q if self.posteriors else p, z))
+
+
+def check_event(asked: Asked, value: Tensor) -> None:
+    """Refuse a value of another shape than ``(*lead, *event)``, where the model says which.
+
+    Raises:
+        ValueError: If its last dimensions are others.
+    """
+    if asked.event is None:
+        return
+    if value.shape[max(0, value.dim() - len(asked.event)) :] != tuple(asked.event):
+        wanted = ", ".join(map(str, asked.event))
+        shape = tuple(value.shape)
+        raise ValueError(f"{asked.name} has shape {shape}; this model decodes (..., {wanted})")

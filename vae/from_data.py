@@ -1,0 +1,37 @@
+"""What parts of a model can do about where their parameters start, before the first step."""
+
+__all__ = ["Examples", "StartsAtOutput", "StartsFromData"]
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from torch import Tensor
+
+Examples = Callable[[int], Tensor]  # n to the first n training examples, as the nets see them
+
+
+class StartsFromData(ABC):
+    """A part whose parameters start at training data; see `vae.start_at_data`."""
+
+    @abstractmethod
+    def initialize(self, examples: Examples) -> None:
+        """Set the parameters that depend on the data.
+
+        Args:
+            examples: Called with a number, gives so many training examples, ``(N, *event)``, or as
+                many as there are.
+        """
+
+
+class StartsAtOutput(ABC):
+    """A net that can start as one that gives the same output whatever it is given.
+
+    Attributes:
+        start_at_mean: Whether, as a decoder, it is to start at the mean of the training data.
+    """
+
+    start_at_mean: bool = False
+
+    @abstractmethod
+    def start_at(self, output: Tensor) -> None:
+        """Let the output, ``out_shape``, be this one, about which the net varies."""

@@ -1,0 +1,75 @@
+"""Whether a prior is one of the latents that a posterior gives."""
+
+__all__ = ["check_prior", "stated_space"]
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.distributions import Distribution
+from torch.distributions.constraints import Constraint
+
+from vae.distributions import Conditional, Head
+from vae.priors.prior import Prior
+from vae.supports import same_support, support_of
+
+
+class Space(NamedTuple):
+    """Where latents live, as far as it is known, and the shape of one of them."""
+
+    support: Constraint | None
+    event_shape: tuple[int, ...]
+
+
+def check_prior(posterior: Head, prior: nn.Module) -> None:
+    """Refuse a prior of other latents than the posterior's.
+
+    Any module that returns a distribution is a prior: one that does not say of itself where its
+    latents live is called once.
+
+    Raises:
+        ValueError: If it returns no distribution, or one of another support or event shape.
+    """
+    support, shape = stated_space(prior) or space_in_use(prior)
+    names = f"prior {type(prior).__name__} and posterior {type(posterior).__name__}"
+    if support is not None and not same_support(support, posterior.support):
+        raise ValueError(
+            f"{names} live on different spaces. Use posterior=categorical with "
+            "prior=uniform_categorical or prior=vamp, and the other posteriors with the other "
+            "priors."
+        )
+    if shape != posterior.event_shape:
+        raise ValueError(
+            f"{names} have latents of the shapes {shape} and {posterior.event_shape}: give both "
+            "the same"
+        )
+
+
+def stated_space(prior: nn.Module) -> Space | None:
+    """Return the space that a prior says it has; ``None`` if it does not say."""
+    part = prior.head if isinstance(prior, Conditional) else prior
+    if not isinstance(part, Head | Prior) or part.support is None or part.event_shape is None:
+        return None
+    return Space(part.support, part.event_shape)
+
+
+@torch.no_grad()
+def space_in_use(prior: nn.Module) -> Space:
+    """Return the space of the p(z) that a prior returns in evaluation, where nothing is relaxed.
+
+    Raises:
+        ValueError: If the module returns no distribution.
+    """
+    training, told = prior.training, ""
+    try:
+        p = prior.eval()()
+    except TypeError as error:  # of a module that wants an argument
+        p, told = None, f" ({error})"
+    finally:
+        prior.train(training)
+    if not isinstance(p, Distribution):
+        raise ValueError(
+            f"prior: {type(prior).__name__} is not a prior: called without arguments it must "
+            f"return a distribution{told}"
+        )
+    return Space(support_of(p), tuple(p.event_shape))

@@ -1,0 +1,44 @@
+"""A trace in words: the shapes, kinds and figures that are printed of it."""
+
+__all__ = ["kind", "shape", "table"]
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from torch import Tensor
+from torch.distributions import Distribution, Independent
+
+
+class Variable(Protocol):
+    """What has a line in the table."""
+
+    @property
+    def summary(self) -> tuple[str, str, str]:
+        """Name, shape and distributions."""
+
+
+def table(variables: Iterable[Variable], numbers: Mapping[str, Tensor]) -> str:
+    """Return a line for each variable and for each number, ``(K, B)`` in nats."""
+    rows = [variable.summary for variable in variables]
+    rows += [(name, shape(value), over_examples(value)) for name, value in numbers.items()]
+    widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+    return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows)
+
+
+def shape(tensor: Tensor) -> str:
+    """Return the shape of a tensor, as it is written."""
+    return str(tuple(tensor.shape))
+
+
+def kind(distribution: Distribution) -> str:
+    """Return the name of a distribution's class, of independent dimensions that of each."""
+    while isinstance(distribution, Independent):
+        distribution = distribution.base_dist
+    return type(distribution).__name__
+
+
+def over_examples(value: Tensor) -> str:
+    """Return the mean over samples and examples, and the deviation over examples, in nats."""
+    each = value.detach().double().mean(0)
+    deviation = each.std(correction=0).item()
+    return f"{each.mean().item():,.2f} ± {deviation:,.2f} nats over {len(each)} examples"
