@@ -55,21 +55,28 @@ class Bound(Evaluation):
             num_samples=self.counts,
             max_rows=subject.max_rows,
             seed=subject.seed,
+            num_examples=subject.data.num_train,
         )
         figures = {
             key: Figure(name, measured[key], unit, measured.get(f"{key}_standard_error"))
             for key, (name, unit) in NAMES.items()
             if key in measured
         }
-        table = {"−log p(x) by number of importance samples": measured["nll_by_num_samples"]}
+        tables = {}
+        if len(self.counts) > 1 and "nll" in measured:
+            title = "−log p(x) by number of importance samples"
+            tables[title] = measured["nll_by_num_samples"]
+        if "latents" in measured:
+            tables["latent variables"] = measured["latents"]
         return Section(
             "Bound and likelihood",
             figures,
             {"num_samples": self.num_samples},
-            tables=table if len(self.counts) > 1 else {},
+            tables=tables,
             series={"kl_per_dim": measured["kl_per_dim"]},
             notes=[
-                *notes(measured, self.counts[-1]),
+                *measured["notes"],
+                *(notes(measured, self.counts[-1]) if "nll" in measured else []),
                 *caveats(figures, measured["num_examples"]),
             ],
         )

@@ -1,13 +1,15 @@
-"""How the latent dimensions are used."""
+"""How the dimensions of each latent variable are used."""
 
-__all__ = ["LatentStatistics"]
+__all__ = ["ACTIVE_VARIANCE", "LatentStatistics", "Use", "number_shape", "present", "stems"]
+
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Independent
 
 from vae.distributions import center
-from vae.trace import Trace
+from vae.trace import Latent, Trace
 
 ACTIVE_VARIANCE = 0.01
 
@@ -15,7 +17,13 @@ ACTIVE_VARIANCE = 0.01
 class LatentStatistics:
     """KL, variance of the posterior's centre and mean posterior variance of each latent dimension.
 
-    A dimension is active if the variance of E[z_j|x] over examples exceeds 0.01.
+    A dimension is active if the variance of E[z_j|x] over examples exceeds 0.01. Examples of which
+    a latent variable has the weight 0 do not count in its figures. Latents of any event shape are
+    flattened. The properties are of all latents that examples have of their own, in a row.
+
+    Attributes:
+        by_name: Of each of these; the steps of a chain are one, see `stems`.
+        shared: Of the latents that all examples share: their KL per example.
 
     References:
         Importance Weighted Autoencoders (Burda, Grosse, Salakhutdinov, 2015), 1509.00519.
@@ -23,57 +31,204 @@ class LatentStatistics:
 
     def __init__(self) -> None:
         self.count = 0
-        self.kl: Tensor | None = None
-        self.sum: Tensor | None = None
-        self.square: Tensor | None = None
-        self.width: Tensor | None = None
+        self.by_name: dict[str, Use] = {}
+        self.shared: dict[str, Use] = {}
 
     @torch.no_grad()
     def update(self, trace: Trace) -> None:
         """Add a batch."""
-        for_each = [center(latent.q).double().flatten(1) for latent in trace.latents]
-        centers = torch.cat(for_each, -1)
-        self.count += len(centers)
-        self.sum = added(self.sum, centers.sum(0))
-        self.square = added(self.square, centers.square().sum(0))
-        per_dim = [latent.kl_per_dim for latent in trace.latents]
-        known = [kl.double().mean(0).sum(0) for kl in per_dim if kl is not None]
-        if len(known) == len(per_dim):
-            self.kl = added(self.kl, torch.cat(known))
-        widths = [posterior_variance(latent.q) for latent in trace.latents]
-        of_each = [width.double().flatten(1).sum(0) for width in widths if width is not None]
-        if len(of_each) == len(widths):
-            self.width = added(self.width, torch.cat(of_each))
+        num_examples = max(latent.z.shape[1] for latent in trace.latents)
+        self.count += num_examples
+        for name, steps in stems(trace.latents).items():
+            place = self.shared if steps[0].shared else self.by_name
+            place.setdefault(name, Use(steps[0])).update(steps, num_examples)
 
     @property
     def kl_per_dim(self) -> Tensor | None:
         """Mean KL of each latent variable in nats, ``(D,)``; ``None`` where it does not split."""
-        return None if self.kl is None else self.kl / self.count
+        found = [use.kl_per_dim for use in self.by_name.values()]
+        known = [kl for kl in found if kl is not None]
+        return torch.cat(known) if known and len(known) == len(found) else None
 
     @property
     def variances(self) -> Tensor:
         """Variance over examples of each coordinate of the posterior's centre."""
-        if self.sum is None or self.square is None:
+        if not self.by_name:
             raise ValueError("no batch was added")
-        return (self.square / self.count - (self.sum / self.count).square()).clamp_min(0)
+        return torch.cat([use.variances for use in self.by_name.values()])
 
     @property
     def posterior_variances(self) -> Tensor | None:
         """Mean over examples of each coordinate's variance in q(z|x), ``None`` where unknown."""
-        return None if self.width is None else self.width / self.count
+        found = [use.posterior_variances for use in self.by_name.values()]
+        known = [variance for variance in found if variance is not None]
+        return torch.cat(known) if known and len(known) == len(found) else None
+
+    @property
+    def active_units(self) -> int:
+        """Number of active coordinates."""
+        return sum(use.active_units for use in self.by_name.values())
+
+
+class Use:
+    """The figures of one latent variable, or of the steps of one chain.
+
+    Those of a chain are means over its steps, but for the KL, which is summed over them.
+
+    Args:
+        latent: The variable, or the first step.
+
+    Attributes:
+        shape: Of the variables that the event holds: ``(D,)``, ``(C, H, W)``; of one-hot ones
+            ``(D,)`` again.
+        categories: Coordinates of each: 1, or how many categories a one-hot variable has.
+        count: Number of examples that have it.
+        steps: Sums of each step, by name.
+    """
+
+    def __init__(self, latent: Latent) -> None:
+        self.shape = number_shape(latent.q)
+        self.categories = latent.q.event_shape[len(self.shape) :].numel()
+        self.count = 0
+        self.steps: dict[str, Sums] = {}
+
+    @torch.no_grad()
+    def update(self, steps: Sequence[Latent], num_examples: int) -> None:
+        """Add a batch of as many examples."""
+        masks = [present(latent) for latent in steps]
+        known = [mask for mask in masks if mask is not None]
+        all_here = len(known) < len(masks)
+        self.count += num_examples if all_here else int(torch.cat(known).any(0).sum())
+        for latent, mask in zip(steps, masks, strict=True):
+            self.steps.setdefault(latent.name, Sums()).add(latent, mask, num_examples)
+
+    @property
+    def kl_per_dim(self) -> Tensor | None:
+        """Mean KL of each variable in nats, ``(D,)``; ``None`` where it does not split."""
+        found = [sums.kl for sums in self.steps.values()]
+        known = [kl for kl in found if kl is not None]
+        return torch.stack(known).sum(0) / self.count if len(known) == len(found) else None
+
+    @property
+    def variances(self) -> Tensor:
+        """Variance over examples of each coordinate of the posterior's centre."""
+        return averaged([(sums.rows, sums.variances) for sums in self.steps.values() if sums.rows])
+
+    @property
+    def posterior_variances(self) -> Tensor | None:
+        """Mean over examples of each coordinate's variance in q(z|x), ``None`` where unknown."""
+        found = [(sums.rows, sums.width) for sums in self.steps.values() if sums.rows]
+        known = [(rows, width / rows) for rows, width in found if width is not None]
+        return averaged(known) if len(known) == len(found) else None
 
     @property
     def active_units(self) -> int:
         """Number of active coordinates."""
         return int((self.variances > ACTIVE_VARIANCE).sum())
 
+    @property
+    def active(self) -> int | None:
+        """Number of active variables; ``None`` of a latent that examples share."""
+        known = any(sums.rows for sums in self.steps.values())
+        return int(self.is_active.sum()) if known else None
+
+    @property
+    def is_active(self) -> Tensor:
+        """Which variables have an active coordinate, bool ``(D,)``."""
+        return (self.variances > ACTIVE_VARIANCE).view(-1, self.categories).any(1)
+
+
+class Sums:
+    """Sums over the examples that have one latent variable, of its flattened coordinates."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.sum: Tensor | None = None
+        self.square: Tensor | None = None
+        self.width: Tensor | None = None
+        self.kl: Tensor | None = None
+
+    def add(self, latent: Latent, mask: Tensor | None, num_examples: int) -> None:
+        """Add a batch.
+
+        Args:
+            latent: The variable.
+            mask: Which draws count, bool ``(K, B)``; ``None`` means all.
+            num_examples: How many examples there are.
+        """
+        per_dim = latent.kl_per_dim
+        if per_dim is not None:
+            kl = per_dim.double().mean(0).sum(0)
+            self.kl = added(self.kl, kl * num_examples if latent.shared else kl)
+        if latent.shared:  # it says nothing of an example
+            return
+        centers = rows_of(center(latent.q).double(), latent.q, mask)
+        self.rows += len(centers)
+        self.sum = added(self.sum, centers.sum(0))
+        self.square = added(self.square, centers.square().sum(0))
+        width = posterior_variance(latent.q)
+        if width is not None:
+            self.width = added(self.width, rows_of(width.double(), latent.q, mask).sum(0))
+
+    @property
+    def variances(self) -> Tensor:
+        """Variance of each coordinate of the posterior's centre."""
+        assert self.sum is not None
+        assert self.square is not None
+        return (self.square / self.rows - (self.sum / self.rows).square()).clamp_min(0)
+
+
+def stems(latents: Iterable[Latent]) -> dict[str, list[Latent]]:
+    """Return latent variables by name, the steps of a chain as one.
+
+    Steps are called ``z.0``, ``z.1`` and so on, of one shape; they stand under ``z``.
+    """
+    chains: dict[str, list[Latent]] = {}
+    for latent in latents:
+        stem, _, step = latent.name.rpartition(".")
+        chains.setdefault(stem if stem and step.isdigit() else latent.name, []).append(latent)
+    found: dict[str, list[Latent]] = {}
+    for name, steps in chains.items():
+        alike = len({(latent.z.shape[2:], latent.shared) for latent in steps}) == 1
+        found |= {name: steps} if alike else {latent.name: [latent] for latent in steps}
+    return found
+
+
+def present(latent: Latent) -> Tensor | None:
+    """Return which draws of a latent variable count, bool ``(K, B)``; ``None`` means all."""
+    weight = latent.weight
+    return (weight != 0).expand(latent.z.shape[:2]) if isinstance(weight, Tensor) else None
+
+
+def number_shape(q: Distribution) -> torch.Size:
+    """Return the shape of the variables in an event: that of a one-hot variable is its own."""
+    own = len(q.base_dist.event_shape) if isinstance(q, Independent) else 0
+    return q.event_shape[: len(q.event_shape) - own]
+
+
+def rows_of(values: Tensor, q: Distribution, mask: Tensor | None) -> Tensor:
+    """Return what of values ``(*batch, *event)`` counts, a flattened event in each row."""
+    lead = len(q.batch_shape)
+    rows = values.flatten(0, lead - 1).flatten(1)
+    if mask is None:
+        return rows
+    each = lead == 2 and len(values) == len(mask)
+    return rows[mask.flatten() if each else mask.any(0)]
+
 
 def posterior_variance(q: Distribution) -> Tensor | None:
-    """Return the variance of each coordinate, ``(B, *event)``; ``None`` of a flow."""
+    """Return the variance of each coordinate, ``(*batch, *event)``; ``None`` of a flow."""
     try:
         return q.variance
     except NotImplementedError:
         return None
+
+
+def averaged(parts: Sequence[tuple[int, Tensor]]) -> Tensor:
+    """Return the mean of values, each of which counts as often as its number says."""
+    if len(parts) == 1:
+        return parts[0][1]
+    return torch.stack([n * value for n, value in parts]).sum(0) / sum(n for n, _ in parts)
 
 
 def added(total: Tensor | None, block: Tensor) -> Tensor:

@@ -13,18 +13,18 @@ from vae.batch import Batch
 from vae.checks import check_int
 from vae.data import DataModule, EvalBatches
 from vae.evaluation.fingerprint import HASHED, fingerprint
+from vae.evaluation.named import codes_of
 from vae.evaluation.value_range import value_range
 from vae.models import Model
 from vae.spec import DataSpec
 
 T = TypeVar("T")
-READ = ("x",)  # by a model
 BATCH = 128  # examples at once: fixed, so that no figure depends on a batch size
 
 
 class Codes(NamedTuple):
-    """Where the model puts examples: centres of q(z|x) ``(N, D)``, labels ``(N,)``, factors
-    ``(N, F)``; all on the CPU.
+    """Where the model puts examples: centres of q(z|x) ``(N, D)``, of several latents side by side
+    (`codes_of`), labels ``(N,)``, factors ``(N, F)``; all on the CPU.
     """
 
     z: Tensor
@@ -62,8 +62,7 @@ class Subject:
         seed: int = 0,
         track: Callable[[Iterable[Any], str, int], Iterable[Any]] = silent,
     ) -> None:
-        if max_examples is not None:
-            check_int("max_examples", max_examples)
+        check_int("max_examples", max_examples, optional=True)
         self.model = model
         self.data = data
         self.split = split
@@ -123,7 +122,7 @@ class Subject:
     ) -> EvalBatches:
         """Return batches of 128 over the first ``n`` examples of a split, on the model's device.
 
-        They hold what the model reads.
+        They hold what the model reads of an example, all of its `fields`.
 
         Args:
             n: How many at most; ``max_examples`` bounds them too, on the subject's own split.
@@ -137,7 +136,7 @@ class Subject:
             n=self._limited(n, split),
             batch_size=BATCH,
             mean=mean,
-            fields=tuple(dict.fromkeys((*READ, *fields))),
+            fields=tuple(dict.fromkeys((*self.model.fields, *fields))),
         )
 
     def _limited(self, n: int | None, split: str | None) -> int | None:
@@ -166,7 +165,7 @@ class Subject:
         """Return where the model puts the first ``n`` examples of a split, made only once."""
         batches = self.batches(n, split)
         tracked = self.track(batches, "codes", len(batches))
-        z = torch.cat([self.model.embed(batch["x"]).flatten(1).cpu() for batch in tracked])
+        z = torch.cat([codes_of(self.model, batch).cpu() for batch in tracked])
         found = batches.examples
         labels, factors = (None if t is None else t.cpu() for t in (found.labels, found.factors))
         return Codes(z, labels, factors)

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from vae.distributions.bounds import LOG_SCALE_BOUNDS, MARGIN
-from vae.distributions.likelihoods.scale import FixedScale, Scale
-from vae.distributions.normal import LogScale
+from vae.distributions.likelihoods.scale import Scale
+from vae.distributions.normal import LOG_SCALE_BOUNDS, MARGIN, LogScale
 from vae.distributions.rescaled import Rescaled
 from vae.evaluation.collapse import THRESHOLDS, listed
 from vae.evaluation.latents import ACTIVE_VARIANCE, LatentStatistics
@@ -122,7 +121,7 @@ def at_bound(model: Model, px: Distribution) -> str | None:
     """Say that a σ that is learned is at one of its bounds, if it is."""
     log_scale = log_scale_of(px)
     parts = [part for part in model.modules() if isinstance(part, Scale)]
-    if log_scale is None or not parts or isinstance(parts[0], FixedScale):
+    if log_scale is None or not parts or not parts[0].learned:
         return None
     low, high = LOG_SCALE_BOUNDS
     shares = torch.stack([log_scale < low + NEAR, log_scale > high - NEAR]).double()

@@ -25,8 +25,7 @@ def measure(
 
     The figures are the two parts of the true ELBO, whatever the objective, and the terms.
     """
-    num_samples = objective.num_samples(at)
-    trace = model(batch, num_samples=num_samples, num_examples=at.num_examples)
+    trace = model(batch, num_samples=objective.num_samples(at), num_examples=at.num_examples)
     terms = objective(trace, at)
     figures = {"log_likelihood": trace.log_px, "kl": trace.kl}
     return trace, terms, figures | {f"objective/{name}": term for name, term in terms.items()}

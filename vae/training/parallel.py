@@ -56,6 +56,8 @@ class ShardedParallel(ModelParallelStrategy):
         2304.11277.
     """
 
+    shards_weights = True
+
     def __init__(self, *, timeout: float = 1800.0) -> None:
         super().__init__(
             tensor_parallel_size=1,
