@@ -31,7 +31,7 @@ from vae.cli.train import build_trainer
 from vae.training import VAEModule
 
 PARTS = {  # the first that there is
-    "batch": ["vae.data.batches:TrainBatches.make", "vae.data.batches:Batches._batch"],
+    "batch": ["vae.data.train_batches:TrainBatches.make", "vae.data.batches:Batches._batch"],
     "seed of the noise": ["vae.training.module:seed_noise"],
     "encode": ["vae.models.vae:VAE.encode"],
     "draw": ["vae.models.vae:draw"],

@@ -10,7 +10,7 @@ from torch.distributions import Independent, Laplace, Normal
 
 from vae.cli import trainer_checks
 from vae.distributions import Joint, LogScaleNormal, UnitNormal
-from vae.divergence import kl_divergence
+from vae.distributions.joint import kl_divergence
 
 ROOT = Path(__file__).parents[1]
 COMPILES = pytest.mark.skipif(not trainer_checks.COMPILES, reason="an older torch")
@@ -24,8 +24,9 @@ torch._dynamo.config.trace_autograd_ops = True
 small = ["data=mnist", "model=mlp", "model.encoder.hidden=[8]", "model.latent_dim=3"]
 for variant in sys.argv[1:]:
     settings = settings_of(*small, *variant.split())
-    model = build_model(settings, DataSpec("vectors", (6,), "boolean", levels=None))
-    objective = build_objective(settings, model)
+    spec = DataSpec("vectors", (6,), "boolean", levels=None)
+    model = build_model(settings, spec)
+    objective = build_objective(settings, model, spec)
 
     def loss(x):
         return sum(objective(model(x, num_samples=objective.num_samples())).values())

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from vae.batch import blank
-from vae.data import DataModule, DataSpec, make_data
+from vae.data import DataModule, make_data
 from vae.instantiate import REFUSALS, check_settings, first_line, instantiate, resolve
 from vae.limits import Budget
 from vae.models import Model
@@ -33,6 +33,7 @@ from vae.objectives import Objective, Pathwise, Penalized
 from vae.older import lacks_statistics
 from vae.parts import Parts, check_part
 from vae.saved import Saved, read_checkpoint, read_saved
+from vae.spec import DataSpec
 
 
 def build_data(config: Mapping[str, Any]) -> DataModule:

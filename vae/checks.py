@@ -5,8 +5,10 @@ __all__ = ["check_bool", "check_choice", "check_int", "check_range"]
 from collections.abc import Collection
 
 
-def check_int(name: str, value: object, *, low: int = 1) -> None:
-    """Raise a ``ValueError`` unless ``value`` is a whole number of at least ``low``."""
+def check_int(name: str, value: object, *, low: int = 1, optional: bool = False) -> None:
+    """Raise a ``ValueError`` unless ``value`` is whole and ≥ ``low``, or an optional ``None``."""
+    if optional and value is None:
+        return
     if not isinstance(value, int) or isinstance(value, bool) or value < low:
         raise ValueError(f"{name} must be a whole number of at least {low}; got {value!r}.")
 
@@ -17,8 +19,10 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name} must be from {low} to {high}; got {value}")
 
 
-def check_bool(name: str, value: object) -> None:
-    """Raise a ``ValueError`` unless ``value`` is true or false."""
+def check_bool(name: str, value: object, *, optional: bool = False) -> None:
+    """Raise a ``ValueError`` unless ``value`` is true or false, or ``None`` if ``optional``."""
+    if optional and value is None:
+        return
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be true or false; got {value!r}.")
 

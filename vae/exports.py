@@ -53,7 +53,7 @@ def export(run: str | Path, folder: str | Path) -> Path:
         "format": FORMAT,
         "version": vae.__version__,
         "sha256": hashlib.sha256(weights).hexdigest(),
-        "config": {group: saved.config[group] for group in MODEL},
+        "config": {group: saved.config[group] for group in MODEL if group in saved.config},
         "spec": asdict(saved.spec),
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,15 @@ may name depends on where it stands: a config may come with somebody's checkpoin
 choice of the callable would let the file run any code.
 """
 
-__all__ = ["NAMES", "PACKAGES", "REFUSALS", "check_settings", "instantiate", "resolve"]
+__all__ = [
+    "NAMES",
+    "PACKAGES",
+    "REFUSALS",
+    "check_settings",
+    "first_line",
+    "instantiate",
+    "resolve",
+]
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +77,7 @@ REFUSALS = (
 )
 
 
-def resolve(target: Any, group: str) -> Callable[..., Any]:
+def resolve(target: Any, group: str) -> type[Any]:
     """Return the class that a ``_target_`` in a config group names.
 
     Raises:
@@ -81,7 +89,7 @@ def resolve(target: Any, group: str) -> Callable[..., Any]:
     if str(target) in NAMES[group] or exported:
         try:
             with unchecked():  # zuko's import switches them off
-                found: Callable[..., Any] = getattr(import_module(home), name)
+                found: Any = getattr(import_module(home), name)
         except ModuleNotFoundError as error:
             package = home.replace("_", "-")
             raise ValueError(f"{target} needs a package: pip install {package}") from error
@@ -116,7 +124,9 @@ def instantiate(node: Any, path: str, **facts: Any) -> Any:
 
 def build(node: Mapping[str, Any], path: str, facts: Mapping[str, Any]) -> Any:
     """Build the object of a node with a ``_target_``."""
-    target = resolve(str(node["_target_"]), path.partition(".")[0].partition("[")[0])
+    target: Callable[..., Any] = resolve(
+        str(node["_target_"]), path.partition(".")[0].partition("[")[0]
+    )
     given = {k: v for k, v in node.items() if k not in ("_target_", "_partial_")}
     check_names(given, inspect.signature(target), target.__module__, path)
     values = {k: v for k, v in facts.items() if k in inspect.signature(target).parameters}

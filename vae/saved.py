@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vae.batch import DTYPES
 from vae.files import check_whole
 from vae.history import Point, points_of
 from vae.instantiate import NAMES
@@ -215,9 +216,36 @@ def read_spec(values: dict[str, Any], path: Path) -> DataSpec:
     """Return the data's spec; JSON has made lists of its tuples."""
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     try:
-        spec = DataSpec(**values)
+        spec = DataSpec(**{**values, "fields": read_fields(values.get("fields", {}))})
     except TypeError as error:
         raise ValueError(f"{path} does not say what data its model is for: {error}") from error
-    if not isinstance(spec.shape, tuple) or not all(isinstance(size, int) for size in spec.shape):
+    if not is_shape(spec.shape):
         raise ValueError(f"{path} is damaged: its data have the shape {spec.shape!r:.40}")
     return spec
+
+
+def read_fields(values: Any) -> dict[str, dict[str, Any]]:
+    """Return the further fields of a spec.
+
+    Raises:
+        TypeError: If they are none.
+    """
+    try:
+        fields = {
+            str(name): {**kind, "shape": tuple(kind["shape"])} for name, kind in values.items()
+        }
+    except (AttributeError, LookupError) as error:
+        raise TypeError(f"fields {values!r:.40}") from error
+    for kind in fields.values():
+        if (
+            set(kind) != {"shape", "dtype"}
+            or not is_shape(kind["shape"])
+            or kind["dtype"] not in DTYPES
+        ):
+            raise TypeError(f"a field {kind!r:.40}")
+    return fields
+
+
+def is_shape(found: Any) -> bool:
+    """Say whether something is a tuple of sizes."""
+    return isinstance(found, tuple) and all(isinstance(size, int) for size in found)

@@ -141,7 +141,7 @@ def test_the_floor_computes_the_loss_of_the_model(
     extra = ["objective=iwae", f"objective.num_samples={num_samples}"] if num_samples > 1 else []
     case = Case(SMALL, pictures, tmp_path, extra)
     model = case.model()
-    objective = build_objective(case.settings, model)
+    objective = build_objective(case.settings, model, case.data.spec)
     x = case.data.examples("test", 16)["x"].double()
     torch.manual_seed(3)
     expected = sum(objective(model(x, num_samples=num_samples)).values())

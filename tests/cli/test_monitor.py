@@ -33,8 +33,8 @@ PICKED = {
 
 def objective_of(*overrides):
     settings = settings_of(*overrides, *NETS)
-    model = build_model(settings, DataSpec("pictures", (1, 8, 8), "boolean", levels=None))
-    return settings, build_objective(settings, model)
+    spec = DataSpec("pictures", (1, 8, 8), "boolean", levels=None)
+    return settings, build_objective(settings, build_model(settings, spec), spec)
 
 
 @pytest.mark.parametrize("experiment", PICKED)

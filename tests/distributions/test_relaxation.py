@@ -106,8 +106,9 @@ def test_the_logarithm_is_taken_inside_of_joints_and_mixtures(double_precision):
 def model_and_objective(*overrides):
     small = ["data=mnist", "model=mlp", "model.encoder.hidden=[8]", "model.latent_dim=3"]
     settings = settings_of(*small, "posterior=categorical", *overrides)
-    model = build_model(settings, DataSpec("bits", (6,), "boolean", levels=None))
-    return model, build_objective(settings, model)
+    spec = DataSpec("bits", (6,), "boolean", levels=None)
+    model = build_model(settings, spec)
+    return model, build_objective(settings, model, spec)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A labelled model: encoder, prior and decoder are given the class of an example."""
 
+__all__ = ["Labelled"]
+
 import torch
 from torch import nn
 from torch.nn.functional import one_hot

@@ -1,5 +1,7 @@
 """A model with shared weights: the decoder's matrix is a latent that all examples share."""
 
+__all__ = ["SharedWeights"]
+
 import torch
 from torch import nn
 from torch.distributions import Normal

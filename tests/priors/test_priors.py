@@ -4,9 +4,11 @@ import pytest
 import torch
 import zuko
 from torch import nn
+from torch.distributions import Independent
 
 from vae.distributions import CategoricalPosterior, Conditional, NormalPosterior, tempered
-from vae.priors import StandardNormal, UniformCategorical, VampPrior
+from vae.models import VAE
+from vae.priors import StandardNormal, UniformCategorical, VampPrior, check_prior
 
 
 def encoder(head):
@@ -88,3 +90,42 @@ def test_every_pseudo_input_of_bounded_data_has_a_gradient():
 def test_vamp_needs_a_component():
     with pytest.raises(ValueError, match="num_components"):
         VampPrior(encoder(NormalPosterior(2)), (6,), "real", num_components=0)
+
+
+class Gumbel(nn.Module):
+    """A prior that says nothing of itself."""
+
+    def forward(self):
+        return Independent(torch.distributions.Gumbel(torch.zeros(2), 1.0), 1)
+
+
+HEADS = {
+    "normal": NormalPosterior(2),
+    "wide": NormalPosterior(3),
+    "categories": CategoricalPosterior(2, num_categories=3),
+}
+FITTING = {"uniform categorical": "categories", "vamp of categories": "categories"}
+
+
+@pytest.mark.parametrize("name", [*PRIORS, "a module"])
+def test_a_prior_of_other_latents_is_refused(name):
+    prior = PRIORS.get(name, Gumbel)()
+    fitting = FITTING.get(name, "normal")
+    for kind, head in HEADS.items():
+        if kind == fitting:
+            check_prior(head, prior)
+        else:
+            told = "of the shapes" if {kind, fitting} == {"normal", "wide"} else "different spaces"
+            with pytest.raises(ValueError, match=told):
+                check_prior(head, prior)
+    assert prior.training
+
+
+def test_what_is_no_prior_is_refused():
+    with pytest.raises(ValueError, match=r"Linear is not a prior: .* missing 1 required"):
+        check_prior(NormalPosterior(2), nn.Linear(2, 2))
+
+
+def test_a_model_of_two_sizes_is_not_made():
+    with pytest.raises(ValueError, match=r"shapes \(3,\) and \(2,\): give both the same"):
+        VAE(encoder(NormalPosterior(2)), encoder(NormalPosterior(3)), StandardNormal((3,)))

@@ -40,7 +40,7 @@ class Notes(pl.Callback):
         self.note(pl_module)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        self.plain = pl_module.descent.plain
+        self.steps_directly = pl_module.take_step.update.steps_directly
         self.note(pl_module)
 
     def note(self, module):
@@ -49,11 +49,11 @@ class Notes(pl.Callback):
         self.adversary.append(adversary.clone())
 
 
-class NotPlain(pl.Callback):
+class ThroughStrategy(pl.Callback):
     """Sends the steps through strategy and precision plugin."""
 
     def on_train_epoch_start(self, trainer, pl_module):
-        pl_module.descent.plain = False
+        pl_module.take_step.update.steps_directly = False
 
 
 def moves(vectors):
@@ -162,7 +162,7 @@ def test_both_step_every_second_batch(tmp_path):
 def test_the_way_through_the_strategy_ends_the_same(tmp_path, name):
     overrides = [*with_penalty(name), "gradient_clip=1"]
     plain = weights_after(tmp_path, *overrides)
-    assert same(plain, weights_after(tmp_path, *overrides, callbacks=(NotPlain(),)))
+    assert same(plain, weights_after(tmp_path, *overrides, callbacks=(ThroughStrategy(),)))
 
 
 @pytest.mark.parametrize("name", PENALTIES)
@@ -171,7 +171,7 @@ def test_reduced_precision(tmp_path, name):
     notes = Notes()
     trainer = make_trainer(tmp_path, notes, precision="bf16-mixed")
     trainer.fit(module, data)
-    assert notes.plain
+    assert notes.steps_directly
     assert trainer.global_step == 2 * PER_EPOCH
     assert torch.cat(parts_of(module)).isfinite().all()
     assert min(*moves(notes.model), *moves(notes.adversary)) > 0

@@ -8,13 +8,13 @@ import lightning.pytorch as pl
 import pytest
 import torch
 
-from tests.training.runs import make_run, make_trainer
+from tests.training.runs import TRAIN, make_run, make_trainer
 from tests.training.test_guard import SKIPS, Loss
 from vae.objectives import ELBO, Schedule
 from vae.training.callbacks import EMA, Scalars
-from vae.training.capture import WARM_UP, Captured
-from vae.training.held import hold_schedules
+from vae.training.capture import WARM_UP, CapturedStep
 from vae.training.meter import NonFiniteError
+from vae.training.scheduled_weights import ScheduledWeights
 
 STEPS = 7  # per epoch
 VARIANTS = {
@@ -47,7 +47,7 @@ class Play:
 
     def __call__(self, function, noise):
         self.recordings += 1
-        optimizers = self.module.descent.optimizers
+        optimizers = self.module.trainer.optimizers
         weights = [p.detach().clone() for p in self.module.parameters()]
         states = [
             {k: v.clone() for k, v in o.state[p].items()} for o in optimizers for p in o.state
@@ -76,18 +76,19 @@ class Recording(pl.Callback):
     """Lets a run replay its steps."""
 
     def on_train_epoch_start(self, trainer, pl_module):
-        if pl_module.captured is None:
-            self.play = Play(pl_module)
-            pl_module.descent.later = True
-            pl_module.held = list(hold_schedules(pl_module.objective, pl_module.device))
-            pl_module.captured = self.captured = Captured(pl_module, self.play)
+        if not isinstance(pl_module.take_step, CapturedStep):
+            self.play, eager = Play(pl_module), pl_module.take_step
+            eager.defers_check = True
+            weights = ScheduledWeights(pl_module.objective, TRAIN, pl_module.device)
+            self.captured = CapturedStep(eager, weights, record=self.play)
+            pl_module.take_step = self.captured
 
 
-class Later(pl.Callback):
+class Deferred(pl.Callback):
     """Lets a run look for what is not finite once per group."""
 
     def on_train_epoch_start(self, trainer, pl_module):
-        pl_module.descent.later = True
+        pl_module.take_step.defers_check = True
 
 
 def finished(folder, overrides, *callbacks, objective=None):
@@ -123,11 +124,11 @@ def test_replayed_steps_are_the_steps(tmp_path, variant):
     assert module.gradient_norm == pytest.approx(plain.gradient_norm, rel=1e-6)
     kinds = 2 if variant in ("samples", "smaller last batch") else 1
     assert recording.play.recordings == len(recording.captured.recorded) == kinds
-    assert recording.captured.steps == 2 * STEPS > WARM_UP
+    assert recording.captured.count == 2 * STEPS > WARM_UP
 
 
 @SKIPS
-@pytest.mark.parametrize("how", [Recording, Later])
+@pytest.mark.parametrize("how", [Recording, Deferred])
 def test_bad_steps_are_dropped_and_told_after_the_group(tmp_path, how):
     with pytest.warns(UserWarning, match="step [56] is skipped: objective/kl is NaN"):
         module, state, _ = finished(tmp_path, [], how(), objective=ScheduledLoss(5, 6))
@@ -140,7 +141,7 @@ def test_bad_steps_are_dropped_and_told_after_the_group(tmp_path, how):
 @SKIPS
 def test_too_many_bad_steps_end_the_run_that_does_not_wait(tmp_path):
     with pytest.raises(NonFiniteError, match="objective/kl is NaN or infinite at step 6, the 3rd"):
-        finished(tmp_path, ["skip_limit=3"], Later(), objective=Loss(4, 5, 6, 7))
+        finished(tmp_path, ["skip_limit=3"], Deferred(), objective=Loss(4, 5, 6, 7))
 
 
 class NaNAt(Schedule):

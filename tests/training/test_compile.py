@@ -26,7 +26,7 @@ def own_noise():
 def weights_of(folder, overrides, *, compiled):
     module, data = make_run(folder, *overrides)
     if compiled:
-        module.compile_step()
+        module.compiled = True
     make_trainer(folder).fit(module, data)
     return module.state_dict()
 

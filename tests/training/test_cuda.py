@@ -39,7 +39,7 @@ def prepared(folder, overrides, *, graph, compiled=False):
     module, data = make_run(folder, "group_size=3", *overrides)
     module.cuda_graph = graph
     if compiled:
-        module.compile_step()
+        module.compiled = True
     return module, data
 
 
@@ -156,15 +156,15 @@ def test_steps_do_not_wait_for_the_device(tmp_path, pixels, graph, resident):
 
         def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
             if trainer.current_epoch > 0:  # the first one records, or sets libraries up
-                review = pl_module.descent.review
+                end_group = pl_module.dropped_steps.end_group
                 torch.cuda.set_sync_debug_mode("error")
 
                 def released(first):
                     torch.cuda.set_sync_debug_mode("default")
                     Watch.watched += 1
-                    review(first)
+                    end_group(first)
 
-                pl_module.descent.review = released
+                pl_module.dropped_steps.end_group = released
 
     try:
         make_trainer(tmp_path, Watch(), **{**GPU, "log_every_n_steps": 1000}).fit(module, data)

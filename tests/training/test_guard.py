@@ -11,7 +11,7 @@ from vae.distributions import Joint, LogScaleNormal, NormalPosterior
 from vae.objectives import ELBO
 from vae.training import VAEModule
 from vae.training.callbacks import Checkpoints, Scalars
-from vae.training.guard import telling
+from vae.training.guard import watched_parameters
 from vae.training.meter import NegativeKLError, NonFiniteError
 from vae.training.storage import DurableCheckpoints
 
@@ -102,7 +102,7 @@ def test_one_may_not_skip_for_ever_between_good_steps(tmp_path):
 def test_only_weights_with_a_bias_go_unread(tmp_path):
     overrides = ["prior=vamp", "prior.num_components=4", "posterior=nsf"]
     module, _ = make_run(tmp_path, *overrides)
-    read = {id(p) for p in telling(module)}
+    read = {id(p) for p in watched_parameters(module)}
     unread = [name for name, p in module.named_parameters() if id(p) not in read]
     assert unread
     for name in unread:
@@ -110,7 +110,7 @@ def test_only_weights_with_a_bias_go_unread(tmp_path):
         assert id(module.get_parameter(name.removesuffix("weight") + "bias")) in read
     assert id(module.model.prior.free_inputs) in read
     nets = nn.Linear(2, 2, bias=False), nn.Conv2d(1, 1, 3), nn.LayerNorm(2)
-    assert [len(list(telling(net))) for net in nets] == [1, 1, 2]
+    assert [len(list(watched_parameters(net))) for net in nets] == [1, 1, 2]
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

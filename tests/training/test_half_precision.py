@@ -8,7 +8,7 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 from torch.nn.utils import clip_grad_norm_
 
 from tests.training.runs import make_run, make_trainer
-from vae.training import descent
+from vae.training import update
 
 SETTINGS = [
     "penalty=factor",
@@ -74,7 +74,7 @@ def test_fused_optimizers_get_clipped_gradients(tmp_path, optimizer, precision, 
         parameters = list(parameters)
         norms.append([float(clip_grad_norm_(parameters, most)) for most in (limit, math.inf)])
 
-    monkeypatch.setattr(descent, "clip_grad_norm_", clip)
+    monkeypatch.setattr(update, "clip_grad_norm_", clip)
     how = {"plugins": [half(1024.0)]} if precision == "scaled" else {"precision": precision}
     one_step(tmp_path, f"optimizer={optimizer}", "gradient_clip=0.01", **how)
     assert len(norms) == 2

@@ -16,10 +16,12 @@ from vae.cli.trainer_checks import check_compiler, check_graph, check_sharded, c
 from vae.data import DataModule
 from vae.instantiate import describe, fits
 from vae.nested import leaves, lookup
+from vae.parts import check_part
 
-PARTS = ("model", "posterior", "prior", "likelihood", "objective", "estimator", "optimizer")
+PARTS = ("model", "objective", "estimator", "optimizer")  # which every run has
+ASKED_FOR = ("posterior", "prior", "likelihood")  # parts that a model may do without
 COLLECTIONS = ("penalties", "logger", "callbacks", "report")  # of parts, by name
-GROUPS = (*PARTS, *COLLECTIONS, "data", "scheduler", "trainer")
+GROUPS = (*PARTS, *ASKED_FOR, *COLLECTIONS, "data", "scheduler", "trainer")
 NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's own means no limit
     "seed": (int, 0, 2**63 - 1),
     "threads": (int | None, 1, 1024),
@@ -134,10 +136,12 @@ def check_names(settings: Mapping[str, Any], names: Iterable[str]) -> None:
 def check_structure(settings: Mapping[str, Any]) -> None:
     """Refuse a top-level name that nobody reads, and a group without its parts."""
     check_names(settings, (*GROUPS, *NUMBERS, *SWITCHES, *TEXTS))
-    for name in (*PARTS, "trainer", "data.source", "model.encoder", "model.decoder"):
+    for name in (*PARTS, "trainer", "data.source"):
         check_part(name, lookup(settings, name))
+    for name in ASKED_FOR:
+        if settings.get(name) is not None:
+            check_part(name, settings[name])
     lookup(settings, "penalties")
-    lookup(settings, "model.latent_dim")
     for group in COLLECTIONS:
         parts = settings.get(group) or {}
         if not isinstance(parts, Mapping):
@@ -149,12 +153,6 @@ def check_structure(settings: Mapping[str, Any]) -> None:
             "callbacks needs default, which keeps the checkpoints: callbacks=[default,...]; "
             "one of them is left out by ~callbacks.pictures"
         )
-
-
-def check_part(name: str, node: Any) -> None:
-    """Refuse what is not the description of a part."""
-    if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
-        raise ValueError(f"{name} must be a part, with a _target_; got {node!r}")
 
 
 def check_numbers(settings: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:

@@ -56,8 +56,9 @@ def writer_of(trainer: pl.Trainer) -> SummaryWriter | None:
 def hyperparameters(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the choice of each group, and the numbers in the parts' own settings."""
     choices = HydraConfig.get().runtime.choices
-    named = {group: choices[group] for group in ("data", *PARTS, "scheduler")}
-    nodes = {part: settings[part] for part in PARTS}
+    # Parts that a model does not ask for may be missing.
+    named = {group: choices[group] for group in ("data", *PARTS, "scheduler") if group in choices}
+    nodes = {part: settings[part] for part in PARTS if settings.get(part)}
     nodes |= {f"penalties.{name}": node for name, node in settings["penalties"].items()}
     for part, node in nodes.items():
         for key, value in node.items():

@@ -129,8 +129,9 @@ def resumed_settings(settings: dict[str, Any], resumed: Resumed) -> dict[str, An
     Raises:
         ValueError: If another one differs that may not.
     """
-    if not any(o.startswith("likelihood") for o in HydraConfig.get().overrides.task):
-        settings = {**settings, "likelihood": resumed.config["likelihood"]}  # not that of today
+    given = any(o.lstrip("+~").startswith("likelihood") for o in HydraConfig.get().overrides.task)
+    if not given and "likelihood" in resumed.config:  # not that of today
+        settings = {**settings, "likelihood": resumed.config["likelihood"]}
     check_resume(settings, resumed)
     return settings
 
@@ -243,8 +244,7 @@ def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any])
         use_products(module.model)
     torch.set_float32_matmul_precision(settings["matmul_precision"])
     torch.backends.cudnn.allow_tf32 = settings["matmul_precision"] != "highest"
-    if settings["compile"]:
-        module.compile_step()
+    module.compiled = settings["compile"]
     module.cuda_graph = settings["cuda_graph"]
 
 

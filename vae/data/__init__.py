@@ -34,7 +34,7 @@ __all__ = [
 
 from vae.batch import Batch
 from vae.data.array import Array
-from vae.data.batches import Batches, Draft, Group, TrainBatches
+from vae.data.batches import Batches
 from vae.data.colors import CIFAR10, CIFAR100, STL10, SVHN
 from vae.data.digits import EMNIST, KMNIST, MNIST, FashionMNIST
 from vae.data.drawings import CelebA, Omniglot
@@ -47,4 +47,5 @@ from vae.data.preprocess import Preprocess
 from vae.data.shards import Shards
 from vae.data.source import Examples, Source, Splits, TensorExamples
 from vae.data.sprites import Sprites
+from vae.data.train_batches import Draft, Group, TrainBatches
 from vae.spec import DataSpec

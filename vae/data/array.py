@@ -2,7 +2,7 @@
 
 __all__ = ["Array"]
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import final
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from vae.checks import check_bool, check_choice, check_int, check_range
+from vae.data.array_fields import check_names, field_kinds, keys_of_fields, load_fields
 from vae.data.array_keys import PartKeys, counterparts, keys_of_parts, load_columns
 from vae.data.array_shapes import CHANNELS, event_shape
 from vae.data.factor_columns import Factors, as_factors
@@ -49,6 +50,9 @@ class Array(Source):
         factors_key: Which array of the ``.npz`` holds ground-truth factors ``(N, F)``.
         factors: An ``.npy`` file of factors, instead.
         factor_names: Of the factors, in the order of their columns.
+        fields: Further fields of an example, for models and objectives that read them, and which
+            array of the ``.npz`` holds each, ``(N, ...)``: ``{"mask": "valid"}``. uint8 and truth
+            values stay as they are; other integers become int64, floats float32.
         channels: Where the channels stand: ``first``, ``last``, or ``none`` if the array has none.
             ``None`` takes 2 dimensions as vectors and 4 as channels first, and refuses 3, which
             may be either.
@@ -73,6 +77,7 @@ class Array(Source):
         factors_key: str | None = None,
         factors: str | None = None,
         factor_names: Sequence[str] | None = None,
+        fields: Mapping[str, str] | None = None,
         channels: str | None = None,
         support: str | None = None,
         num_classes: int | None = None,
@@ -80,16 +85,6 @@ class Array(Source):
     ) -> None:
         if not path:
             raise ValueError("data=array needs data.path=<an .npy or .npz file>.")
-        check_choice("data.channels", channels, CHANNELS)
-        check_choice("data.support", support, SUPPORTS)
-        if num_classes is not None:
-            check_int("data.num_classes", num_classes)
-            check_range("data.num_classes", num_classes, 1, MOST_CLASSES)
-        if factor_names is not None and factors_key is None and factors is None:
-            raise ValueError("data.factor_names needs data.factors_key or data.factors.")
-        for name, switch in (("own_parts", own_parts), ("mmap", mmap)):
-            if switch is not None:
-                check_bool(f"data.{name}", switch)
         self.path = Path(path).expanduser().absolute()
         self.data_key = data_key
         self.own_parts = own_parts
@@ -98,10 +93,24 @@ class Array(Source):
         self.factors_key = factors_key
         self.factors = None if factors is None else Path(factors).expanduser().absolute()
         self.factor_names = factor_names
+        self.fields = {} if fields is None else fields
         self.channels = channels
         self.support = support
         self.num_classes = num_classes
         self.mmap = mmap
+        self._check()
+
+    def _check(self) -> None:
+        check_choice("data.channels", self.channels, CHANNELS)
+        check_choice("data.support", self.support, SUPPORTS)
+        if self.num_classes is not None:
+            check_int("data.num_classes", self.num_classes)
+            check_range("data.num_classes", self.num_classes, 1, MOST_CLASSES)
+        if self.factor_names is not None and self.factors_key is None and self.factors is None:
+            raise ValueError("data.factor_names needs data.factors_key or data.factors.")
+        check_names(self.fields)
+        check_bool("data.own_parts", self.own_parts, optional=True)
+        check_bool("data.mmap", self.mmap, optional=True)
 
     @cached_property
     def has_val(self) -> bool:  # type: ignore[override]  # of a file that is read when asked
@@ -138,6 +147,7 @@ class Array(Source):
             class_names=() if classes is None else classes.names,
             factor_names=() if factors is None else factors.names,
             factor_sizes=() if factors is None else factors.sizes,
+            fields=field_kinds(self.path, self._headers, self._field_keys, self._sizes),
         )
 
     def prepare(self) -> None:
@@ -156,12 +166,15 @@ class Array(Source):
             facts["labels"] = self._classes[1]
         if self._factors is not None:
             facts["factors"] = self._factors.told
+        if self.fields:
+            facts["fields"] = ", ".join(f"{name} ({key})" for name, key in self.fields.items())
         taken = ", ".join(part.data for part in self._keys.values())
         if len(parts) > 1:
             facts["parts"] = taken
         elif others := counterparts(key, self._headers):
             facts["parts"] = f"{taken}; data.own_parts=true takes {', '.join(others)} too"
         read = {name for part in self._keys.values() for name in part}
+        read.update(name for part in self._field_keys.values() for name in part.values())
         if unread := [name for name in self._headers if name not in read]:
             facts["left out"] = f"arrays {', '.join(unread)}"
         return Splits(**parts, facts=facts)
@@ -183,6 +196,7 @@ class Array(Source):
             torch.from_numpy(x),
             None if classes is None else classes.labels[part],
             None if factors is None else factors.columns[part],
+            fields=load_fields(self.path, self._field_keys[part]),
             file=file,
         )
 
@@ -219,6 +233,10 @@ class Array(Source):
                 "one array: use data.label_key and data.factors_key, or data.own_parts=false."
             )
         return found
+
+    @cached_property
+    def _field_keys(self) -> dict[str, dict[str, str]]:
+        return keys_of_fields(self.path, self._headers, self.fields, self._keys)
 
     @cached_property
     def _sizes(self) -> dict[str, int]:

@@ -51,35 +51,50 @@ def keys_of_parts(
         ValueError: If an array that is asked for is not there, there is no telling which is the
             data, or parts are unlike each other.
     """
-    take_parts = data is None if own_parts is None else own_parts
-    if data is None and not any(key in headers for key in DATA_KEYS):
-        data = named(headers, DATA, train=True)
-    key = data_key(path, dict(headers), data)
-    if labels is None:
-        labels = named(headers, LABELS, train=is_train(key)) or named(headers, LABELS, train=False)
-    elif labels != NONE:
-        data_key(path, dict(headers), labels)
-    if factors is not None:
-        data_key(path, dict(headers), factors)
-    train = PartKeys(key, None if labels == NONE else labels, factors)
+    train = keys_of_train(path, headers, data, labels, factors)
     found = {"train": train}
-    for part in OTHERS if take_parts else ():
-        other = counterpart(key, part, headers)
+    for part in OTHERS if (data is None if own_parts is None else own_parts) else ():
+        other = counterpart(train.data, part, headers)
         if other is not None and headers[other].shape[:1] != (0,):
             rest = (k and counterpart(k, part, headers) for k in train[1:])
             found[part] = PartKeys(other, *rest)
     if own_parts and len(found) == 1:
         raise ValueError(
-            f"{path} has no validation or test array beside {key}, which data.own_parts=true asks "
-            f"for; it has: {', '.join(headers)}."
+            f"{path} has no validation or test array beside {train.data}, which "
+            f"data.own_parts=true asks for; it has: {', '.join(headers)}."
         )
-    kinds = {(headers[p.data].shape[1:], headers[p.data].dtype) for p in found.values()}
+    check_alike(path, headers, [part.data for part in found.values()])
+    return found
+
+
+def check_alike(path: Path, headers: Mapping[str, ArrayHeader], keys: Collection[str]) -> None:
+    """Refuse parts whose examples are of different shapes or types."""
+    kinds = {(headers[key].shape[1:], headers[key].dtype) for key in keys}
     if len(kinds) > 1:
         raise ValueError(
             f"{path} holds parts of different shapes or types ({', '.join(headers)}): make them "
             "alike, or use data.own_parts=false."
         )
-    return found
+
+
+def keys_of_train(
+    path: Path,
+    headers: Mapping[str, ArrayHeader],
+    data: str | None,
+    labels: str | None,
+    factors: str | None,
+) -> PartKeys:
+    """Return the keys of ``train``; the arguments are those of `keys_of_parts`."""
+    if data is None and not any(key in headers for key in DATA_KEYS):
+        data = named(headers, DATA, train=True)
+    key = data_key(path, headers, data)
+    if labels is None:
+        labels = named(headers, LABELS, train=is_train(key)) or named(headers, LABELS, train=False)
+    elif labels != NONE:
+        data_key(path, headers, labels)
+    if factors is not None:
+        data_key(path, headers, factors)
+    return PartKeys(key, None if labels == NONE else labels, factors)
 
 
 def load_columns(

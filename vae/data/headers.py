@@ -14,7 +14,7 @@ __all__ = [
 ]
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from math import prod
 from pathlib import Path
@@ -93,7 +93,7 @@ def _unreadable(path: Path, error: Exception) -> str:
     return f"{path} is damaged or no NumPy .npy or .npz file ({reason}): save it again."
 
 
-def data_key(path: Path, headers: dict[str, ArrayHeader], key: str | None) -> str:
+def data_key(path: Path, headers: Mapping[str, ArrayHeader], key: str | None) -> str:
     """Return which array holds the data: the one asked for, the only one, or one so called.
 
     Raises:

@@ -1,6 +1,6 @@
 """Which data a run is trained on: told at a cost that no start notices, and compared afterwards."""
 
-__all__ = ["changes", "identity"]
+__all__ = ["changes", "changes_since", "check_same", "identity"]
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -22,9 +22,9 @@ Identity = dict[str, dict[str, Any]]
 def identity(splits: Splits) -> Identity:
     """Return what tells the examples of each part from others, before they are split and binarised.
 
-    Labels and factors count wholly, and so do values up to a gigabyte; of more, those of examples
-    evenly spread over all. Of tar files it is where each example lies and how long it is, and the
-    values of some; of what is drawn, the values of some.
+    Labels, factors and further fields count wholly, and so do values up to a gigabyte; of more,
+    those of examples evenly spread over all. Of tar files it is where each example lies and how
+    long it is, and the values of some; of what is drawn, the values of some.
     """
     parts = {"train": splits.train, "val": splits.val, "test": splits.test}
     return {name: identified(examples) for name, examples in parts.items() if examples is not None}
@@ -37,6 +37,7 @@ def identified(examples: Examples) -> dict[str, Any]:
         "examples": len(examples),
         "values": hashed(*some(examples)),
         **{name: hashed(found) for name, found in known.items()},
+        **{f"field {name}": hashed(found) for name, found in examples.fields.items()},
     }
 
 
@@ -62,12 +63,37 @@ def hashed(*found: Tensor | None) -> str:
     return digest.hexdigest()[:16]
 
 
+def check_same(state: Any, now: Identity) -> None:
+    """Refuse to go on with other data than those of a checkpoint.
+
+    Raises:
+        ValueError: Naming what is another.
+    """
+    if told := changes_since(state, now):
+        raise ValueError(
+            f"the data are not those that the run was trained on: {told}. Put them back, or start "
+            "a new run from its weights: init=<the run's folder>"
+        )
+
+
+def changes_since(state: Any, now: Identity) -> str:
+    """Say what is another in data than in those of a checkpoint.
+
+    Args:
+        state: What it holds of them, which may be anything; ``None`` in one from before it did.
+        now: What `identity` gave.
+    """
+    if state is None:
+        return ""
+    return changes(state.get("identity") if isinstance(state, dict) else state, now)
+
+
 def changes(before: Any, now: Identity) -> str:
     """Say what is another in data than it was; nothing if they are the same.
 
     Args:
-        before: What a checkpoint holds, which may be anything.
-        now: What `identity` gave.
+        before: What `identity` gave then, but it may be anything.
+        now: What it gives now.
     """
     if before == now:
         return ""
@@ -79,7 +105,7 @@ def changes(before: Any, now: Identity) -> str:
             old = then.get("examples")
             number = f"{old:,}" if isinstance(old, int) else "unknown"
             return f"the part {part} had {number} examples and has {found['examples']:,} now"
-        for name, noun in NOUNS.items():
-            if then.get(name) != found[name]:
-                return f"the part {part} holds {noun}"
+        for name, value in found.items():
+            if then.get(name) != value:
+                return f"the part {part} holds {NOUNS.get(name, f'another {name}')}"
     return "other data"

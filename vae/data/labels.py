@@ -51,11 +51,7 @@ def as_classes(
         ValueError: If they are no classes.
     """
     if all(is_one_hot(array, sizes[name]) for name, array in stored.items()):
-        places = {name: array.argmax(1) for name, array in stored.items()}
-        width = max(array.shape[1] for array in stored.values())
-        if num_classes is not None:
-            check_range(np.concatenate(list(places.values())), num_classes, subject)
-        return Classes(tensors(places), num_classes or width, (), f"{width} classes, one-hot")
+        return of_one_hot(stored, num_classes, subject)
     columns = {name: column(array, sizes[name], subject) for name, array in stored.items()}
     everything = np.concatenate(list(columns.values()))
     if num_classes is not None:
@@ -65,14 +61,31 @@ def as_classes(
     if num_classes is not None or (whole and values[0] == 0 and values[-1] == len(values) - 1):
         count = int(values[-1]) + 1
         return Classes(tensors(columns), max(count, num_classes or 1), (), f"{count} classes")
+    ends = np.cumsum([len(c) for c in columns.values()])[:-1]
+    return numbered(values, dict(zip(columns, np.split(index, ends), strict=True)), subject)
+
+
+def of_one_hot(stored: Mapping[str, np.ndarray], num_classes: int | None, subject: str) -> Classes:
+    """Return the classes of one-hot rows ``(N, C)``, by part."""
+    places = {name: array.argmax(1) for name, array in stored.items()}
+    width = max(array.shape[1] for array in stored.values())
+    if num_classes is not None:
+        check_range(np.concatenate(list(places.values())), num_classes, subject)
+    return Classes(tensors(places), num_classes or width, (), f"{width} classes, one-hot")
+
+
+def numbered(values: np.ndarray, parts: Mapping[str, np.ndarray], subject: str) -> Classes:
+    """Return the classes of sorted values ``(C,)``, of which each part holds the numbers.
+
+    Raises:
+        ValueError: If they are too many.
+    """
     if len(values) > MAX_CLASSES:
         raise ValueError(
             f"{subject} take {len(values):,} values, more than {MAX_CLASSES:,} classes: store them "
             "as integers from 0 without gaps if that is meant, or use data.label_key=none"
         )
     names = tuple(name_of(value) for value in values)
-    ends = np.cumsum([len(c) for c in columns.values()])[:-1]
-    parts = dict(zip(columns, np.split(index, ends), strict=True))
     kinds = f"{len(names)} classes, numbered from 0 in the order {names[0]}…{names[-1]}"
     return Classes(tensors(parts), len(names), names, kinds)
 

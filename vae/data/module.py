@@ -2,29 +2,27 @@
 
 __all__ = ["DataModule"]
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, final
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from vae.checks import check_bool, check_choice, check_int
+from vae.checks import check_bool, check_int
 from vae.data.amounts import LARGEST, suited_batch_size
-from vae.data.batches import TrainBatches
-from vae.data.checks import check_values
 from vae.data.eval_batches import EvalBatches
-from vae.data.identity import changes, identity
+from vae.data.identity import changes_since, check_same
 from vae.data.moments import moments
-from vae.data.parts import SPLITS, Parts
-from vae.data.preprocess import Preprocess, check_at_hand
+from vae.data.parts import Parts
+from vae.data.preprocess import Preprocess
 from vae.data.source import Source
 from vae.data.splitting import Splitter
-from vae.data.values import advice
+from vae.data.summary import described
+from vae.data.train_batches import TrainBatches
 from vae.spec import DataSpec
-from vae.visible import visible
 
-UNITS = "densities and x are in the units of the data; the nets see x standardised"
 CHUNK = 1024
 
 
@@ -70,6 +68,8 @@ class DataModule(LightningDataModule):
         FileNotFoundError: If the user's own files are not there.
     """
 
+    fields: Sequence[str] = ("x",)
+
     def __init__(
         self,
         source: Source,
@@ -91,24 +91,16 @@ class DataModule(LightningDataModule):
         on_device: bool | None = None,
     ) -> None:
         super().__init__()
-        if batch_size is not None:
-            check_int("data.batch_size", batch_size)
-        check_int("data.min_steps", min_steps)
-        check_int("data.seed", seed, low=0)
-        check_int("data.group_size", group_size)
-        check_bool("data.drop_last", drop_last)
-        if eval_batch_size is not None:
-            check_int("data.eval_batch_size", eval_batch_size)
-        if on_device is not None:
-            check_bool("data.on_device", on_device)
         self.source = source
         self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size or batch_size or LARGEST
+        sizes = (eval_batch_size, batch_size, LARGEST)
+        self.eval_batch_size = next(size for size in sizes if size is not None)
         self.min_steps = min_steps
         self.drop_last = drop_last
         self.seed = seed
         self.group_size = group_size
         self.on_device = on_device
+        self._check()
         self.splitter = Splitter(source, val_size, test_size, train_size, seed=split_seed)
         self.preprocess = Preprocess(
             source.spec,
@@ -117,10 +109,16 @@ class DataModule(LightningDataModule):
             flip=flip,
             standardize=standardize,
         )
-        self.fields: Sequence[str] = ("x",)
         self._parts: Parts | None = None
-        self._facts: Mapping[str, str] = {}
-        self._identity: dict[str, Any] = {}
+
+    def _check(self) -> None:
+        check_int("data.batch_size", self.batch_size, optional=True)
+        check_int("data.eval_batch_size", self.eval_batch_size)
+        check_int("data.min_steps", self.min_steps)
+        check_int("data.seed", self.seed, low=0)
+        check_int("data.group_size", self.group_size)
+        check_bool("data.drop_last", self.drop_last)
+        check_bool("data.on_device", self.on_device, optional=True)
 
     @property
     def spec(self) -> DataSpec:
@@ -150,36 +148,16 @@ class DataModule(LightningDataModule):
             ValueError: If values lie outside what was declared, or a split would be empty.
             FileNotFoundError: If files are missing.
         """
-        if self._parts is not None:
-            return
-        loaded = self.source.load()
-        for examples in (loaded.train, loaded.val, loaded.test):
-            if examples is not None:
-                check_values(examples, self.source.spec)
-        parts = Parts(loaded, self.splitter, self.preprocess)
-        train = parts.splits["train"]
-        if self.spec.standardized:
-            check_at_hand(train, "data.standardize=true", "false")
-        told = advice(train, self.source.spec, standardized=self.spec.standardized)
-        self._facts = {**loaded.facts, "advice": told} if told else loaded.facts
-        self._identity = identity(loaded)
-        self._parts = parts
+        if self._parts is None:
+            self._parts = Parts(self.source, self.splitter, self.preprocess)
 
     def state_dict(self) -> dict[str, Any]:
         """Return which data these are, for Lightning to keep in checkpoints."""
-        return {"identity": self._identity}
+        return {"identity": {} if self._parts is None else self._parts.identity}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Refuse to go on with other data than those of a checkpoint.
-
-        Raises:
-            ValueError: Naming what is another.
-        """
-        if told := self.changes(state_dict):
-            raise ValueError(
-                f"the data are not those that the run was trained on: {told}. Put them back, or "
-                "start a new run from its weights: init=<the run's folder>"
-            )
+        """Refuse, with a ``ValueError``, to go on with other data than those of a checkpoint."""
+        check_same(state_dict, self.parts.identity)
 
     def changes(self, state: Any) -> str:
         """Say what is another in these data than in those of a checkpoint; loads them if need be.
@@ -187,14 +165,11 @@ class DataModule(LightningDataModule):
         Args:
             state: What `state_dict` returned then; ``None`` of a checkpoint from before it did.
         """
-        self.setup()
-        if state is None:
-            return ""
-        return changes(state.get("identity") if isinstance(state, dict) else state, self._identity)
+        return changes_since(state, self.parts.identity)
 
     def note(self, name: str, text: str) -> None:
-        """Add what `describe` says of the data."""
-        self._facts = {**self._facts, name: text}
+        """Add to what `describe` says of the data; loads them if need be."""
+        self.parts.facts[name] = text
 
     @property
     def parts(self) -> Parts:
@@ -204,11 +179,7 @@ class DataModule(LightningDataModule):
         return self._parts
 
     def train_dataloader(self) -> TrainBatches:
-        """Return the training batches of this process.
-
-        Raises:
-            ValueError: If there are fewer examples than one batch takes.
-        """
+        """Return the training batches of this process; see `TrainBatches`."""
         device, rank, world_size = self._place()
         return TrainBatches(
             self.parts.at("train", device, move=self.on_device),
@@ -276,9 +247,6 @@ class DataModule(LightningDataModule):
         Raises:
             ValueError: If there is no such split or field, or ``n`` is below 1.
         """
-        check_choice("split", split, SPLITS)
-        if n is not None:
-            check_int("max_examples", n)
         examples = self.parts.first(split, n)
         return EvalBatches(
             examples,
@@ -298,16 +266,9 @@ class DataModule(LightningDataModule):
 
     def _shared_batches(self, split: str) -> EvalBatches:
         device, rank, world_size = self._place()
-        return EvalBatches(
-            self.parts.at(split, device, move=self.on_device),
-            self.preprocess,
-            batch_size=self.eval_batch_size,
-            device=device,
-            seed=self.parts.noise_seed(split),
-            rank=rank,
-            world_size=world_size,
-            fields=self.fields,
-        )
+        self.parts.at(split, device, move=self.on_device)
+        all_of_them = self.batches(split, device=device, fields=self.fields)
+        return replace(all_of_them, rank=rank, world_size=world_size)
 
     def _place(self) -> tuple[torch.device, int, int]:
         if self.trainer is None:
@@ -333,20 +294,5 @@ class DataModule(LightningDataModule):
         return {name: torch.cat([part[name] for part in parts]) for name in batches.fields}
 
     def describe(self) -> dict[str, str | int]:
-        """Return what a report should say about the data; loads them if need be.
-
-        Names of files in it are `visible`: a report's files hold no bytes that are no letters.
-        """
-        told: dict[str, str | int] = {
-            "data": self.spec.name,
-            "shape": "×".join(map(str, self.spec.shape)),
-            "binarization": self.preprocess.binarization,
-            "dequantize": str(self.preprocess.dequantize),
-            **({"units": UNITS} if self.spec.standardized else {}),
-            **{f"{name}_examples": len(examples) for name, examples in self.parts.splits.items()},
-            **self._facts,
-            "batch_size": self.batch_size_for(),
-            "split_seed": self.splitter.seed,
-            "seed": self.seed,
-        }
-        return {k: visible(v) if isinstance(v, str) else v for k, v in told.items()}
+        """Return what a report should say about the data; loads them if need be."""
+        return described(self)

@@ -1,4 +1,4 @@
-"""The splits of a data set once it is read: which examples, in which order, with which noise."""
+"""A data set once it is read: which examples each split has, in which order, with which noise."""
 
 __all__ = ["SPLITS", "Parts"]
 
@@ -6,10 +6,14 @@ from typing import final
 
 import torch
 
-from vae.data.preprocess import Preprocess
+from vae.checks import check_choice, check_int
+from vae.data.checks import check_values
+from vae.data.identity import identity
+from vae.data.preprocess import Preprocess, check_at_hand
 from vae.data.randomness import Noise, permutation, stream_seed
-from vae.data.source import Examples, Splits
+from vae.data.source import Examples, Source, Splits
 from vae.data.splitting import Splitter
+from vae.data.values import advice
 
 SPLITS = ("train", "val", "test")
 # Besides the data the device must hold the net, its gradients and activations.
@@ -18,21 +22,37 @@ DEVICE_SHARE = 0.5
 
 @final
 class Parts:
-    """The examples of each split.
+    """What a source holds: read, checked and split.
 
     Args:
-        loaded: What the source read.
+        source: The data set.
         splitter: Cuts the splits that the source has no part of its own for.
         preprocess: Draws a static binarisation once and for all.
 
     Attributes:
         splits: The examples by name of the split.
+        facts: What a summary says of how they were read; see `Splits`.
+        identity: What tells them from others; see `identity`.
 
     Raises:
-        ValueError: If a split would be empty.
+        ValueError: If values lie outside what was declared, or a split would be empty.
+        FileNotFoundError: If files are missing.
     """
 
-    def __init__(self, loaded: Splits, splitter: Splitter, preprocess: Preprocess) -> None:
+    def __init__(self, source: Source, splitter: Splitter, preprocess: Preprocess) -> None:
+        loaded = source.load()
+        for examples in (loaded.train, loaded.val, loaded.test):
+            if examples is not None:
+                check_values(examples, source.spec)
+        self._split(loaded, splitter, preprocess)
+        train, standardized = self.splits["train"], preprocess.spec.standardized
+        if standardized:
+            check_at_hand(train, "data.standardize=true", "false")
+        told = advice(train, source.spec, standardized=standardized)
+        self.facts = {**loaded.facts, **({"advice": told} if told else {})}
+        self.identity = identity(loaded)
+
+    def _split(self, loaded: Splits, splitter: Splitter, preprocess: Preprocess) -> None:
         noise = Noise(torch.device("cpu"))
         self.seed = splitter.seed
         self.splits = {
@@ -44,7 +64,13 @@ class Parts:
         self.homes = {name: number * own[name] for number, name in enumerate(SPLITS)}
 
     def first(self, split: str, n: int | None) -> Examples:
-        """Return the first ``n`` examples of a random order, or all in their own order."""
+        """Return the first ``n`` examples of a random order, or all in their own order.
+
+        Raises:
+            ValueError: If there is no such split, or ``n`` is below 1.
+        """
+        check_choice("split", split, SPLITS)
+        check_int("max_examples", n, optional=True)
         examples, home = self.splits[split], self.homes[split]
         size = len(examples)
         if n is None or n >= size:

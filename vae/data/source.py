@@ -140,7 +140,8 @@ class TensorExamples(Examples):
     @property
     def num_bytes(self) -> int:
         """How much memory the examples take once moved to a device."""
-        return len(self) * self.x[:1].numel() * self.x.element_size()
+        each = sum(c[:1].numel() * c.element_size() for c in (self.x, *self.fields.values()))
+        return len(self) * each
 
     def __len__(self) -> int:
         return len(self.x if self.index is None else self.index)

@@ -40,8 +40,7 @@ class Splitter:
         check_size("data.val_size", val_size)
         check_size("data.test_size", test_size)
         check_int("data.split_seed", seed, low=0)
-        if train_size is not None:
-            check_int("data.train_size", train_size)
+        check_int("data.train_size", train_size, optional=True)
         for name, size, own in (
             ("val_size", val_size, source.has_val),
             ("test_size", test_size, source.has_test),

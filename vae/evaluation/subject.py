@@ -62,8 +62,7 @@ class Subject:
         seed: int = 0,
         track: Callable[[Iterable[Any], str, int], Iterable[Any]] = silent,
     ) -> None:
-        if max_examples is not None:
-            check_int("max_examples", max_examples)
+        check_int("max_examples", max_examples, optional=True)
         self.model = model
         self.data = data
         self.split = split

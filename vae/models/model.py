@@ -48,20 +48,14 @@ class Model(nn.Module, ABC):
     Example:
         >>> from torch.distributions import Independent, Normal
         >>> class Line(Model):
-        ...     def __init__(self):
-        ...         super().__init__()
-        ...         self.slope = nn.Parameter(torch.ones(2))
-        ...
         ...     @classmethod
         ...     def build(cls, spec, parts):
         ...         return cls()
-        ...
         ...     def run(self, batch, draws):
-        ...         p = Normal(torch.zeros(1), 1.0)
         ...         q = lambda: Independent(Normal(batch["x"][:, :1] / 2, 0.7), 1)
-        ...         z = draws.latent("z", q=q, p=Independent(p, 1))
-        ...         px = lambda: Independent(Normal(z * self.slope, 1.0), 1)
-        ...         draws.observe("x", px, batch.get("x"))
+        ...         z = draws.latent("z", q=q, p=Independent(Normal(torch.zeros(1), 1.0), 1))
+        ...         px = Independent(Normal(z.expand(*z.shape[:-1], 2), 1.0), 1)
+        ...         draws.observe("x", lambda: px, batch.get("x"))
         >>> Line().sample(3).shape, Line().log_likelihood(torch.ones(5, 2), num_samples=10).shape
         (torch.Size([3, 2]), torch.Size([5]))
     """

@@ -14,6 +14,7 @@ from vae.draws import Draws
 from vae.models.model import Model
 from vae.models.standardize import Standardize
 from vae.parts import Parts
+from vae.priors import check_stated
 from vae.spec import DataSpec
 
 
@@ -27,6 +28,9 @@ class VAE(Model):
         standardize: What stands between x and the nets, if the data are to be standardised.
         given: Further fields of a batch, such as ``label``, that encoder, decoder and prior are
             given after their own input.
+
+    Raises:
+        ValueError: If encoder and prior say that they have latents of different kinds or shapes.
 
     References:
         Auto-Encoding Variational Bayes (Kingma, Welling, 2013), 1312.6114.
@@ -42,6 +46,7 @@ class VAE(Model):
         given: Sequence[str] = (),
     ) -> None:
         super().__init__(standardize)
+        check_stated(encoder, prior)
         self.given = tuple(given)
         self.fields = ("x", *given)
         self.encoder = encoder

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vae.checks import check_int
 from vae.objectives.progress import START, Progress
-from vae.objectives.schedule import Schedule, scheduled
+from vae.objectives.schedule import Schedule, schedules_of
 from vae.trace import Trace
 
 
@@ -22,12 +22,15 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         is_elbo: Whether the loss is the negative ELBO.
+        needs_whole_weights: Whether it reads weights, gradients or modules in ways that go wrong
+            where each process holds a part of them.
 
     Raises:
         ValueError: If ``num_samples`` is below 1.
     """
 
     is_elbo = False
+    needs_whole_weights = False
 
     def __init__(self, num_samples: int | Schedule = 1) -> None:
         super().__init__()
@@ -46,7 +49,7 @@ class Objective(nn.Module, ABC):
         It is the loss; but the ELBO where that is the loss, and where a weight follows a schedule,
         with which the loss means something else at every step.
         """
-        moving = any(any(scheduled(part)) for part in self.modules())
+        moving = next(schedules_of(self), None) is not None
         return "val/elbo" if self.is_elbo or moving else "-val/loss"
 
     @abstractmethod

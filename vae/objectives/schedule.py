@@ -1,11 +1,13 @@
 """Weights that change with the optimizer step."""
 
-__all__ = ["Cyclical", "Linear", "Schedule", "Stages", "check_weight", "scheduled"]
+__all__ = ["Cyclical", "Linear", "Schedule", "Stages", "check_weight", "schedules_of"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from torch import nn
 
 
 class Schedule(ABC):
@@ -106,15 +108,18 @@ class Stages(Schedule):
 Weight = TypeVar("Weight", bound=float | Schedule)
 
 
-def scheduled(part: Any) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield where each scheduled weight of an objective stands: in its attributes or their dicts.
+def schedules_of(objective: nn.Module) -> Iterator[Schedule]:
+    """Yield the schedules of all weights of an objective and its parts.
 
-    The number of samples is no weight.
+    They stand in attributes, or in dicts that are attributes. The number of samples is no weight.
     """
-    for place in (vars(part), *(value for value in vars(part).values() if isinstance(value, dict))):
-        for name, value in place.items():
-            if isinstance(value, Schedule) and name != "samples":
-                yield place, name
+    for part in objective.modules():
+        attributes = vars(part)
+        dicts = (value for value in attributes.values() if isinstance(value, dict))
+        for weights in (attributes, *dicts):
+            for name, value in weights.items():
+                if isinstance(value, Schedule) and name != "samples":
+                    yield value
 
 
 def check_weight(name: str, value: Weight) -> Weight:

@@ -6,11 +6,11 @@ __all__ = [
     "UniformCategorical",
     "VampPrior",
     "check_prior",
-    "stated_space",
+    "check_stated",
 ]
 
 from vae.priors.prior import Prior
-from vae.priors.space import check_prior, stated_space
+from vae.priors.space import check_prior, check_stated
 from vae.priors.standard_normal import StandardNormal
 from vae.priors.uniform_categorical import UniformCategorical
 from vae.priors.vamp import VampPrior

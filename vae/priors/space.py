@@ -1,6 +1,6 @@
 """Whether a prior is one of the latents that a posterior gives."""
 
-__all__ = ["check_prior", "stated_space"]
+__all__ = ["check_prior", "check_stated"]
 
 from typing import NamedTuple
 
@@ -43,6 +43,17 @@ def check_prior(posterior: Head, prior: nn.Module) -> None:
             f"{names} have latents of the shapes {shape} and {posterior.event_shape}: give both "
             "the same"
         )
+
+
+def check_stated(encoder: nn.Module, prior: nn.Module) -> None:
+    """Refuse a prior of other latents than an encoder's as far as both say it, uncalled.
+
+    Raises:
+        ValueError: If support or event shape differ.
+    """
+    head = encoder.head if isinstance(encoder, Conditional) else None
+    if isinstance(head, Head) and stated_space(prior) is not None:
+        check_prior(head, prior)
 
 
 def stated_space(prior: nn.Module) -> Space | None:

@@ -3,16 +3,16 @@
 __all__ = ["EMA"]
 
 from itertools import chain
-from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from vae.training.lightning_adapter import Averaging
 
-class EMA(WeightAveraging):
+
+class EMA(Averaging):
     r"""Keeps :math:`\bar θ ← d\,\bar θ + (1 - d)\,θ` after every optimizer step.
 
     The averages are what is validated and kept in checkpoints for `vae.load`; a resumed run goes on
@@ -27,6 +27,9 @@ class EMA(WeightAveraging):
     References:
         Acceleration of Stochastic Approximation by Averaging (Polyak, Juditsky, 1992).
     """
+
+    needs_whole_weights = True
+    holds_weights = True  # of the run, so that one that goes on keeps these settings
 
     def __init__(self, *, decay: float = 0.999) -> None:
         if not 0 <= decay < 1:
@@ -45,20 +48,16 @@ class EMA(WeightAveraging):
         super().setup(trainer, pl_module, stage)
         self.pairs = None
 
-    def on_train_batch_end(self, *arguments: Any) -> None:
-        """Do nothing: a batch of Lightning's is a group of steps, each of which was averaged."""
-
     def after_step(self, module: pl.LightningModule, step: int) -> None:
         """Take the weights into the average, after the optimizer step of this number, from 1."""
-        average = self._average_model
-        assert average is not None
+        average = self.average
         if self.pairs is None:
             average.update_parameters(module)  # the very first time a copy
             self.pairs = weights(average.module), weights(module)
         else:  # what the update comes to, without looking at a counter that may be on a device
             torch._foreach_lerp_(*self.pairs, 1 - self.decay)
             average.n_averaged += 1
-        self._latest_update_step = step
+        self.count_update(step)
 
 
 def weights(module: torch.nn.Module) -> list[Tensor]:

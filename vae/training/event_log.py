@@ -41,14 +41,15 @@ class EventLog(TensorBoardLogger):
         self, save_dir: str, *, name: str = "", version: str = "", default_hp_metric: bool = False
     ) -> None:
         super().__init__(save_dir, name, version, default_hp_metric=default_hp_metric)
+        self.writer: EventWriter | None = None
 
     @property
     @rank_zero_experiment
     def experiment(self) -> SummaryWriter:
         """What writes to the log; on all processes but the first, what does nothing."""
-        if self._experiment is None:
-            self._experiment = EventWriter(self.log_dir)
-        return self._experiment
+        if self.writer is None:
+            self.writer = EventWriter(self.log_dir)
+        return self.writer
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:

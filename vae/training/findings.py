@@ -2,7 +2,7 @@
 
 __all__ = ["Findings", "Validation", "at_bound", "settled", "unused_variables"]
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp
 
@@ -10,17 +10,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from vae.distributions.bounds import LOG_SCALE_BOUNDS, MARGIN
-from vae.distributions.likelihoods.scale import FixedScale, Scale
-from vae.distributions.normal import LogScale
+from vae.distributions.likelihoods.scale import Scale
+from vae.distributions.normal import LOG_SCALE_BOUNDS, MARGIN, LogScale
 from vae.distributions.rescaled import Rescaled
 from vae.evaluation.collapse import THRESHOLDS, listed
 from vae.evaluation.latents import LatentStatistics
 from vae.evaluation.variables import variable_name
 from vae.models import Model
-from vae.objectives import Objective, Schedule
-from vae.objectives.schedule import scheduled
-from vae.training.held import Held
+from vae.objectives import Objective
+from vae.objectives.schedule import schedules_of
 
 FEWEST_STEPS = 500  # before, nothing is said
 FEWEST_EXAMPLES = 10  # from fewer, nothing is said of single dimensions
@@ -125,7 +123,7 @@ def at_bound(model: Model, px: Distribution) -> str | None:
     """Say that a σ that is learned is at one of its bounds, if it is."""
     log_scale = log_scale_of(px)
     parts = [part for part in model.modules() if isinstance(part, Scale)]
-    if log_scale is None or not parts or isinstance(parts[0], FixedScale):
+    if log_scale is None or not parts or not parts[0].learned:
         return None
     low, high = LOG_SCALE_BOUNDS
     shares = torch.stack([log_scale < low + NEAR, log_scale > high - NEAR]).double()
@@ -163,13 +161,5 @@ def settled(objective: Objective, steps: Mapping[str, int]) -> bool:
     ahead = [now + rest * i // AHEAD for i in range(AHEAD + 1)]
     return all(
         weight(steps["before"]) == weight(now) >= max(map(weight, ahead))
-        for weight in schedules(objective)
+        for weight in schedules_of(objective)
     )
-
-
-def schedules(objective: Objective) -> Iterator[Schedule]:
-    """Yield the schedules of an objective's weights."""
-    for part in objective.modules():
-        for place, name in scheduled(part):
-            weight = place[name]
-            yield weight.schedule if isinstance(weight, Held) else weight

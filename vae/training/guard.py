@@ -1,6 +1,14 @@
 """Steps whose loss or gradient is not finite: skipped, counted, and bounded in number."""
 
-__all__ = ["Guard", "drop_if_bad", "telling", "total"]
+__all__ = [
+    "DroppedSteps",
+    "Guard",
+    "all_finite",
+    "drop_if_bad",
+    "first_bad",
+    "total",
+    "watched_parameters",
+]
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
@@ -11,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vae.training.meter import NonFiniteError
+from vae.training.reading import Reading
 
 PER_EPOCH = 10  # times the limit in a row
 FEW = 4096  # values that are cheaper copied than summed alone
@@ -20,7 +29,7 @@ PRODUCTS = (  # layers whose output is linear in their input
 )
 
 
-def telling(module: nn.Module) -> Iterator[nn.Parameter]:
+def watched_parameters(module: nn.Module) -> Iterator[nn.Parameter]:
     """Yield the parameters whose gradients tell whether any is NaN or infinite.
 
     The gradient of a layer's weight is made of products of the layer's input with the same signal
@@ -68,6 +77,12 @@ def drop_if_bad(looked: Tensor, optimizers: Sequence[Optimizer]) -> Tensor:
     return bad
 
 
+def first_bad(values: Mapping[str, Tensor]) -> str:
+    """Return the name of the first value that is NaN or infinite, if one is by itself."""
+    bad = (name for name, value in values.items() if not value.isfinite().all())
+    return next(bad, "the sum of all gradients")
+
+
 class Guard:
     """Counts skipped steps and ends a run that has too many.
 
@@ -85,33 +100,78 @@ class Guard:
         self.in_row = 0
         self.in_epoch = 0
 
-    def passes(self, values: Sequence[Tensor]) -> bool:
-        """Say whether all values are finite."""
-        passed = all_finite(values)
-        if passed:
-            self.in_row = 0
-        return passed
+    def count_taken(self) -> None:
+        """Count a step that was taken."""
+        self.in_row = 0
 
-    def skip(self, step: int, values: Mapping[str, Tensor]) -> None:
+    def count_skipped(self, step: int, culprit: str) -> None:
         """Count and report a skipped step.
 
         Args:
             step: Optimizer steps so far.
-            values: What was looked at, by name.
+            culprit: What was not finite.
 
         Raises:
             NonFiniteError: If it is one too many.
         """
         self.in_row += 1
         self.in_epoch += 1
-        wrong = [name for name, value in values.items() if not value.isfinite().all()]
-        what = wrong[0] if wrong else "the sum of all gradients"
         if self.in_row >= self.limit or self.in_epoch >= PER_EPOCH * self.limit:
             raise NonFiniteError(
-                f"{what} is NaN or infinite at step {step}, the {ordinal(self.in_epoch)} such step "
-                "of this epoch: try a lower optimizer.lr or gradient_clip=1"
+                f"{culprit} is NaN or infinite at step {step}, the {ordinal(self.in_epoch)} such "
+                "step of this epoch: try a lower optimizer.lr or gradient_clip=1"
             )
-        rank_zero_warn(f"step {step} is skipped: {what} is NaN or infinite")
+        rank_zero_warn(f"step {step} is skipped: {culprit} is NaN or infinite")
+
+
+class DroppedSteps:
+    """Steps of which only the device knows whether it left them out.
+
+    They are counted a group of steps at a time, when the next group has been launched, so that the
+    processor does not wait for the device.
+
+    Args:
+        guard: What counts them.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        self.dropped: list[Tensor] = []  # of this group, and the figures of its steps
+        self.figures: list[Mapping[str, Tensor]] = []
+        self.before: tuple[int, Reading, list[Mapping[str, Tensor]]] | None = None  # this group
+
+    def add(self, dropped: Tensor, figures: Mapping[str, Tensor]) -> None:
+        """Note a step.
+
+        Args:
+            dropped: A scalar on the device, not zero where it left the step out.
+            figures: Of the step, among which the culprit is sought then.
+        """
+        self.dropped.append(dropped)
+        self.figures.append(figures)
+
+    def end_group(self, first: int) -> None:
+        """Count the steps of the group before this one, which began with the step `first`."""
+        self.count()
+        if self.dropped:
+            self.before = first, Reading(torch.stack(self.dropped)), self.figures
+            self.dropped, self.figures = [], []
+
+    def count(self) -> None:
+        """Count the steps of the last group that has ended, unless that was done.
+
+        Raises:
+            NonFiniteError: If too many were left out.
+        """
+        if self.before is None:
+            return
+        (first, dropped, figures), self.before = self.before, None
+        for step, (bad, values) in enumerate(zip(dropped.tolist(), figures, strict=True), first):
+            if bad:
+                terms = {k: v for k, v in values.items() if k.startswith("objective/")}
+                self.guard.count_skipped(step, first_bad(terms))
+            else:
+                self.guard.count_taken()
 
 
 def ordinal(n: int) -> str:

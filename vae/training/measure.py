@@ -1,11 +1,15 @@
 """What a training step computes of a batch, in one function that can be compiled."""
 
-__all__ = ["Compiled", "measure", "measured", "with_totals"]
+__all__ = ["Compiled", "compiled", "measure", "terms_and_figures", "with_totals"]
 
 from collections.abc import Callable
+from typing import Any
 
+import torch
 from torch import Tensor
 
+from vae.argument_checks import unchecked
+from vae.batch import Batch
 from vae.models import Model
 from vae.objectives import Objective, Progress
 from vae.objectives.penalties.adversary import DISCRIMINATOR
@@ -15,23 +19,31 @@ Scalars = dict[str, Tensor]
 
 
 def measure(
-    model: Model, objective: Objective, x: Tensor, at: Progress
+    model: Model, objective: Objective, batch: Batch, at: Progress
 ) -> tuple[Trace, Scalars, Scalars]:
     """Return the trace of a batch, the objective's terms, and all figures to be averaged.
 
     The figures are the two parts of the true ELBO, whatever the objective, and the terms.
     """
-    trace = model(x, num_samples=objective.num_samples(at))
+    trace = model(batch, num_samples=objective.num_samples(at), num_examples=at.num_examples)
     terms = objective(trace, at)
     figures = {"log_likelihood": trace.log_px, "kl": trace.kl}
     return trace, terms, figures | {f"objective/{name}": term for name, term in terms.items()}
 
 
-def measured(
-    model: Model, objective: Objective, x: Tensor, at: Progress
+def terms_and_figures(
+    model: Model, objective: Objective, batch: Batch, at: Progress
 ) -> tuple[Scalars, Scalars]:
     """Return terms and figures alone: tensors, which compiled code can hand out."""
-    return measure(model, objective, x, at)[1:]
+    return measure(model, objective, batch, at)[1:]
+
+
+def compiled() -> "Compiled":
+    """Return `terms_and_figures`, compiled as one graph: cut in two, gradients may be wrong."""
+    settings: Any = torch._dynamo.config
+    settings.trace_autograd_ops = True  # where torch knows of it
+    with unchecked():
+        return Compiled(torch.compile(terms_and_figures, fullgraph=True))
 
 
 def with_totals(means: dict[str, float]) -> dict[str, float]:
@@ -60,7 +72,7 @@ class Compiled:
         self.works = False
 
     def __call__(
-        self, model: Model, objective: Objective, x: Tensor, at: Progress
+        self, model: Model, objective: Objective, batch: Batch, at: Progress
     ) -> tuple[Scalars, Scalars]:
         """Return what the function returns.
 
@@ -68,7 +80,7 @@ class Compiled:
             ValueError: If the parts cannot be compiled.
         """
         try:
-            result = self.function(model, objective, x, at)
+            result = self.function(model, objective, batch, at)
         except Exception as error:
             if self.works:
                 raise

@@ -5,11 +5,9 @@ __all__ = ["VAEModule"]
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import reduce
 from pathlib import Path
 from typing import Any, Self
 
-import lightning.pytorch as pl
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -25,20 +23,26 @@ from vae.objectives.penalties import Adversary
 from vae.older import complete
 from vae.trace import Trace
 from vae.training.averaging import EMA
-from vae.training.capture import Captured
-from vae.training.descent import Descent
-from vae.training.groups import recount
-from vae.training.guard import Guard
-from vae.training.held import Held, hold_schedules
-from vae.training.measure import Compiled, measure, measured, with_totals
+from vae.training.capture import CapturedStep
+from vae.training.guard import DroppedSteps, Guard
+from vae.training.lightning_adapter import (
+    AdaptedModule,
+    StepCount,
+    end_epochs_whole,
+    recount_groups,
+)
+from vae.training.measure import compiled, measure, terms_and_figures, with_totals
 from vae.training.meter import Meter, check_figures
+from vae.training.scheduled_weights import ScheduledWeights
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
+from vae.training.step import EagerStep, Step, StepResult
+from vae.training.update import Update
 
 TRAINING, EVALUATION = 0, 1  # streams of noise: evaluation never draws what training would
 
 
-class VAEModule(pl.LightningModule):
+class VAEModule(AdaptedModule):
     """Trains a model on an objective; the same loop for every variant.
 
     Args:
@@ -86,15 +90,15 @@ class VAEModule(pl.LightningModule):
         self.eval_meter = Meter()
         self.latest: dict[str, float] = {}
         self.latest_step = 0  # at which those were measured
-        self.measured = measured
-        self.descent: Descent
+        self.compiled = False  # how a step is taken
         self.cuda_graph = False
-        self.captured: Captured | None = None
-        self.held: list[Held] = []  # scheduled weights of a step that is compiled or recorded
+        self.take_step: Step  # in training, as what follows
+        self.step_count: StepCount
+        self.dropped_steps: DroppedSteps | None = None
+        self.averages: list[EMA] = []
         self.guard = None if skip_limit is None else Guard(skip_limit)
         self.between_steps = True
         self.group_is_cut = False
-        self.examples_seen = 0
         self.num_examples = 0
         self.logging_due = False
         self.gradient_norm: float | Tensor = 0.0
@@ -152,44 +156,37 @@ class VAEModule(pl.LightningModule):
                 trainer.should_stop = True  # in the midst of an epoch: after a validation
                 break
         self.group_is_cut = index + 1 < group.start + group.size
-        self.descent.review(first)
+        if self.dropped_steps is not None:
+            self.dropped_steps.end_group(first)
         self.between_steps = (index + 1) % self.accumulate == 0
         if self.between_steps:
             self.train_meter.settle()
 
     def learn(self, draft: Draft, index: int, step: int) -> None:
         """Take the gradient of a batch and, every `accumulate` batches, an optimizer step."""
-        self.examples_seen += len(draft.indices)
-        if self.captured is not None and self.captured.take(draft, step):
-            self.after_step(step)
-            return
-        terms, figures = self.measure(draft.make()["x"], self.progress(step))
-        self.train_meter.update(figures, len(draft.indices))
-        loss = reduce(torch.add, terms.values())
-        self.descent.backward(loss if self.accumulate == 1 else loss / self.accumulate)
-        if (index + 1) % self.accumulate == 0:
-            self.descent.step(step, loss, terms)
-            self.after_step(step)
+        num_examples = len(draft.indices)
+        self.examples_seen += num_examples
+        updates = (index + 1) % self.accumulate == 0
+        logs = updates and (step + 1) % self.log_every == 0
+        result = self.take_step(draft, step, updates=updates, wants_norm=logs)
+        self.train_meter.update(result.figures, num_examples)
+        if logs:
+            self.logging_due = True
+            if result.norm is not None:
+                self.gradient_norm = result.norm
+        if updates:
+            self.after_step(step, result)
 
-    def progress(self, step: int) -> Progress:
-        """Return where training stands at a step, and set the held weights to those there."""
-        for held in self.held:
-            held.move(step)
-        return Progress(step, self.num_examples)
-
-    def measure(self, x: Tensor, at: Progress) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Return the objective's terms of a batch and its figures, as a training step does."""
-        return self.measured(self.model, self.objective, x, at)
-
-    def compile_step(self) -> None:
-        """Compile what a step computes, as one graph: cut in two, its gradient may be wrong."""
-        settings: Any = torch._dynamo.config
-        settings.trace_autograd_ops = True  # where torch knows of it
-        with unchecked():
-            self.measured = Compiled(torch.compile(measured, fullgraph=True))
-
-    def after_step(self, step: int) -> None:
-        """Move the learning rate on and take the weights into their averages."""
+    def after_step(self, step: int, result: StepResult) -> None:
+        """Count a step, move the learning rate on and take the weights into their averages."""
+        if result.dropped is not None and self.dropped_steps is not None:
+            self.dropped_steps.add(result.dropped, self.train_meter.drop(result.dropped))
+        elif result.culprit is not None and self.guard is not None:
+            self.train_meter.forget(-self.accumulate, self.accumulate)
+            self.guard.count_skipped(step, result.culprit)
+        elif self.guard is not None:
+            self.guard.count_taken()
+        self.step_count.increase()
         if self.scheduler is not None:
             self.lr_schedulers().step()  # type: ignore[union-attr]
         for average in self.averages:
@@ -205,9 +202,7 @@ class VAEModule(pl.LightningModule):
             raise ValueError(
                 f"accumulate={self.accumulate} is more than the batches of an epoch: use fewer"
             )
-        # With max_steps Lightning would go on with an epoch that was whole, and count it twice: the
-        # noise of the next one would be another.
-        self.trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
+        end_epochs_whole(self.trainer)
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         self.num_examples = data.num_train
         if self.model.standardize is not None and self.model.standardize.unset:
@@ -217,32 +212,49 @@ class VAEModule(pl.LightningModule):
         """Take hold of the optimizers, which have their state by now."""
         gc.collect()
         gc.freeze()  # what is there stays: it need not be looked through again and again
-        self.descent = Descent(self)
-        if self.cuda_graph or self.measured is not measured:
-            self.held = list(hold_schedules(self.objective, self.device))
-        self.captured = Captured(self) if self.cuda_graph else None
+        self.take_step = self.make_step()
+        self.step_count = StepCount(self.trainer)
+        self.dropped_steps = None if self.guard is None else DroppedSteps(self.guard)
+        self.log_every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         self.averages = [c for c in self.trainer.callbacks if isinstance(c, EMA)]  # type: ignore[attr-defined]
+
+    def make_step(self) -> Step:
+        """Return how a step is taken: as it is, compiled, or recorded."""
+        weights = ScheduledWeights(self.objective, self.num_examples, self.device)
+        eager = EagerStep(
+            self.model,
+            self.objective,
+            Update(self.trainer.strategy, clip=self.gradient_clip),
+            at=weights.at if self.cuda_graph or self.compiled else self.progress,
+            compute=compiled() if self.compiled else terms_and_figures,
+            accumulate=self.accumulate,
+            watch=self.guard is not None,
+            single_process=self.trainer.world_size == 1,
+        )
+        return CapturedStep(eager, weights) if self.cuda_graph else eager
+
+    def progress(self, step: int) -> Progress:
+        """Return where training stands at a step."""
+        return Progress(step, self.num_examples)
 
     def teardown(self, stage: str) -> None:
         """Let go of the Trainer's parts, with which the module could not be copied."""
-        self.__dict__.pop("descent", None)
-        self.captured = None
-        for held in self.held:
-            held.release()
-        self.held = []
+        for name in ("take_step", "step_count"):
+            self.__dict__.pop(name, None)
+        self.dropped_steps, self.averages = None, []
         gc.unfreeze()
 
     def on_validation_start(self) -> None:
         """See that no step was spoilt, if training is going on."""
-        if "descent" in self.__dict__:
-            self.descent.look_back()
+        if self.dropped_steps is not None:
+            self.dropped_steps.count()
 
     @unchecked()
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""
         seed_noise(batch["x"].device, self.seed, EVALUATION, self.global_rank, batch_idx)
         at = self.progress(self.trainer.global_step)
-        trace, _, figures = measure(self.model, self.objective, batch["x"], at)
+        trace, _, figures = measure(self.model, self.objective, batch, at)
         self.eval_meter.update(figures, len(batch["x"]))
         self.eval_meter.settle()
         return trace
@@ -260,10 +272,10 @@ class VAEModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Count the groups of an epoch anew, and give an older checkpoint what it lacks."""
-        if self._trainer is None:  # read by itself, not to go on
+        if not self.is_attached:  # read by itself, not to go on
             return
         # Not the Trainer's loader: setting that up here would lose its state in a resume.
-        recount(checkpoint["loops"]["fit_loop"], self.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
+        recount_groups(checkpoint, self.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
         if self.model.standardize is not None:
             complete(checkpoint, self.trainer.datamodule)  # type: ignore[attr-defined]
 
@@ -314,14 +326,3 @@ class VAEModule(pl.LightningModule):
         self.zero_grad()
         if self.guard is not None:
             self.guard.in_epoch = 0
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Set in every step, Lightning's one twice for each of some thirty hooks; the detour through
-        # `nn.Module.__setattr__` is longer than the hooks.
-        if name in ("_current_fx_name", "examples_seen"):
-            set_plainly(self, name, value)
-        else:
-            super().__setattr__(name, value)
-
-
-set_plainly = object.__setattr__  # for what is neither parameter, buffer nor module

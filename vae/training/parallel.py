@@ -1,6 +1,6 @@
 """Several processes, one per device: with all of the weights each, or with a part of them."""
 
-__all__ = ["DataParallel", "ShardedParallel", "unsharded", "whole"]
+__all__ = ["DataParallel", "ShardedParallel", "summed_if_sharded", "unsharded"]
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +22,7 @@ from torch.distributed.fsdp import OptimStateKeyType as KeyType
 from torch.distributed.tensor import DTensor
 
 from vae.networks import Network
+from vae.training.lightning_adapter import share_over_all
 
 
 class DataParallel(DDPStrategy):
@@ -55,6 +56,8 @@ class ShardedParallel(ModelParallelStrategy):
         2304.11277.
     """
 
+    shards_weights = True
+
     def __init__(self, *, timeout: float = 1800.0) -> None:
         super().__init__(
             tensor_parallel_size=1, save_distributed_checkpoint=False, timeout=patience(timeout)
@@ -62,7 +65,7 @@ class ShardedParallel(ModelParallelStrategy):
 
     def setup_environment(self) -> None:
         """Let every process hold a part, on whatever machine it is."""
-        self._data_parallel_size = self.num_nodes * self.num_processes
+        share_over_all(self)
         super().setup_environment()
         # Lightning asks the module to shard itself; the same module serves every strategy.
         assert self.lightning_module is not None
@@ -114,7 +117,7 @@ def unsharded(model: nn.Module) -> Iterator[None]:
         model.reshard()
 
 
-def whole(gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+def summed_if_sharded(gradients: Sequence[Tensor]) -> Sequence[Tensor]:
     """Return gradients, or if they are sharded their sum over all processes."""
     parts = [g.to_local().sum() for g in gradients if isinstance(g, DTensor)]
     if not parts:

@@ -11,11 +11,11 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 
 from vae.files import check_folder, remove_leftovers
 from vae.interruption import Interrupted, Signals
 from vae.saved import read_checkpoint
+from vae.training.lightning_adapter import Saving, is_last_group
 from vae.training.module import VAEModule
 from vae.training.storage import LAST
 
@@ -23,7 +23,7 @@ BEST = "best.ckpt"
 COPIES = 4  # best, last, the one before and the one being written
 
 
-class Checkpoints(ModelCheckpoint):
+class Checkpoints(Saving):
     """Keeps ``best.ckpt`` by the monitored figure, ``last.ckpt`` and the one before it.
 
     The last state is saved after each validation, every `minutes`, at the end of the run, and when
@@ -100,7 +100,7 @@ class Checkpoints(ModelCheckpoint):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the last state, and leave signals to whom they were left before."""
-        self.save(trainer)
+        self.save_last_state(trainer)
         self.signals.restore()
 
     def on_exception(
@@ -119,14 +119,14 @@ class Checkpoints(ModelCheckpoint):
     ) -> None:
         """Save if it is time, and end if a signal came; at an epoch's end, after the validation."""
         assert isinstance(pl_module, VAEModule)
-        last = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        if not pl_module.between_steps or (last and not pl_module.group_is_cut):
+        ends_epoch = is_last_group(trainer) and not pl_module.group_is_cut
+        if not pl_module.between_steps or ends_epoch:
             return
         overdue = self.minutes is not None and time.monotonic() - self.saved_at > 60 * self.minutes
         overdue |= trainer.global_step == trainer.max_steps
         number, overdue = agreed(trainer, self.signals.received, overdue)
         if number or overdue:
-            self.save(trainer)
+            self.save_last_state(trainer)
         if number:
             self.end(trainer, number)
 
@@ -136,29 +136,26 @@ class Checkpoints(ModelCheckpoint):
         number, _ = agreed(trainer, self.signals.received, False)
         validated = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
         if number or validated:
-            self.save(trainer)
+            self.save_last_state(trainer)
         if number:
             self.end(trainer, number)
 
-    def save(self, trainer: pl.Trainer) -> None:
-        """Save the present state as the last one, unless that was done at this very step."""
-        before = self._last_global_step_saved
-        self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
-        self._last_global_step_saved = before  # a validation at this step may still find it best
+    def may_save_last(self, trainer: pl.Trainer) -> bool:
+        """Say whether the last state was not saved at this very step.
 
-    def _save_last_checkpoint(
-        self, trainer: pl.Trainer, monitor_candidates: dict[str, torch.Tensor]
-    ) -> None:
-        # What was saved between two groups is gone on from exactly, and what Lightning saves at
-        # the end of an epoch only if the epoch is whole.
-        if self.saved_step != trainer.global_step:
-            super()._save_last_checkpoint(trainer, monitor_candidates)
+        What was saved between two groups is gone on from exactly, and what Lightning saves at the
+        end of an epoch only if the epoch is whole.
+        """
+        return self.saved_step != trainer.global_step
 
-    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+    def before_save(self, trainer: pl.Trainer) -> None:
+        """Refuse to write into a folder that is gone."""
         if not Path(str(self.dirpath)).is_dir():
             raise OSError(f"{self.dirpath} is gone: it was removed or moved during the run")
-        super()._save_checkpoint(trainer, filepath)
-        if Path(filepath).name == LAST:
+
+    def after_save(self, trainer: pl.Trainer, path: Path) -> None:
+        """Note when and at which step the last state was saved."""
+        if path.name == LAST:
             self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
 
     def end(self, trainer: pl.Trainer, number: int) -> None:

@@ -1,0 +1,177 @@
+"""What is asked of Lightning besides its public interface, as it was read in version 2.6.
+
+No other file names a private member of Lightning or rests on how its loops count and what they
+save: where Lightning changes, this file does.
+"""
+
+__all__ = [
+    "AdaptedModule",
+    "Averaging",
+    "Saving",
+    "StepCount",
+    "end_epochs_whole",
+    "is_last_group",
+    "recount_groups",
+    "share_over_all",
+]
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.strategies import ModelParallelStrategy
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from vae.data import TrainBatches
+
+set_plainly = object.__setattr__  # for what is neither parameter, buffer nor module
+
+
+class AdaptedModule(pl.LightningModule):
+    """A `LightningModule` that costs less per step.
+
+    Attributes:
+        examples_seen: Training examples so far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.examples_seen = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Set in every step, Lightning's one twice for each of some thirty hooks; the detour through
+        # `nn.Module.__setattr__` is longer than the hooks.
+        if name in ("_current_fx_name", "examples_seen"):
+            set_plainly(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether a Trainer holds the module; Lightning's own `trainer` raises where none does."""
+        return self._trainer is not None
+
+
+class StepCount:
+    """The number of optimizer steps, which is ``trainer.global_step``.
+
+    Lightning counts around the calls of the optimizers that it wraps, of all of them. Here the
+    optimizers are called themselves, and a step of several counts as one.
+
+    Args:
+        trainer: In training.
+    """
+
+    def __init__(self, trainer: pl.Trainer) -> None:
+        self.progress = trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+
+    def increase(self) -> None:
+        """Count a step."""
+        self.progress.increment_ready()
+        self.progress.increment_completed()
+
+
+class Averaging(WeightAveraging):
+    """Averages of the weights, taken by whoever takes the steps.
+
+    Lightning takes one after each of its batches, which here are groups of steps.
+    """
+
+    @property
+    def average(self) -> AveragedModel:
+        """The averages, a copy of the module with weights of its own; there while it is trained."""
+        assert self._average_model is not None
+        return self._average_model
+
+    def on_train_batch_end(self, *arguments: Any) -> None:
+        """Do nothing: each step of the group was averaged."""
+
+    def count_update(self, step: int) -> None:
+        """Let checkpoints say that the step of this number, from 1, was averaged."""
+        self._latest_update_step = step
+
+
+class Saving(ModelCheckpoint):
+    """Checkpoints of the best and of the last state, the latter also saved when asked for."""
+
+    @abstractmethod
+    def may_save_last(self, trainer: pl.Trainer) -> bool:
+        """Say whether the last state is to be saved now, when Lightning would or `save_last`."""
+
+    @abstractmethod
+    def before_save(self, trainer: pl.Trainer) -> None:
+        """Look whether a checkpoint can be written now."""
+
+    @abstractmethod
+    def after_save(self, trainer: pl.Trainer, path: Path) -> None:
+        """Note that a checkpoint was written."""
+
+    def save_last_state(self, trainer: pl.Trainer) -> None:
+        """Save the last state; a validation at this very step may still find it the best."""
+        before = self._last_global_step_saved
+        self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+        self._last_global_step_saved = before
+
+    def _save_last_checkpoint(
+        self, trainer: pl.Trainer, monitor_candidates: dict[str, Tensor]
+    ) -> None:
+        if self.may_save_last(trainer):
+            super()._save_last_checkpoint(trainer, monitor_candidates)
+
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        self.before_save(trainer)
+        super()._save_checkpoint(trainer, filepath)
+        self.after_save(trainer, Path(filepath))
+
+
+def end_epochs_whole(trainer: pl.Trainer) -> None:
+    """Let an epoch that is whole be over, also where `max_steps` ends the run.
+
+    Lightning would go on with it in a resumed run, and count it twice: the noise of the next one
+    would be another.
+    """
+    trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
+
+
+def is_last_group(trainer: pl.Trainer) -> bool:
+    """Say whether the group of batches at hand is the last one of its epoch."""
+    return trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+
+
+def share_over_all(strategy: ModelParallelStrategy) -> None:
+    """Let every process hold a part of the weights, on whatever machine it is.
+
+    Lightning's default are the processes of one machine.
+    """
+    strategy._data_parallel_size = strategy.num_nodes * strategy.num_processes
+
+
+def recount_groups(checkpoint: dict[str, Any], loader: TrainBatches) -> None:
+    """Count the groups of an epoch that are done by the batches that were read.
+
+    Lightning counts a group as done in which the last step of a run came before its last batch, and
+    a resumed run of groups of another size would count those of before among its own. Either would
+    leave out batches at the end of the epoch.
+
+    Args:
+        checkpoint: Lightning's, whose state of the loop over epochs is changed.
+        loader: Of the run that goes on.
+    """
+    loop = checkpoint["loops"]["fit_loop"]
+    progress, states = loop["epoch_loop.batch_progress"], loop["state_dict"].get("combined_loader")
+    total, current = progress["total"], progress["current"]
+    # Saved while a group was at its end: at an epoch's end the epoch counts, not its groups.
+    if not states or current["completed"] == current["ready"]:
+        return
+    position = states[0]["position"]
+    if position >= loader.num_batches:
+        return
+    surplus = current["ready"] - position // loader.group_size
+    for counts in (total, current):
+        for name in counts:
+            counts[name] -= surplus
+    loop["epoch_loop.state_dict"]["_batches_that_stepped"] -= surplus
+    progress["is_last_batch"] = False

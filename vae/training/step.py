@@ -1,0 +1,141 @@
+"""A training step: from a batch to new weights, and what is to be told of it."""
+
+__all__ = ["EagerStep", "Step", "StepResult"]
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import NamedTuple, final
+
+import torch
+from torch import Tensor, nn
+
+from vae.data import Draft
+from vae.models import Model
+from vae.objectives import Objective, Progress
+from vae.training.guard import all_finite, drop_if_bad, first_bad, total, watched_parameters
+from vae.training.measure import Scalars, terms_and_figures
+from vae.training.parallel import summed_if_sharded
+from vae.training.update import Update, gradient_norm
+
+
+class StepResult(NamedTuple):
+    """What became of a batch.
+
+    Attributes:
+        figures: Of the batch, scalars or tensors to be averaged, by name.
+        norm: That of the gradient of the model's parameters before clipping, if it was asked for.
+        culprit: What was not finite, so that no weight was changed; ``None`` if all was, or if only
+            the device knows.
+        dropped: Where only the device knows, a scalar there: not zero if no weight was changed.
+    """
+
+    figures: Mapping[str, Tensor]
+    norm: float | Tensor | None = None
+    culprit: str | None = None
+    dropped: Tensor | None = None
+
+
+class Step(ABC):
+    """Learns from batches, one after the other."""
+
+    @abstractmethod
+    def __call__(
+        self, draft: Draft, step: int, *, updates: bool = True, wants_norm: bool = False
+    ) -> StepResult:
+        """Take the gradient of a batch and, if asked to, an optimizer step.
+
+        Args:
+            draft: The batch.
+            step: Optimizer steps so far.
+            updates: Whether the optimizers step now; the gradients are kept for the next batch
+                otherwise.
+            wants_norm: Whether the norm of the gradient is to be in the result.
+        """
+
+
+@final
+class EagerStep(Step):
+    """A step whose operations are launched one by one, or compiled up to the loss.
+
+    Args:
+        model: Batch to trace.
+        objective: Trace to terms; their sum is the loss.
+        update: From gradients to new weights.
+        at: From the number of optimizer steps to where training stands.
+        compute: What terms and figures are computed by; it may be compiled.
+        accumulate: Batches per optimizer step, at least 1; their gradients are averaged.
+        watch: Whether steps are left out whose loss or gradient is not finite.
+        single_process: Whether no other process learns from the same step's batches.
+
+    Attributes:
+        defers_check: Whether the device leaves such a step out by itself. Elsewhere the processor
+            waits for loss and gradients.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        objective: Objective,
+        update: Update,
+        *,
+        at: Callable[[int], Progress],
+        compute: Callable[..., tuple[Scalars, Scalars]] = terms_and_figures,
+        accumulate: int = 1,
+        watch: bool = True,
+        single_process: bool = True,
+    ) -> None:
+        self.model = model
+        self.objective = objective
+        self.update = update
+        self.at = at
+        self.compute = compute
+        self.accumulate = accumulate
+        self.watch = watch
+        self.single_process = single_process
+        self.defers_check = watch and accumulate == 1 and update.can_drop_on_device
+        parts = nn.ModuleDict({"model": model, "objective": objective})
+        self.parameters = dict(parts.named_parameters())
+        self.watched = list(watched_parameters(parts))
+
+    def __call__(
+        self, draft: Draft, step: int, *, updates: bool = True, wants_norm: bool = False
+    ) -> StepResult:
+        """Take the gradient of a batch and, if asked to, an optimizer step."""
+        batch = draft.make()
+        terms, figures = self.compute(self.model, self.objective, batch, self.at(step))
+        loss = reduce(torch.add, terms.values())
+        self.update.backward(loss if self.accumulate == 1 else loss / self.accumulate)
+        if not updates:
+            return StepResult(figures)
+        self.update.unscale()
+        culprit, dropped = self.check(loss, terms) if self.watch else (None, None)
+        norm: float | Tensor | None = None
+        if wants_norm and culprit is None:
+            norm = gradient_norm(self.update.optimizers[0])
+            norm = norm if self.defers_check else norm.item()
+        self.update()
+        return StepResult(figures, norm, culprit, dropped)
+
+    def check(self, loss: Tensor, terms: Scalars) -> tuple[str | None, Tensor | None]:
+        """See to it that no weight is changed if loss or gradients are not finite.
+
+        Returns:
+            What is not, and on the device whether anything is not: one of them, or neither.
+        """
+        # Each process has a loss of its own, but all have the same gradients.
+        values = [loss.detach()] if self.single_process else []
+        if self.update.scaler is None:  # which sees to infinite gradients itself
+            values += summed_if_sharded([p.grad for p in self.watched if p.grad is not None])
+        if not values:
+            return None, None
+        if self.defers_check:
+            return None, drop_if_bad(total(values), self.update.optimizers)
+        if all_finite(values):
+            return None, None
+        grads = {f"the gradient of {k}": p.grad for k, p in self.parameters.items()}
+        named = {f"objective/{k}": term for k, term in terms.items()} | grads
+        culprit = first_bad({k: value for k, value in named.items() if value is not None})
+        for parameter in self.parameters.values():
+            parameter.grad = None  # with which the optimizers change nothing
+        return culprit, None
