@@ -1,6 +1,6 @@
 """Pictures of one latent variable that moves while all others stay."""
 
-__all__ = ["Variable", "most_used", "moved", "starts_of"]
+__all__ = ["Variable", "most_used", "moved", "starts_of", "values_of"]
 
 from collections.abc import Mapping, Sequence
 
@@ -29,6 +29,23 @@ def most_used(latents: Mapping[str, Variables], count: int) -> list[Variable]:
     every = [(name, dim) for name, one in latents.items() for dim in range(len(one.usage))]
     usage = torch.cat([one.usage for one in latents.values()])
     return [every[i] for i in usage.argsort(descending=True)[:count].tolist()]
+
+
+def values_of(
+    latents: Mapping[str, Variables],
+    chosen: Sequence[Variable],
+    steps: int,
+    *,
+    tail: float = 0.01,
+    within: str = "prior",
+) -> list[Tensor]:
+    """Return where each variable goes, ``(steps,)`` or ``(steps, C)``; see `Variables.values`."""
+    found = {}
+    for name in dict(chosen):
+        dims = [dim for latent, dim in chosen if latent == name]
+        of_all = latents[name].values(dims, steps, tail=tail, within=within)
+        found |= {(name, dim): of_all[:, i] for i, dim in enumerate(dims)}
+    return [found[variable] for variable in chosen]
 
 
 @torch.no_grad()

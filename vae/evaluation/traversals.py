@@ -2,17 +2,16 @@
 
 __all__ = ["Traversals"]
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from vae.checks import check_choice, check_int, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.movies import MovieFormat, check_movie, there_and_back
-from vae.evaluation.moving import Variable, most_used, moved, starts_of
+from vae.evaluation.moving import most_used, moved, starts_of, values_of
 from vae.evaluation.render import picture_of
 from vae.evaluation.section import Section
 from vae.evaluation.subject import Subject
@@ -72,12 +71,13 @@ class Traversals(Evaluation):
         span = subject.value_range
         starts = starts_of(model, subject.examples(self.starts), latents)
         names = ["traversals", *(f"traversals {i}" for i in range(2, len(starts) + 1))]
-        pictures, values = {}, self.values(latents, chosen, self.steps)
+        pictures, within = {}, {"tail": self.tail, "within": self.within}
+        values = values_of(latents, chosen, self.steps, **within)
         for name, start in zip(names, starts, strict=True):
             rows = moved(model, start, chosen, values, max_rows=subject.max_rows)
             pictures[name] = picture_of(rows, labels, span=span)
         if self.movie != "none":
-            values = self.values(latents, chosen, self.frames)
+            values = values_of(latents, chosen, self.frames, **within)
             films = [
                 moved(model, start, chosen, values, max_rows=subject.max_rows) for start in starts
             ]
@@ -90,17 +90,6 @@ class Traversals(Evaluation):
             pictures=pictures,
             movie_format=self.movie,
         )
-
-    def values(
-        self, latents: Mapping[str, Variables], chosen: Sequence[Variable], steps: int
-    ) -> list[Tensor]:
-        """Return the values of each variable, as `Variables.values` does of several."""
-        found = {}
-        for name in dict(chosen):
-            dims = [dim for latent, dim in chosen if latent == name]
-            of_all = latents[name].values(dims, steps, tail=self.tail, within=self.within)
-            found |= {(name, dim): of_all[:, i] for i, dim in enumerate(dims)}
-        return [found[variable] for variable in chosen]
 
     def protocol(self, latents: Mapping[str, Variables]) -> dict[str, Any]:
         """Say which values the variables take and what orders them."""
