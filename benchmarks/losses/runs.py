@@ -24,7 +24,10 @@ MLP = ["data=mnist", "model=mlp", "model.encoder.hidden=[64]", "model.latent_dim
 GRAY = [*MLP, "data.binarization=none"]
 ARRAY = ["data=array", "data.path={folder}/vectors.npy", f"data.val_size={VAL}", *MLP[1:]]
 OFTEN = "trainer.check_val_every_n_epoch=1"
-EXPERIMENTS = {"burda_iwae": ["compile=false", OFTEN], "burda_vae": [OFTEN]}
+EXPERIMENTS = {
+    "burda_iwae": ["compile=false", "trainer.precision=32-true", OFTEN],
+    "burda_vae": [OFTEN],
+}
 PARTS = {
     "sprites": [],
     **{f"model={name}": [f"model={name}"] for name in ("gated", "linear", "locatello")},

@@ -84,9 +84,9 @@ class Compiled:
         except Exception as error:
             if self.works:
                 raise
-            told = (str(error) or type(error).__name__).splitlines()[0]
+            message = (str(error) or type(error).__name__).splitlines()[0]
             raise ValueError(
-                f"these parts cannot be compiled ({told}): use compile=false"
+                f"these parts cannot be compiled ({message}): use compile=false"
             ) from error
         self.works = True
         return result

@@ -9,8 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae.distributions.bounds import LOG_SCALE_BOUNDS, inverse_soft_bound, soft_bound, started
-from vae.distributions.normal import LogScale
+from vae.distributions.normal import (
+    LOG_SCALE_BOUNDS,
+    LogScale,
+    inverse_soft_bound,
+    soft_bound,
+    started,
+)
 
 
 class Scale(nn.Module, ABC):
