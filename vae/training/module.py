@@ -220,7 +220,7 @@ class VAEModule(AdaptedModule):
             self.objective,
             Update(self.trainer.strategy, clip=self.gradient_clip),
             at=weights.at if self.cuda_graph or self.compiled else numbers,
-            compute=compiled() if self.compiled else terms_and_figures,
+            compute=compiled(self.model) if self.compiled else terms_and_figures,
             accumulate=self.accumulate,
             watch=self.guard.limit is not None,
             single_process=self.trainer.world_size == 1,
