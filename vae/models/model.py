@@ -44,6 +44,8 @@ class Model(nn.Module, ABC):
 
     Attributes:
         fields: What `run` reads of a batch.
+        compiled_parts: Names of submodules that ``compile=true`` compiles in place of a whole step:
+            of a chain its cell, since a loop is compiled step by step and anew for each length.
 
     Example:
         >>> from torch.distributions import Independent, Normal
@@ -61,6 +63,7 @@ class Model(nn.Module, ABC):
     """
 
     fields: Sequence[str] = ("x",)
+    compiled_parts: Sequence[str] = ()
 
     def __init__(self, standardize: Standardize | None = None) -> None:
         super().__init__()

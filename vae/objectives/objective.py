@@ -3,6 +3,7 @@
 __all__ = ["Objective"]
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -22,6 +23,7 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         is_elbo: Whether the loss is the negative ELBO.
+        fields: What it reads of a batch besides what the model reads.
         needs_whole_weights: Whether it reads weights, gradients or modules in ways that go wrong
             where each process holds a part of them.
 
@@ -30,6 +32,7 @@ class Objective(nn.Module, ABC):
     """
 
     is_elbo = False
+    fields: Sequence[str] = ()
     needs_whole_weights = False
 
     def __init__(self, num_samples: int | Schedule = 1) -> None:
