@@ -151,16 +151,12 @@ def test_a_mixture_that_is_the_aggregate_posterior_has_no_holes(gold, dtype):
     model.prior = VampPrior(model.encoder, (6,), "real", num_components=2)
     model.prior.free_inputs.data = x[:2].clone()
     trace = model.eval()(x)
-    seen = Seen(
-        LatentStatistics(),
-        AggregatePosterior(),
-        trace.latents[0].p,
-        trace.latents[0].z[0],
-        trace.kl[0],
-        trace.log_px[0],
-        trace.latents[0].log_p[0],
-    )
-    seen.aggregate.update(trace)
+    latent, statistics = trace.latents[0], LatentStatistics()
+    statistics.update(trace)
+    use, aggregate = statistics.by_name["z"], AggregatePosterior()
+    aggregate.update(trace)
+    kl, log_p = trace.kl[0], latent.log_p[0]
+    seen = Seen("z", use, aggregate, latent.p, latent.z[0], kl, log_p)
     figures = against_prior(seen)
     assert figures["mutual_information"].value == pytest.approx(log(2), abs=1e-4)
     assert figures["aggregate_kl"].value == pytest.approx(0, abs=1e-4)
@@ -175,7 +171,8 @@ def test_the_bound_is_never_above_the_mean_divergence(gold):
     """Of which it is a part, but both are estimates."""
     model = gold.factorised()
     model.encoder.net.bias.data[0] += 3
-    seen = latent_space.look(subject_of(model.float(), gold.marginal.sample((500,))), None, 10)
+    subject = subject_of(model.float(), gold.marginal.sample((500,)))
+    (seen,) = latent_space.look(subject, None, 10).latents
     assert against_prior(seen)["aggregate_kl_bound"].value > 3
     small = seen._replace(kl=torch.ones(500))
     assert against_prior(small)["aggregate_kl_bound"].value == 1

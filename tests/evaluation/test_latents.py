@@ -21,7 +21,8 @@ def trace_of(*posteriors):
     latents = []
     for loc, scale in posteriors:
         p = normal(torch.zeros(loc.shape[1]), torch.ones(loc.shape[1]))
-        latents.append(Latent("z", normal(loc, scale), p, loc.expand(3, *loc.shape)))
+        name = f"z{len(latents)}"
+        latents.append(Latent(name, normal(loc, scale), p, loc.expand(3, *loc.shape)))
     return Trace(tuple(latents), (Observed("x", latents[0].q, posteriors[0][0]),))
 
 

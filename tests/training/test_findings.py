@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import distributions
+from torch.distributions import Independent, OneHotCategorical
 
 from tests.training.runs import make_run, make_trainer
 from vae.distributions import FixedScale, LearnedScale, Normal, PixelwiseScale
 from vae.evaluation import LatentStatistics
 from vae.objectives import ELBO, Cyclical, Linear, Stages
+from vae.trace import Latent, Trace
 from vae.training import findings
 from vae.training.callbacks import Latents, Progress
 from vae.training.findings import Findings, Validation, at_bound, settled, unused_variables
@@ -91,14 +94,24 @@ def test_a_learned_scale_at_its_bound_is_seen(scale, raw, told):
 
 
 def test_one_hot_variables_are_counted_whole():
-    statistics = LatentStatistics()
-    statistics.count = 20
-    statistics.sum = torch.zeros(6).double()
-    statistics.square = torch.tensor([0.0, 20.0, 0.0, 0.0, 0.0, 0.0]).double()
-    assert unused_variables(statistics, 3) == ([1], 2)
-    assert unused_variables(statistics, None) == ([0, 2, 3, 4, 5], 6)
-    statistics.count = 2
-    assert unused_variables(statistics, None) == ([], 6)
+    logits = torch.zeros(20, 2, 3)
+    logits[::2, 0, 1] = 5.0
+    q = Independent(OneHotCategorical(logits=logits), 1)
+    latent = Latent("z", q, q, q.sample((1,)))
+
+    def found(*latents, rows=20):
+        statistics = LatentStatistics()
+        for _ in range(rows // 20 + 1):
+            statistics.update(Trace(latents, ()))
+        statistics.count = rows
+        return unused_variables(statistics)
+
+    assert found(latent) == ([1], 2)
+    assert found(latent, rows=2) == ([], 2)
+    maps = Independent(distributions.Normal(torch.randn(20, 2, 1, 2), 1.0), 3)
+    maps.base_dist.loc[:, 1, 0, 0] = 0.0
+    above = Latent("top", maps, maps, maps.sample((1,)))
+    assert found(above, latent) == (["top[1, 0, 0]", "z[1]"], 6)
 
 
 WARM_UP = ("+schedule@objective.beta=linear", "objective.beta.end=1000")

@@ -13,6 +13,7 @@ from vae.distributions import Conditional, draw, fixed_log_prob, frozen
 from vae.distributions.mixture import at_once
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.importance import log_mean_weights
+from vae.evaluation.named import need_x_alone
 from vae.evaluation.section import NotApplicable, Section, averaged
 from vae.evaluation.subject import Subject
 from vae.models import VAE
@@ -123,6 +124,7 @@ class Amortization(Evaluation):
 def checked(subject: Subject) -> VAE:
     """Return the model if its posterior can be fitted to an example."""
     model = subject.model
+    need_x_alone(model, "the amortisation gap")
     if not isinstance(model, VAE) or not isinstance(model.encoder, Conditional):
         raise NotApplicable("The amortisation gap needs a VAE whose encoder is a net and a head.")
     with torch.no_grad():

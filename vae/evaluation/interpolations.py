@@ -10,6 +10,7 @@ from torch import Tensor
 from vae.checks import check_choice, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.movies import MovieFormat, check_movie
+from vae.evaluation.named import need_x_alone
 from vae.evaluation.paths import Way, interpolate, slerp, switch
 from vae.evaluation.picture import Picture
 from vae.evaluation.pictures import decoded
@@ -19,6 +20,17 @@ from vae.evaluation.subject import Subject
 from vae.evaluation.variables import Variables, study
 
 WAYS: dict[str, Way] = {"linear": torch.lerp, "spherical": slerp}
+
+
+def flat(way: Way) -> Way:
+    """Return a way between vectors as one between events of any shape, ``(B, *event)``."""
+
+    def between(start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
+        return way(start.flatten(1), end.flatten(1), weight).view_as(start)
+
+    return between
+
+
 NO_SPHERE = "spherical interpolation is for an isotropic normal prior, which this model has not"
 
 
@@ -66,15 +78,21 @@ class Interpolations(Evaluation):
         """Pass between the first examples of the subject's split.
 
         Raises:
-            NotApplicable: If ``path`` is spherical and the prior is another, or there is only one
-                example.
+            NotApplicable: If ``path`` is spherical and the prior is another, there is only one
+                example, or the model has several latents or reads more than x.
         """
-        ways = self.ways(study(subject.model, subject.batches(1)))
+        need_x_alone(subject.model, "an interpolation")
+        variables = study(subject.model, subject.batches(1))
+        ways = self.ways(variables)
         x = subject.examples(max(2 * self.pairs, self.rounds * self.stops))["x"]
         if len(x) < 2:
             raise NotApplicable("an interpolation needs two examples")
         with torch.no_grad():
             z = subject.model.embed(x)
+        if len(z) != len(x):
+            raise NotApplicable("an interpolation needs latents of each example; all share these")
+        if not variables.one_hot:  # a way between vectors, of whatever shape the latent is
+            ways = {name: flat(way) for name, way in ways.items()}
         pictures = {"interpolations": self.rows(subject, z, ways)}
         if self.movie != "none":
             pictures["interpolations moving"] = self.film(subject, z, ways)

@@ -12,11 +12,12 @@ from vae.distributions.fixed import frozen
 from vae.distributions.mixture import at_once
 from vae.evaluation.annealing import ACCEPTANCE, SCHEDULES, Stage, anneal
 from vae.evaluation.hamiltonian import Point, differentiate
+from vae.evaluation.named import need_one_latent, need_x_alone
 from vae.evaluation.section import NotApplicable
 from vae.evaluation.subject import BATCH, Subject
 from vae.models import Model
 from vae.supports import same_support, support_of
-from vae.trace import Latent
+from vae.trace import Latent, Trace
 
 PILOTS = 2  # further chains per example, which find the step sizes
 CHAINS = {"num_pilots": PILOTS, "target_acceptance": ACCEPTANCE}  # of every protocol
@@ -36,7 +37,8 @@ class LatentPath:
         from_posterior: Where the path starts.
 
     Raises:
-        NotApplicable: If there are several latent variables, or they are not real.
+        NotApplicable: If there are several latent or observed variables, the latent is not real, or
+            the model reads more than x.
     """
 
     def __init__(
@@ -51,9 +53,8 @@ class LatentPath:
         self.model, self.max_rows = model, max_rows
         self.from_posterior, self.x = from_posterior, x
         with torch.no_grad():
-            latents = model(x[:1]).latents
-            check_real(latents)
-            self.p = latents[0].p
+            need_x_alone(model, "annealing")
+            self.p = check_real(model(x[:1])).p
             parts = x.split(max(1, at_once(self.p, max_rows) // num_chains))
             self.blocks = [(part, model.encode(part)) for part in parts]
             self.start_scale, self.end_scale = self.draw(DRAWS).std(0), self.draw_q(DRAWS).std(0)
@@ -101,12 +102,16 @@ def joined(points: list[Point], dim: int) -> Point:
     return Point(*(torch.cat(parts, dim) for parts in zip(*points, strict=True)))
 
 
-def check_real(latents: tuple[Latent, ...]) -> None:
-    """Refuse what Hamiltonian Monte Carlo cannot move."""
-    if len(latents) != 1:
-        raise NotApplicable(f"annealing knows one latent variable; this model has {len(latents)}")
-    if not is_real(latents[0].q):
+def check_real(trace: Trace) -> Latent:
+    """Return the only latent, and refuse what Hamiltonian Monte Carlo cannot move."""
+    latent = need_one_latent(trace, "annealing")
+    if len(trace.observed) != 1:
+        raise NotApplicable(
+            f"annealing knows one observed variable; this model has {len(trace.observed)}"
+        )
+    if not is_real(latent.q):
         raise NotApplicable("annealing moves real latents along gradients; these are not real")
+    return latent
 
 
 def is_real(q: Distribution) -> bool:

@@ -29,7 +29,8 @@ def rows_of_latents(seen: Pass, parts: Mapping[str, Mapping[str, Figure]]) -> li
     """Return a row of a table for each latent."""
     rows = []
     for latent in seen.latents:
-        found = {key: figure.value for key, figure in parts[latent.name].items()}
+        known = parts[latent.name].items()
+        found = {key: figure.value for key, figure in known if figure.value is not None}
         row = row_of(latent.name, latent.use, latent.kl.mean().item(), found)
         rows.append({**row, "KL(q(z) ‖ p(z)) at least (nats)": found.get("aggregate_kl_bound")})
     return rows

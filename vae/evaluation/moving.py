@@ -40,7 +40,7 @@ def values_of(
     within: str = "prior",
 ) -> list[Tensor]:
     """Return where each variable goes, ``(steps,)`` or ``(steps, C)``; see `Variables.values`."""
-    found = {}
+    found: dict[Variable, Tensor] = {}
     for name in dict(chosen):
         dims = [dim for latent, dim in chosen if latent == name]
         of_all = latents[name].values(dims, steps, tail=tail, within=within)

@@ -1,6 +1,15 @@
 """Values that a model returns alone or by name, and models that a section cannot judge."""
 
-__all__ = ["codes_of", "given_of", "mean_of_x", "need_one_latent", "need_x_alone", "the_x"]
+__all__ = [
+    "codes_of",
+    "given_of",
+    "mean_of_x",
+    "need_one_latent",
+    "need_x_alone",
+    "refuse_shared",
+    "some",
+    "the_x",
+]
 
 from collections.abc import Mapping
 from typing import Any
@@ -65,6 +74,13 @@ def codes_of(model: Model, batch: Batch) -> Tensor:
     return torch.cat(own, 1)
 
 
+def some(values: Any, b: slice) -> Any:
+    """Return some rows of a tensor, or of all by name; the only row there is stands for all."""
+    if isinstance(values, Mapping):
+        return {name: some(value, b) for name, value in values.items()}
+    return values if len(values) == 1 else values[b]
+
+
 def need_one_latent(trace: Trace, what: str) -> Latent:
     """Return the only latent variable.
 
@@ -80,6 +96,19 @@ def need_one_latent(trace: Trace, what: str) -> Latent:
     if trace.latents[0].shared:
         raise NotApplicable(f"{what} needs latents of each example; all share those of this model")
     return trace.latents[0]
+
+
+@torch.no_grad()
+def refuse_shared(model: Model, batch: Batch) -> None:
+    """Refuse a model of which one example has no log p(x).
+
+    Raises:
+        NotApplicable: If examples share a latent.
+    """
+    found = model.ran(model.check(batch), Centers(likelihoods=False)).latents.values()
+    shared = ", ".join(latent.name for latent in found if latent.shared)
+    if shared:
+        raise NotApplicable(f"all examples share the latent {shared}: one alone has no log p(x)")
 
 
 def need_x_alone(model: Model, what: str) -> None:

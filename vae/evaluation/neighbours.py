@@ -10,6 +10,7 @@ from torch import Tensor
 from vae.batch import Batch
 from vae.checks import check_int, check_range
 from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.named import the_x
 from vae.evaluation.pictures import samples
 from vae.evaluation.render import picture_of
 from vae.evaluation.section import NotApplicable, Section, averaged
@@ -62,12 +63,15 @@ class Neighbours(Evaluation):
         if subject.split == "train":
             raise NotApplicable("the distance to training examples needs others; use split=test")
         model = subject.model
-        seen, held_out = (
-            torch.cat([batch["x"] for batch in subject.batches(self.num_samples, mean=mean)])
-            for mean in (False, True)
-        )
-        drawn = samples(model, 1, self.num_samples, seed=subject.seed)[0]
-        means = [drawn, model.standardized(model.reconstruct(seen))]
+        parts = list(subject.batches(self.num_samples))
+        seen = {name: torch.cat([part[name] for part in parts]) for name in model.fields}
+        means_of = subject.batches(self.num_samples, mean=True)
+        held_out = torch.cat([batch["x"] for batch in means_of])
+        # Of a model that reads more than x a sample has the fields of a held-out example.
+        place = torch.arange(self.num_samples, device=held_out.device) % len(held_out)
+        beside = {name: value[place] for name, value in seen.items()}
+        drawn = samples(model, 1, self.num_samples, seed=subject.seed, batch=beside)[0]
+        means = [drawn, model.standardized(the_x(model.reconstruct(seen)))]
         binary = subject.spec.support == "boolean" and not subject.data.preprocess.noisy
         queries = [(x > 0.5).float() if binary else x for x in means]
         queries.append(model.standardized(held_out))

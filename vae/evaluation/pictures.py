@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vae.batch import Batch
-from vae.evaluation.named import Latents, given_of, mean_of_x, the_x
+from vae.evaluation.named import Latents, given_of, mean_of_x, some, the_x
 from vae.models import Model
 
 
@@ -78,12 +78,9 @@ def decoded(
     for rows in torch.arange(shape.numel()).split(max_rows):
         b = slice(int(rows[0]), int(rows[-1]) + 1)
         z = {name: some(value.flatten(0, lead - 1), b) for name, value in named.items()}
-        fields = {name: value.flatten(0, lead - 1)[b] for name, value in (given or {}).items()}
+        fields = {
+            name: some(value.flatten(0, lead - 1), b) for name, value in (given or {}).items()
+        }
         x = mean_of_x(model, z[""] if isinstance(paths, Tensor) else z, fields)
         found.append(model.standardized(x))
     return torch.cat(found).unflatten(0, shape)
-
-
-def some(value: Tensor, b: slice) -> Tensor:
-    """Return some rows of a value; the only one there is stands for all."""
-    return value if len(value) == 1 else value[b]

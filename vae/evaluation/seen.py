@@ -87,7 +87,8 @@ def own(latent: Latent) -> tuple[Tensor, Tensor]:
 
 def look(subject: Subject, num_examples: int | None, num_points: int) -> Pass:
     """Encode and decode the first examples once, in the order of the split."""
-    statistics, found = LatentStatistics(), {}
+    statistics = LatentStatistics()
+    found: dict[str, Column] = {}
     terms, points, total = [], [], subject.data.num_train
     for batch in subject.track_batches("latents", num_examples):
         trace = subject.model(batch, num_examples=total)

@@ -4,6 +4,7 @@ __all__ = ["Traversals"]
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -71,13 +72,13 @@ class Traversals(Evaluation):
         span = subject.value_range
         starts = starts_of(model, subject.examples(self.starts), latents)
         names = ["traversals", *(f"traversals {i}" for i in range(2, len(starts) + 1))]
-        pictures, within = {}, {"tail": self.tail, "within": self.within}
-        values = values_of(latents, chosen, self.steps, **within)
+        pictures, ends = {}, partial(values_of, tail=self.tail, within=self.within)
+        values = ends(latents, chosen, self.steps)
         for name, start in zip(names, starts, strict=True):
             rows = moved(model, start, chosen, values, max_rows=subject.max_rows)
             pictures[name] = picture_of(rows, labels, span=span)
         if self.movie != "none":
-            values = values_of(latents, chosen, self.frames, **within)
+            values = ends(latents, chosen, self.frames)
             films = [
                 moved(model, start, chosen, values, max_rows=subject.max_rows) for start in starts
             ]

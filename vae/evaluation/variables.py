@@ -146,7 +146,8 @@ def study_all(model: Model, batches: Iterable[Batch]) -> dict[str, Variables]:
     Returns:
         By name; each step of a chain is one of its own.
     """
-    statistics, looks = LatentStatistics(), {}
+    statistics = LatentStatistics()
+    looks: dict[str, Look] = {}
     for batch in batches:
         trace = model(batch)
         statistics.update(trace)
@@ -156,7 +157,8 @@ def study_all(model: Model, batches: Iterable[Batch]) -> dict[str, Variables]:
     uses = {
         name: (use, sums) for use in statistics.by_name.values() for name, sums in use.steps.items()
     }
-    splits = all(sums.kl is not None for _, sums in uses.values())
+    kl = {name: sums.kl for name, (_, sums) in uses.items() if sums.kl is not None}
+    splits = len(kl) == len(uses)
     found = {}
     for name, look in looks.items():
         use, sums = uses[name]

@@ -7,11 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vae.batch import Batch
 from vae.build import rebuild
 from vae.data import DataModule, DataSpec, EvalBatches
 from vae.evaluation.downstream.auroc import auroc
 from vae.evaluation.downstream.compression import code_lengths
 from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.named import refuse_shared
 from vae.evaluation.plots import histograms
 from vae.evaluation.section import Figure, NotApplicable, Section
 from vae.evaluation.subject import BATCH, Subject
@@ -88,10 +90,12 @@ class Anomaly(Evaluation):
             )
         check_same(subject.spec, self.other.spec, f"the other data set {self.other.spec.name}")
         background = self._background(subject)
+        refuse_shared(subject.model, subject.examples(1))
+        fields = {*subject.model.fields, *(() if background is None else background.fields)}
         n, device = self.num_examples, subject.device
         own, theirs = (
-            subject.batches(n),
-            self.other.batches("test", device=device, n=n, batch_size=BATCH),
+            subject.batches(n, fields=fields),
+            self.other.batches("test", device=device, n=n, batch_size=BATCH, fields=sorted(fields)),
         )
         negative = self._scores(subject, background, own, subject.spec.name)
         positive = self._scores(subject, background, theirs, self.other.spec.name)
@@ -125,19 +129,19 @@ class Anomaly(Evaluation):
         """Return each score, ``(N,)`` float64 on the CPU."""
         parts: dict[str, list[Tensor]] = {key: [] for key in NAMES}
 
-        def log_likelihood(model: Model, x: Tensor) -> Tensor:
+        def log_likelihood(model: Model, batch: Batch) -> Tensor:
             k, max_rows = self.num_samples, subject.max_rows
-            return model.log_likelihood(x, num_samples=k, max_rows=max_rows).double().cpu()
+            return model.log_likelihood(batch, num_samples=k, max_rows=max_rows).double().cpu()
 
         for batch in subject.track(batches, f"scores of {name}", len(batches)):
-            log_p = log_likelihood(subject.model, batch["x"])
-            parts["elbo"].append(-subject.model(batch["x"]).elbo[0].double().cpu())
+            log_p = log_likelihood(subject.model, batch)
+            parts["elbo"].append(-subject.model(batch).elbo[0].double().cpu())
             parts["nll"].append(-log_p)
             if subject.spec.levels is not None:
                 lengths = code_lengths(whole_numbers(batch["x"], subject.spec), subject.spec.levels)
                 parts["complexity"].append(-log_p - lengths)
             if background is not None:
-                parts["background"].append(log_likelihood(background, batch["x"]) - log_p)
+                parts["background"].append(log_likelihood(background, batch) - log_p)
         return {key: torch.cat(found) for key, found in parts.items() if found}
 
 

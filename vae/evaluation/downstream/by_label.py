@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae.distributions import draw
+from vae.batch import Batch
 from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.named import the_x
 from vae.evaluation.palette import shortened
 from vae.evaluation.render import picture_of
 from vae.evaluation.section import Figure, NotApplicable, Section
@@ -45,7 +46,7 @@ class ByLabel(Evaluation):
         labels = subject.batches().examples.labels
         assert labels is not None
         labels = labels.cpu()
-        terms = torch.cat([terms_of(subject, b["x"]) for b in subject.track_batches("by label")])
+        terms = torch.cat([terms_of(subject, batch) for batch in subject.track_batches("by label")])
         means, errors, counts = class_means(terms, labels)
         names = [subject.spec.class_name(c) for c in counts[0]]
         rows = [
@@ -84,11 +85,13 @@ class ByLabel(Evaluation):
             rows.append(members[torch.randint(len(members), (self.columns,))])
         chosen = torch.stack(rows)
         wanted, index = chosen.flatten().unique(return_inverse=True)
-        x = picked(subject, wanted)[index.to(subject.device)]
+        place = index.to(subject.device)
+        fields = {name: value[place] for name, value in picked(subject, wanted).items()}
         decoded = []
-        for part in x.split(BATCH):
-            z, _ = draw(subject.model.encode(part), 1)
-            decoded.append(subject.model.standardized(subject.model.decode(z[0]).mean))
+        for rows in torch.arange(len(index)).to(subject.device).split(BATCH):
+            trace = subject.model({name: value[rows] for name, value in fields.items()})
+            px = the_x({variable.name: variable.px for variable in trace.observed})
+            decoded.append(subject.model.standardized(px.mean[0]))
         return torch.cat(decoded).unflatten(0, chosen.shape)
 
 
@@ -102,24 +105,25 @@ def headlines(rows: list[dict[str, Any]]) -> dict[str, Figure]:
     return figures
 
 
-def picked(subject: Subject, rows: Tensor) -> Tensor:
-    """Return the examples at sorted places of the subject's split, ``(N, *event)``."""
+def picked(subject: Subject, rows: Tensor) -> dict[str, Tensor]:
+    """Return the examples at sorted places of the subject's split, ``(N, ...)`` each field."""
     found, start = [], 0
     for batch in subject.batches():
-        x = batch["x"]
-        inside = rows[(rows >= start) & (rows < start + len(x))] - start
-        found.append(x[inside.to(x.device)])
-        start += len(x)
-    return torch.cat(found)
+        count = len(batch["x"])
+        inside = rows[(rows >= start) & (rows < start + count)] - start
+        found.append({name: value[inside.to(value.device)] for name, value in batch.items()})
+        start += count
+    return {name: torch.cat([part[name] for part in found]) for name in found[0]}
 
 
-def terms_of(subject: Subject, x: Tensor) -> Tensor:
+def terms_of(subject: Subject, batch: Batch) -> Tensor:
     """Return ELBO, log p(x|z), KL and squared error of examples, ``(B, 4)`` on the CPU."""
-    model = subject.model
-    trace = model(x)
-    pair = model.standardized(model.reconstruct(x)), model.standardized(x)
+    model, x = subject.model, batch["x"]
+    trace = model(batch, num_examples=subject.data.num_train)
+    pair = model.standardized(the_x(model.reconstruct(batch))), model.standardized(x)
     error = (pair[0] - pair[1]).square().flatten(1).mean(1)
-    columns = (trace.elbo[0], trace.log_px[0], trace.kl[0], error)
+    log_px = trace.log_px[0]
+    columns = (trace.elbo[0], log_px, trace.kl[0].expand_as(log_px), error)
     return torch.stack(columns, 1).double().cpu()
 
 

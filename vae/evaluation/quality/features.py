@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vae.data.randomness import stream_seed
+from vae.evaluation.named import given_of, mean_of_x, some, the_x
 from vae.evaluation.quality.inception import Inception
 from vae.evaluation.quality.standin import BATCH, FEATURES, train_stand_in
 from vae.evaluation.quality.view import View
@@ -115,16 +116,23 @@ def feature_sets(
     model, real, rebuilt = subject.model, [], []
     for batch in subject.track_batches("features", count):
         real.append(net(view(batch["x"])))
-        rebuilt.append(net(view(model.reconstruct(batch["x"]))))
+        rebuilt.append(net(view(the_x(model.reconstruct(batch)))))
+    examples = subject.examples(count)
+    given = given_of(model, examples)
     with torch.random.fork_rng():
         torch.manual_seed(stream_seed(subject.seed, SAMPLES))
-        z = model.sample_latents(count)
-    parts = subject.track(z.split(DECODED), "samples", -(-count // DECODED))
+        z = model.sample_latents(count, given=given)
+    parts = subject.track(slices(count, DECODED), "samples", -(-count // DECODED))
     sets = {
         "real": real,
-        "samples": [net(view(model.decode(part).mean)) for part in parts],
+        "samples": [net(view(mean_of_x(model, some(z, b), some(given, b)))) for b in parts],
         "reconstructions": rebuilt,
     }
     if subject.split != "train":
         sets["training"] = [net(view(batch["x"])) for batch in subject.batches(count, "train")]
     return {kind: torch.cat(features) for kind, features in sets.items()}
+
+
+def slices(count: int, size: int) -> list[slice]:
+    """Return the places of so many examples, some at a time."""
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]

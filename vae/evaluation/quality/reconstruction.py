@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.named import the_x
 from vae.evaluation.quality.perceptual import LPIPS
 from vae.evaluation.quality.similarity import (
     PSNR_CAP,
@@ -65,7 +66,7 @@ class ReconstructionQuality(Evaluation):
             measures["lpips"], protocol["lpips_net"] = net, net.backbone
         rows = []
         for batch in subject.track_batches("reconstructions", self.num_pictures):
-            x, y = view(batch["x"]), view(subject.model.reconstruct(batch["x"]))
+            x, y = view(batch["x"]), view(the_x(subject.model.reconstruct(batch)))
             rows.append(
                 torch.stack([measure(x, y).double().cpu() for measure in measures.values()])
             )
