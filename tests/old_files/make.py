@@ -207,13 +207,12 @@ def made_on():
 
 
 def main():
+    (HERE / "names.json").write_text(json.dumps(names()) + "\n")
     write_data(HERE)
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="vae") as folder:
-        os.chdir(folder)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for path in HERE.glob("*.npy"):
             shutil.copy(path, folder)
         cases = {name: make(name, overrides) for name, overrides in CASES.items()}
-    (HERE / "names.json").write_text(json.dumps(names()) + "\n")
     text = json.dumps({"made_on": made_on(), "cases": cases})
     (HERE / "expected.json").write_text(text + "\n")
 
