@@ -39,7 +39,7 @@ PARTS = {  # the first that there is
     "densities and terms": ["vae.objectives.elbo:ELBO.forward"],
     "figures": ["vae.training.meter:Meter.update"],
     "backward": ["torch:Tensor.backward"],
-    "watch": ["vae.training.guard:Guard.passes"],
+    "watch": ["vae.training.step:EagerStep.check"],
     "optimizer": ["vae.training.fused:FusedAdam.step", "torch.optim:Adam.step"],
 }
 OVERRIDES = ["model=mlp", "data=array", "data.binarization=dynamic", "likelihood=bernoulli"]

@@ -27,6 +27,7 @@ from vae.cli.monitor import settle_monitor
 from vae.cli.train import build_trainer
 from vae.training import VAEModule
 from vae.training.callbacks import Checkpoints
+from vae.training.step import EagerStep
 from vae.training.storage import DurableCheckpoints
 
 WARM_UP = 2
@@ -39,7 +40,7 @@ class Alternate(pl.Callback):
     def __init__(self, module: VAEModule, keeper: Checkpoints) -> None:
         super().__init__()
         self.module, self.keeper = module, keeper
-        self.kept = module.guard, vae.training.module.seed_noise, keeper.on_train_batch_end
+        self.kept = vae.training.module.seed_noise, keeper.on_train_batch_end
         self.seconds: dict[str, list[float]] = {"with": [], "without": []}
         self.mark = 0.0
 
@@ -51,9 +52,11 @@ class Alternate(pl.Callback):
         if batch_idx > WARM_UP:
             self.seconds["without" if batch_idx % 2 else "with"].append(now - self.mark)
         bare = batch_idx % 2 == 0
-        self.module.guard = None if bare else self.kept[0]
-        vae.training.module.seed_noise = nothing if bare else self.kept[1]
-        self.keeper.on_train_batch_end = nothing if bare else self.kept[2]  # type: ignore[method-assign]
+        step = self.module.take_step
+        assert isinstance(step, EagerStep)
+        step.watch = not bare
+        vae.training.module.seed_noise = nothing if bare else self.kept[0]
+        self.keeper.on_train_batch_end = nothing if bare else self.kept[1]  # type: ignore[method-assign]
         self.mark = time.perf_counter()
 
 

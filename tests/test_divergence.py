@@ -10,7 +10,7 @@ from torch.distributions import Independent, Laplace, Normal
 
 from vae.cli import trainer_checks
 from vae.distributions import Joint, LogScaleNormal, UnitNormal
-from vae.divergence import kl_divergence
+from vae.distributions.joint import kl_divergence
 
 ROOT = Path(__file__).parents[1]
 COMPILES = pytest.mark.skipif(not trainer_checks.COMPILES, reason="an older torch")

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from vae.divergence import kl_divergence
+from vae.distributions.joint import kl_divergence
 from vae.summary import kind, shape, table
 
 T = TypeVar("T")

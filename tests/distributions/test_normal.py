@@ -3,8 +3,12 @@ import scipy.stats
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
-from vae.distributions.bounds import LOG_SCALE_BOUNDS, inverse_soft_bound, soft_bound
-from vae.distributions.normal import LogScaleNormal
+from vae.distributions.normal import (
+    LOG_SCALE_BOUNDS,
+    LogScaleNormal,
+    inverse_soft_bound,
+    soft_bound,
+)
 
 
 def random_normal(*shape, spread=1.0):

@@ -12,7 +12,7 @@ from tests.steps import BINARY, MLP, composed, examples
 from tests.test_build import POSTERIORS
 from vae.build import build_model
 from vae.distributions import Conditional, ConstantNormalPosterior
-from vae.distributions.bounds import LOG_SCALE_BOUNDS, inverse_soft_bound
+from vae.distributions.normal import LOG_SCALE_BOUNDS, inverse_soft_bound
 from vae.evaluation import (
     AggregatePosterior,
     LatentSpace,

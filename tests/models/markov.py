@@ -24,7 +24,7 @@ class Cell(nn.Linear):
 
 class DeepMarkov(Model):
     fields = ("x", "mask")  # (B, T, D), and (B, T): 1 up to the length of the sequence
-    compiled = ("cell",)
+    compiled_parts = ("cell",)
 
     def __init__(self, steps, dim):
         super().__init__()

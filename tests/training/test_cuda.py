@@ -156,7 +156,7 @@ def test_steps_do_not_wait_for_the_device(tmp_path, pixels, graph, resident):
 
         def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
             if trainer.current_epoch > 0:  # the first one records, or sets libraries up
-                end_group = pl_module.dropped_steps.end_group
+                end_group = pl_module.guard.end_group
                 torch.cuda.set_sync_debug_mode("error")
 
                 def released(first):
@@ -164,7 +164,7 @@ def test_steps_do_not_wait_for_the_device(tmp_path, pixels, graph, resident):
                     Watch.watched += 1
                     end_group(first)
 
-                pl_module.dropped_steps.end_group = released
+                pl_module.guard.end_group = released
 
     try:
         make_trainer(tmp_path, Watch(), **{**GPU, "log_every_n_steps": 1000}).fit(module, data)

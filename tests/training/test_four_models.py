@@ -97,7 +97,7 @@ def test_a_compiled_step_is_the_eager_one(name, tmp_path):
     """Of the chain its cell is compiled, not the loop, whose compilation takes minutes."""
     eager, _, _ = trained(name, tmp_path, max_steps=6)
     module, data = made(name, tmp_path)
-    module.compile_step()
+    module.compiled = True
     make_trainer(tmp_path, epochs=2, max_steps=6).fit(module, data)
     for key, value in eager.state_dict().items():
         torch.testing.assert_close(module.state_dict()[key], value, rtol=1e-4, atol=1e-5)

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from vae.cli.overrides import hydra_quoted
 from vae.cli.places import CHECKPOINTS
 from vae.files import check_whole
+from vae.instantiate import resolve
 from vae.training.storage import newest
 
 
@@ -30,7 +31,8 @@ def further(trainer: pl.Trainer, callbacks: Mapping[str, Any]) -> list[str]:
         settings.append(f"trainer.max_epochs={2 * done.processed}")
     if 0 < steps <= trainer.global_step:
         settings.append(f"trainer.max_steps={2 * trainer.global_step}")
-    names = [n for n, node in callbacks.items() if node["_target_"].endswith(".EarlyStopping")]
+    kinds = {name: resolve(node["_target_"], "callbacks") for name, node in callbacks.items()}
+    names = [name for name, kind in kinds.items() if issubclass(kind, EarlyStopping)]
     for name, callback in zip(names, trainer.early_stopping_callbacks, strict=True):
         if has_ended(callback):
             settings.append(f"callbacks.{name}.patience={2 * callback.patience}")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from torch import Tensor, nn
 
+from vae.cli.kinds import kind_of
 from vae.cli.length import OPEN
 from vae.cli.places import CHECKPOINTS, PLACES
 from vae.nested import leaves, lookup
@@ -17,18 +18,16 @@ from vae.training.storage import newest
 
 STATE = ("callbacks", "epoch", "global_step", "loops", "lr_schedulers", "optimizer_states")
 ARCHITECTURE = ("model", "posterior", "prior", "likelihood")
-START = "likelihood.scale.init"  # of a scale that the checkpoint has learned since
 LATER = "standardize."  # what checkpoints of older versions get from the data
 # What a resumed run may change, with all that stands below it, since it takes effect at once and
 # leaves the best figure comparable. Anything else is in weights, moments, order or noise by now.
 FREE = {
-    *("callbacks", "logger", "report", "trainer", "resume", "name", "monitor", "debug"),
+    *("logger", "report", "trainer", "resume", "name", "monitor", "debug"),
     *("test", "test_samples", "threads", "deterministic", "compile", "cuda_graph"),
     *("channels_last", "matmul_precision", "group_size", "gradient_clip", "skip_limit"),
     *("data.group_size", "data.on_device", "data.eval_batch_size", "data.min_steps"),
     *(f"{home}.{place}" for home in ("data", "data.source") for place in PLACES),
 }
-BOUND = ("callbacks.ema",)  # among these: the averages are weights
 
 
 class Resumed(NamedTuple):
@@ -131,16 +130,30 @@ def changes(
     ours, theirs = dict(leaves(settings)), dict(leaves(config))
     for name in {**theirs, **ours}:
         before, now = theirs.get(name), ours.get(name)
-        if before == now or is_free(name) or (name in OPEN and now is None):
+        if before == now or is_free(name, settings, config) or (name in OPEN and now is None):
             continue
         yield name, before, now
 
 
-def is_free(name: str) -> bool:
-    """Say whether a resumed run may change a setting."""
+def is_free(name: str, *configs: Mapping[str, Any]) -> bool:
+    """Say whether a resumed run may change a setting, by its place and by the part that it is of.
+
+    Free is also what a part only starts from, since it has learned better; bound is what a callback
+    that holds weights is told.
+
+    Args:
+        name: Of the setting.
+        configs: Of the run before and of now.
+    """
     parts = name.partition("[")[0].split(".")
     above = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
-    return name == START or (not FREE.isdisjoint(above) and not set(BOUND) & set(above))
+    if parts[0] in ARCHITECTURE:
+        kinds = [kind_of(config, ".".join(parts[:-1])) for config in configs]
+        return any(parts[-1] in getattr(kind, "only_start", ()) for kind in kinds)
+    if parts[0] == "callbacks":
+        kinds = [kind_of(config, ".".join(parts[:2])) for config in configs]
+        return not any(getattr(kind, "holds_weights", False) for kind in kinds)
+    return not FREE.isdisjoint(above)
 
 
 def depth(change: tuple[str, Any, Any]) -> int:

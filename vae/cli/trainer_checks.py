@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
 
+from vae.cli.kinds import kind_of, kinds
 from vae.cli.launch import check_launch
 from vae.instantiate import fits
 from vae.nested import lookup
@@ -16,12 +18,6 @@ NEEDED = ("devices", "num_nodes", "strategy")
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 COMPILER = "2.14"  # the first torch whose compiled steps were seen to be the plain ones
 COMPILES = torch.__version__ >= COMPILER
-SHARDED = "vae.training.ShardedParallel"
-WHOLE = {  # parts that need whole weights, or optimizers of their own
-    "vae.objectives.penalties": ("Adversarial", "DecoderNorm", "Factor", "GradientPenalty"),
-    "vae.training.callbacks": ("EMA",),
-    "pytorch_optimizer": ("SOAP",),
-}
 INSTEAD = {  # settings of Lightning's Trainer that would fall short here, and what does the same
     "accumulate_grad_batches": "accumulate=",
     "barebones": "logger=none",
@@ -87,18 +83,26 @@ def check_compiler(settings: Mapping[str, Any]) -> None:
 
 def check_sharded(settings: Mapping[str, Any]) -> None:
     """Refuse parts that need whole weights where each process has a part of them."""
-    strategy = settings["trainer"]["strategy"]
-    if not isinstance(strategy, Mapping) or strategy.get("_target_") != SHARDED:
+    strategy = kind_of(settings, "trainer.strategy")
+    if not getattr(strategy, "shards_weights", False):
         return
-    parts = {**settings["penalties"], **settings["callbacks"], "optimizer": settings["optimizer"]}
-    for name, node in parts.items():
-        home, _, kind = node["_target_"].rpartition(".")
-        if kind in WHOLE.get(home, ()):
+    for name, kind in kinds(settings):
+        if needs_whole_weights(kind):
             raise ValueError(f"{name} needs whole weights in each process: use trainer=ddp")
     if settings["compile"]:
         raise ValueError("compile=true needs whole weights in each process: use trainer=ddp")
     if settings["trainer"]["precision"] == "16-mixed":
         raise ValueError("trainer=fsdp goes with 32-true or bf16-mixed; got 16-mixed")
+
+
+def needs_whole_weights(kind: type[Any]) -> bool:
+    """Say whether a part of this class needs whole weights.
+
+    Of optimizers, those of torch look at each weight alone; others may look at whole matrices.
+    """
+    if issubclass(kind, Optimizer):
+        return not kind.__module__.startswith("torch.optim")
+    return getattr(kind, "needs_whole_weights", False)
 
 
 def check_devices(devices: Any, gpus: int | None) -> None:

@@ -295,4 +295,10 @@ class DataModule(LightningDataModule):
 
     def describe(self) -> dict[str, str | int]:
         """Return what a report should say about the data; loads them if need be."""
-        return described(self)
+        return described(
+            self.parts,
+            self.preprocess,
+            batch_size=self.batch_size_for(),
+            split_seed=self.splitter.seed,
+            seed=self.seed,
+        )

@@ -2,22 +2,24 @@
 
 __all__ = ["described"]
 
-from typing import TYPE_CHECKING
-
+from vae.data.parts import Parts
+from vae.data.preprocess import Preprocess
 from vae.visible import visible
-
-if TYPE_CHECKING:
-    from vae.data.module import DataModule
 
 UNITS = "densities and x are in the units of the data; the nets see x standardised"
 
 
-def described(data: "DataModule") -> dict[str, str | int]:
+def described(parts: Parts, preprocess: Preprocess, **numbers: int) -> dict[str, str | int]:
     """Return what the data are, how they were read and what becomes of them, by name.
 
     Names of files in it are `visible`: a report's files hold no bytes that are no letters.
+
+    Args:
+        parts: The examples of each split.
+        preprocess: From raw values to model input.
+        numbers: Further settings to be told, by name.
     """
-    spec, preprocess, parts = data.spec, data.preprocess, data.parts
+    spec = preprocess.spec
     told: dict[str, str | int] = {
         "data": spec.name,
         "shape": "×".join(map(str, spec.shape)),
@@ -26,8 +28,6 @@ def described(data: "DataModule") -> dict[str, str | int]:
         **({"units": UNITS} if spec.standardized else {}),
         **{f"{name}_examples": len(examples) for name, examples in parts.splits.items()},
         **parts.facts,
-        "batch_size": data.batch_size_for(),
-        "split_seed": data.splitter.seed,
-        "seed": data.seed,
+        **numbers,
     }
     return {k: visible(v) if isinstance(v, str) else v for k, v in told.items()}

@@ -37,8 +37,9 @@ __all__ = [
 ]
 
 from vae.distributions.aggregate import aggregate_log_probs
-from vae.distributions.bounds import soft_bound
+from vae.distributions.categorical_posterior import CategoricalPosterior
 from vae.distributions.fixed import fixed_log_prob, frozen
+from vae.distributions.flow_posterior import FlowPosterior
 from vae.distributions.gumbel_softmax import GumbelSoftmax, LogGumbelSoftmax
 from vae.distributions.head import Conditional, Head, Likelihood
 from vae.distributions.joint import Joint
@@ -55,13 +56,12 @@ from vae.distributions.likelihoods import (
     OptimalScale,
     PixelwiseScale,
 )
-from vae.distributions.logarithms import in_logarithms, points
 from vae.distributions.mixture import UniformMixture
-from vae.distributions.normal import LogScaleNormal, UnitNormal
-from vae.distributions.posteriors import (
-    CategoricalPosterior,
+from vae.distributions.normal import (
     ConstantNormalPosterior,
-    FlowPosterior,
+    LogScaleNormal,
     NormalPosterior,
+    UnitNormal,
+    soft_bound,
 )
-from vae.distributions.sampling import center, draw, tempered
+from vae.distributions.sampling import center, draw, in_logarithms, points, tempered

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal
 
+from vae.distributions.flow_posterior import ConditionalFlow
 from vae.distributions.gumbel_softmax import GumbelSoftmax, LogGumbelSoftmax
 from vae.distributions.joint import Joint
 from vae.distributions.normal import LogScale
-from vae.distributions.posteriors import ConditionalFlow
 
 
 def fixed_log_prob(q: Distribution, value: Tensor) -> Tensor:

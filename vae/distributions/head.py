@@ -1,6 +1,6 @@
 """What stands between the output of a net and a distribution."""
 
-__all__ = ["Conditional", "Head", "Likelihood"]
+__all__ = ["Conditional", "Head", "Likelihood", "check_latent_dim"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -126,3 +126,9 @@ class Conditional(nn.Module, StartsFromData):
             raw = head.start_at(examples(few).double())
             if raw is not None:
                 net.start_at(raw)
+
+
+def check_latent_dim(latent_dim: int) -> None:
+    """Refuse a latent dimension below 1."""
+    if latent_dim < 1:
+        raise ValueError(f"latent_dim must be at least 1; got {latent_dim}")

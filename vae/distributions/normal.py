@@ -1,16 +1,37 @@
-"""The normal distribution in terms of log σ, and what every location-scale family shares."""
+"""The normal distribution in terms of log σ, which is kept in bounds, and as a posterior."""
 
-__all__ = ["LogScale", "LogScaleNormal", "UnitNormal"]
+__all__ = [
+    "LOG_SCALE_BOUNDS",
+    "ConstantNormalPosterior",
+    "LogScale",
+    "LogScaleNormal",
+    "NormalPosterior",
+    "UnitNormal",
+    "diagonal_normal",
+    "inverse_soft_bound",
+    "soft_bound",
+    "started",
+]
 
 import math
 from abc import ABC, abstractmethod
+from functools import cache
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, register_kl
+from torch.distributions import Distribution, constraints, register_kl
 from torch.distributions.utils import lazy_property
 from torch.types import _size
 
+from vae.distributions.head import Head, check_latent_dim
+from vae.distributions.joint import Joint
+
+# σ from 9e-4 to 148. Above 5, exp(2 log σ) = σ² overflows in half precision (at 5.5); below -7,
+# 1/σ² exceeds a million and one badly predicted value rules the gradient of a whole batch.
+LOG_SCALE_BOUNDS = (-7.0, 5.0)
+
+MARGIN = 0.5  # a start nearer to a bound would lie where the slope is too small to learn
+_INSIDE = 1 - 1e-6  # keeps the rounded result within the bounds
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -114,3 +135,123 @@ def _kl_normal_unit(q: LogScaleNormal, p: UnitNormal) -> Tensor:
     # ½ (e^2logσ - 1 + μ²) - log σ, not negative either; products of tensors, which numbers slow.
     s = torch.expm1(q.log_scale + q.log_scale) + q.loc * q.loc
     return -torch.sub(q.log_scale, s, alpha=0.5)
+
+
+class NormalPosterior(Head):
+    r"""The diagonal Gaussian :math:`q(z|x) = N(z; μ(x), \mathrm{diag}\,σ²(x))`.
+
+    The net gives μ and log σ; log σ is softly bounded to [−7, 5].
+
+    Args:
+        latent_dim: Number of latent variables D, at least 1.
+
+    References:
+        Auto-Encoding Variational Bayes (Kingma, Welling, 2013), 1312.6114.
+    """
+
+    support = constraints.real_vector
+
+    def __init__(self, latent_dim: int) -> None:
+        check_latent_dim(latent_dim)
+        super().__init__((latent_dim,), (2 * latent_dim,))
+
+    def forward(self, params: Tensor) -> Distribution:
+        """Map ``(*lead, 2D)`` to a distribution over ``(D,)``."""
+        loc, log_scale = params.chunk(2, -1)
+        return diagonal_normal(loc, soft_bound(log_scale, *LOG_SCALE_BOUNDS))
+
+
+class ConstantNormalPosterior(Head):
+    r"""The Gaussian of one width for all examples, :math:`q(z|x) = N(z; μ(x), σ² I)`.
+
+    As σ falls it becomes the deterministic encoder of an autoencoder, whose KL is infinite: give
+    the KL no weight then.
+
+    Args:
+        latent_dim: Number of latent variables D, at least 1.
+        scale: σ, above 0.
+
+    References:
+        From Variational to Deterministic Autoencoders (Ghosh et al., 2020), 1903.12436.
+    """
+
+    support = constraints.real_vector
+
+    def __init__(self, latent_dim: int, *, scale: float = 1e-4) -> None:
+        check_latent_dim(latent_dim)
+        if not 0 < scale < float("inf"):
+            raise ValueError(f"scale must be a finite number above 0; got {scale}")
+        super().__init__((latent_dim,), (latent_dim,))
+        self.log_scale = math.log(scale)
+
+    def forward(self, params: Tensor) -> Distribution:
+        """Map ``(*lead, D)`` to a distribution over ``(D,)``."""
+        return diagonal_normal(params, torch.full_like(params, self.log_scale))
+
+
+def diagonal_normal(loc: Tensor, log_scale: Tensor) -> Distribution:
+    """Return the Gaussian with independent dimensions along the last axis."""
+    return Joint(LogScaleNormal(loc, log_scale), 1)
+
+
+def soft_bound(x: Tensor, low: float, high: float) -> Tensor:
+    """Bound `x` smoothly and monotonically to the interval from `low` to `high`.
+
+    ``y = m + (h - l)/π · atan(π (x - m) / (h - l))`` with ``m = (l + h)/2``: slope one in the
+    middle, and a slope that falls only as 1/x². It is 1e-7 at x = 1e4, where that of tanh has
+    been an exact zero from x = 60 on: a log-scale that went astray finds its way back.
+
+    Args:
+        x: Any shape, any real value.
+        low: The lower bound.
+        high: The upper bound, above `low`.
+
+    Returns:
+        The bounded values, of the shape of `x`.
+
+    Example:
+        >>> soft_bound(torch.tensor([-1e4, -1.0, 0.0, 1e4]), -7.0, 5.0)
+        tensor([-6.9985, -1.0000, -0.0220,  4.9985])
+    """
+    slope = math.pi / (high - low)
+    middle = (low + high) / 2
+    angle = affine(x, slope, -middle * slope).atan()
+    return affine(angle, _INSIDE / slope, middle)
+
+
+def affine(x: Tensor, scale: float, shift: float) -> Tensor:
+    """Return ``shift + scale · x`` in one pass over the data, with one more in its gradient."""
+    if torch.compiler.is_compiling():  # which makes one pass of it without help
+        return shift + scale * x
+    return torch.add(constant(shift, x.dtype), x, alpha=scale)
+
+
+@cache
+def constant(value: float, dtype: torch.dtype) -> Tensor:
+    """Return a scalar tensor, made once: making one takes as long as adding it."""
+    return torch.tensor(value, dtype=dtype)
+
+
+def inverse_soft_bound(y: float, low: float, high: float) -> float:
+    """Return the x with ``soft_bound(x, low, high) == y``.
+
+    Args:
+        y: Strictly between `low` and `high`.
+        low: The lower bound.
+        high: The upper bound.
+
+    Returns:
+        The value that `soft_bound` maps to `y`.
+
+    Example:
+        >>> round(inverse_soft_bound(-1.0, -7.0, 5.0), 6)
+        -1.0
+    """
+    slope = math.pi / (high - low)
+    middle = (low + high) / 2
+    return middle + math.tan((y - middle) * slope / _INSIDE) / slope
+
+
+def started(y: Tensor, low: float, high: float) -> float:
+    """Return the x of `inverse_soft_bound` for a scalar y, kept `MARGIN` inside the bounds."""
+    return inverse_soft_bound(min(max(y.item(), low + MARGIN), high - MARGIN), low, high)

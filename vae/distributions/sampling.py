@@ -3,7 +3,7 @@
 Each is open to new kinds of distribution through ``register``.
 """
 
-__all__ = ["center", "draw", "tempered"]
+__all__ = ["center", "draw", "in_logarithms", "points", "tempered"]
 
 from functools import singledispatch
 
@@ -93,3 +93,21 @@ def _(p: UniformMixture, temperature: float) -> Distribution:
 @tempered.register
 def _(p: NormalizingFlow, temperature: float) -> Distribution:
     return NormalizingFlow(p.transform, tempered(p.base, temperature))
+
+
+def in_logarithms(q: Distribution) -> Distribution:
+    """Return the distribution of log z if z is a relaxed category, else ``q`` itself."""
+    if isinstance(q, Independent):
+        base = in_logarithms(q.base_dist)
+        return q if base is q.base_dist else Joint(base, q.reinterpreted_batch_ndims)
+    if isinstance(q, UniformMixture):
+        parts = in_logarithms(q.components)
+        return q if parts is q.components else UniformMixture(parts)
+    return q.logarithm if isinstance(q, GumbelSoftmax) else q
+
+
+def points(q: Distribution, z: Tensor) -> Tensor:
+    """Return what nets read of draws: z itself, and the exponential where z is a logarithm."""
+    while isinstance(q, (Independent, UniformMixture)):
+        q = q.base_dist if isinstance(q, Independent) else q.components
+    return z.exp() if isinstance(q, LogGumbelSoftmax) else z

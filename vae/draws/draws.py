@@ -14,8 +14,7 @@ from typing import NamedTuple, TypeVar, overload
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae.distributions.logarithms import in_logarithms, points
-from vae.distributions.sampling import draw
+from vae.distributions.sampling import draw, in_logarithms, points
 from vae.trace import Latent, Observed, Trace
 
 T = TypeVar("T")

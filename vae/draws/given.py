@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from vae.distributions.logarithms import in_logarithms, points
-from vae.distributions.sampling import center, tempered
+from vae.distributions.sampling import center, in_logarithms, points, tempered
 from vae.draws.draws import NOT_MADE, Asked, Draws, made
 from vae.trace import Latent
 

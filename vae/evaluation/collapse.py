@@ -21,7 +21,7 @@ class LatentUse(NamedTuple):
         kl: Mean KL(q(z|x) ‖ p(z)), nats per example.
         swap_cost: How much log p(x|z) falls when z is another example's, nats per example.
         num_dims: Number of latent variables.
-        unused: Numbers of those that are not active.
+        unused: Numbers, of several latents names, of those that are not active.
         noise: Median over the active ones of the part of the variance of q(z) that is variance of
             q(z|x), 0 to 1; ``None`` where it is not known or bounded anyway (discrete latents).
         gap: KL(q(z) ‖ p(z)) or a lower bound of it, nats; ``None`` where it is not known.
@@ -32,7 +32,7 @@ class LatentUse(NamedTuple):
     kl: float
     swap_cost: float
     num_dims: int
-    unused: Sequence[int]
+    unused: Sequence[int] | Sequence[str]
     noise: float | None = None
     gap: float | None = None
     swap_error: float = 0.0
@@ -154,7 +154,7 @@ def healthy(use: LatentUse) -> str:
     )
 
 
-def listed(numbers: Sequence[int], most: int = 12) -> str:
+def listed(numbers: Sequence[int] | Sequence[str], most: int = 12) -> str:
     """Return numbers in a row, the first ``most`` of them."""
     shown = ", ".join(map(str, numbers[:most]))
     return shown if len(numbers) <= most else f"{shown} and others"

@@ -113,8 +113,9 @@ def blocks(
     """Yield the examples of batches of any size in blocks of one size, the last smaller."""
     held: list[Batch] = []
     for batch in batches:
-        joined = [torch.cat([part[name] for part in (*held, batch)]).split(size) for name in fields]
-        *whole, rest = (dict(zip(fields, values, strict=True)) for values in zip(*joined, strict=True))
+        joined = {name: torch.cat([part[name] for part in (*held, batch)]) for name in fields}
+        parts = zip(*(column.split(size) for column in joined.values()), strict=True)
+        *whole, rest = (dict(zip(fields, part, strict=True)) for part in parts)
         yield from whole
         held = [rest]
     yield from (dict(rest) for rest in held)

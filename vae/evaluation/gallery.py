@@ -17,6 +17,8 @@ from vae.evaluation.subject import Subject
 class Gallery(Evaluation):
     """Examples above their reconstructions, and samples: means of p(x|z) for draws of z.
 
+    Where a model reads more than x, such as labels, a sample has that of the data above it.
+
     Args:
         columns: Pictures per row, 1 to 100.
         temperatures: Scales of the prior's spread, above 0: a row of samples of each, from the
@@ -34,8 +36,12 @@ class Gallery(Evaluation):
         """Draw from the first examples of the subject's split."""
         model, seed = subject.model, subject.seed
         columns = subject.count(self.columns)  # rows of one length, if there are fewer examples
-        pair = reconstructions(model, subject.examples(columns)["x"])
-        blocks = [samples(model, 1, columns, temperature=t, seed=seed) for t in self.temperatures]
+        batch = subject.examples(columns)
+        pair = reconstructions(model, batch)
+        blocks = [
+            samples(model, 1, columns, temperature=t, seed=seed, batch=batch)
+            for t in self.temperatures
+        ]
         labels = [f"T = {t:g}" for t in self.temperatures]
         shown = torch.cat([pair[:1], *blocks])
         span = subject.value_range

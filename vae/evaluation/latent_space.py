@@ -2,32 +2,44 @@
 
 __all__ = ["LatentSpace"]
 
+from collections.abc import Mapping, Sequence
 from math import log
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from vae.evaluation.aggregate import left_out
 from vae.evaluation.collapse import THRESHOLDS, LatentUse, diagnose
 from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.latent_tables import (
+    dimensions,
+    name_of,
+    rows_of_latents,
+    several,
+    unused,
+)
 from vae.evaluation.latents import ACTIVE_VARIANCE
 from vae.evaluation.marginals import marginals
-from vae.evaluation.moments import prior_draws, prior_moments
+from vae.evaluation.moments import prior_draws
 from vae.evaluation.picture import Picture
 from vae.evaluation.plots import bars
 from vae.evaluation.pointless import pointless
-from vae.evaluation.prior_gap import against_prior, caveats, gap, told
+from vae.evaluation.prior_gap import against_prior, caveats, gap
 from vae.evaluation.section import Figure, NotApplicable, Section, standard_error
-from vae.evaluation.seen import Seen, look, scalars, swap_costs
+from vae.evaluation.seen import Pass, look, scalars, swap_costs
 from vae.evaluation.subject import Subject
+from vae.evaluation.variables import variable_name
 
 PRIOR_DRAWS = 10_000
+SHOWN = 1000  # rows of the table
 
 
 class LatentSpace(Evaluation):
     r"""KL, activity and marginals of every latent dimension, q(z) against p(z), and a diagnosis.
 
-    A model with several latent variables is judged by the first.
+    Of a model with several latents there is a table of these besides; they are judged together.
+    The steps of a chain are one latent.
 
     Args:
         num_examples: How many of the split's first examples, at least 2; ``None`` means all.
@@ -63,31 +75,36 @@ class LatentSpace(Evaluation):
         if count < 2:
             raise NotApplicable("the use of the latents shows only over two examples or more")
         seen = look(subject, self.num_examples, self.num_points)
-        if not seen.z.isfinite().all():
+        if not seen.latents:
+            raise NotApplicable("all examples share the latents of this model: none has its own")
+        if not all(latent.z.isfinite().all() for latent in seen.latents):
             raise NotApplicable("the latents are not finite: the model has diverged")
         swap = swap_costs(subject, seen)
-        draws = prior_draws(seen.prior, PRIOR_DRAWS)
+        draws = [prior_draws(latent.prior, PRIOR_DRAWS) for latent in seen.latents]
         table = dimensions(seen, draws)
-        parts = against_prior(seen)
+        parts = {latent.name: against_prior(latent) for latent in seen.latents}
         use = LatentUse(
             seen.kl.mean().item(),
             swap.mean().item(),
             len(table),
-            sorted(row["dimension"] for row in table if not row["active"]),
+            unused(table),
             noise(seen),
-            gap(parts, seen),
+            largest_gap(parts, seen),
             standard_error(swap),
             pointless(subject.model),
         )
         verdicts = diagnose(use)
+        tables = {"latent dimensions": table[:SHOWN]}
+        if several(seen):
+            tables = {"latent variables": rows_of_latents(seen, parts), **tables}
         return Section(
             "Latent space",
-            {**figures(seen, use), **parts},
+            {**figures(seen, use), **({} if several(seen) else parts[seen.latents[0].name])},
             self.protocol(count),
-            {"latent dimensions": table},
+            tables,
             {"diagnosis": list(verdicts), "gap": use.gap},
             self.pictures(seen, draws, table),
-            [*verdicts.values(), *caveats(parts, count)],
+            [*verdicts.values(), *notes(seen, parts, count, len(table))],
         )
 
     def protocol(self, count: int) -> dict[str, Any]:
@@ -102,72 +119,69 @@ class LatentSpace(Evaluation):
         }
 
     def pictures(
-        self, seen: Seen, draws: Tensor, table: list[dict[str, Any]]
+        self, seen: Pass, draws: Sequence[Tensor], table: list[dict[str, Any]]
     ) -> dict[str, Picture]:
-        """Draw the use of each dimension and the marginals of the most used."""
+        """Draw the use of each dimension and the marginals of each latent's most used."""
         title, key = "KL", "KL (nats)"
         if key not in table[0]:
             title = key = "variance of the centre"
-        dims = [row["dimension"] for row in table]
-        q, p = (scalars(z).cpu() for z in (seen.z, draws))
-        return {
+        pictures = {
             f"{title} by latent dimension": bars(
                 [row[key] for row in table], xlabel="rank of the latent dimension", ylabel=key
-            ),
-            "marginals of the most used dimensions": marginals(q, p, dims[: self.num_shown]),
+            )
         }
+        for latent, from_prior in zip(seen.latents, draws, strict=True):
+            of = name_of(seen, latent)
+            rows = [row for row in table if row.get("latent", "") == of][: self.num_shown]
+            names = [variable_name("", latent.use.shape, row["dimension"]) for row in rows]
+            q, p = (scalars(latent, z).cpu() for z in (latent.z, from_prior))
+            title = "marginals of the most used dimensions" + (f" of {of}" if of else "")
+            pictures[title] = marginals(q, p, [row["dimension"] for row in rows], names)
+        return pictures
 
 
-def noise(seen: Seen) -> float | None:
-    """Return the median part of q(z|x) in the variance of active dimensions; see `LatentUse`."""
-    inner, between = seen.statistics.posterior_variances, seen.statistics.variances
-    active = between > ACTIVE_VARIANCE
-    if inner is None or seen.discrete or not active.any():
-        return None
-    return (inner / (inner + between))[active].median().item()
+def notes(
+    seen: Pass, parts: Mapping[str, Mapping[str, Figure]], count: int, num_dims: int
+) -> list[str]:
+    """Say what is left out, and which figures the number of examples falsifies."""
+    said = []
+    for name, found in parts.items():
+        of = f"{name}: " if several(seen) else ""
+        said += [of + note for note in caveats(found, count)]
+    without = [latent.name for latent in seen.latents if latent.aggregate is None]
+    if without:
+        said.append(left_out(without))
+    if seen.shared:
+        said.append(f"{', '.join(seen.shared)} counts in the KL alone: all examples share it.")
+    if num_dims > SHOWN:
+        said.append(f"The table has the {SHOWN} most used of {num_dims:,} dimensions.")
+    return said
 
 
-def dimensions(seen: Seen, draws: Tensor) -> list[dict[str, Any]]:
-    """Return what is known of each latent variable, the most used first."""
-    statistics = seen.statistics
-    between = seen.by_variable(statistics.variances)
-    inner = statistics.posterior_variances
-    columns: dict[str, Tensor | None] = {
-        "KL (nats)": statistics.kl_per_dim,
-        "variance of the centre": between.sum(1),
-        "mean posterior variance": None if inner is None else seen.by_variable(inner).sum(1),
-        "active": (between > ACTIVE_VARIANCE).any(1),
-    }
-    if not seen.discrete:
-        mean, deviation = prior_moments(seen.prior, draws)
-        columns["mean of q(z)"] = seen.z.mean(0)
-        columns["deviation of q(z)"] = seen.z.std(0)
-        columns["mean of p(z)"] = mean
-        columns["deviation of p(z)"] = deviation
-    known: dict[str, list[Any]] = {
-        name: column.tolist() for name, column in columns.items() if column is not None
-    }
-    known |= marginal_kl(seen)
-    order = columns["KL (nats)"] if "KL (nats)" in known else between.sum(1)
-    assert order is not None
-    dims = order.argsort(descending=True, stable=True).tolist()
-    return [{"dimension": d, **{name: column[d] for name, column in known.items()}} for d in dims]
+def largest_gap(parts: Mapping[str, Mapping[str, Figure]], seen: Pass) -> float | None:
+    """Return how far q(z) is from p(z) as far as it is known, in nats; see `gap`.
 
-
-def marginal_kl(seen: Seen) -> dict[str, list[float | None]]:
-    """Return KL(q(z_j) ‖ p(z_j)) in nats where it exists, ``None`` where the examples are too few.
-
-    What of a dimension's KL is not marginal is its mutual information with x.
+    Of several latents any one's gap is a lower bound for that of all of them, which says something
+    where it is large alone.
     """
-    marginal, kl = seen.aggregate.marginal_kl(), seen.statistics.kl_per_dim
-    if marginal is None or kl is None:
-        return {}
-    pairs = zip(marginal.tolist(), kl.tolist(), strict=True)
-    found = [m if told(whole - m, len(seen.z)) else None for m, whole in pairs]
-    return {"marginal KL (nats)": found}
+    found = [gap(parts[latent.name], latent) for latent in seen.latents]
+    if not several(seen):
+        return found[0]
+    largest = max((value for value in found if value is not None), default=0.0)
+    return largest if largest > THRESHOLDS["holes_gap"] else None
 
 
-def figures(seen: Seen, use: LatentUse) -> dict[str, Figure]:
+def noise(seen: Pass) -> float | None:
+    """Return the median part of q(z|x) in the variance of active dimensions; see `LatentUse`."""
+    shares = []
+    for latent in seen.latents:
+        inner, between = latent.use.posterior_variances, latent.use.variances
+        if inner is not None and not latent.discrete:
+            shares.append((inner / (inner + between))[between > ACTIVE_VARIANCE])
+    return torch.cat(shares).median().item() if shares and torch.cat(shares).numel() else None
+
+
+def figures(seen: Pass, use: LatentUse) -> dict[str, Figure]:
     """Return the figures of the latents' use."""
     lost = "log p(x|z) lost with another example's z"
     share = "part of q(z|x) in the variance of q(z), median"

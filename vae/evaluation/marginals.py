@@ -18,13 +18,14 @@ BINS = 40
 OF_PRIOR = CLASSES[6]
 
 
-def marginals(q: Tensor, p: Tensor, dims: Sequence[int]) -> Picture:
+def marginals(q: Tensor, p: Tensor, dims: Sequence[int], names: Sequence[str]) -> Picture:
     """Draw for some dimensions a histogram of q(z) with that of p(z).
 
     Args:
         q: Draws from the aggregate posterior, ``(N, D)``; whole numbers are taken as categories.
         p: Draws from the prior, ``(M, D)``.
         dims: Which dimensions, in this order.
+        names: What they are called.
     """
     columns = min(COLUMNS, len(dims))
     rows = -(-len(dims) // columns)
@@ -32,12 +33,12 @@ def marginals(q: Tensor, p: Tensor, dims: Sequence[int]) -> Picture:
 
     def fill(figure: Any) -> None:
         panels = figure.subplots(rows, columns, squeeze=False).flat
-        for axes, dim in zip(panels, dims, strict=False):
+        for axes, dim, name in zip(panels, dims, names, strict=False):
             edges = bin_edges(q[:, dim], p[:, dim])
             shared = {"bins": edges, "density": True}
             axes.hist(q[:, dim].numpy(), histtype="stepfilled", alpha=0.6, color=color, **shared)
             axes.hist(p[:, dim].numpy(), histtype="step", color=OF_PRIOR, linewidth=1.5, **shared)
-            axes.set_title(f"z{dim}", pad=3)
+            axes.set_title(name, pad=3)
             axes.set_yticks([])
             axes.spines[["top", "right", "left"]].set_visible(False)
         for axes in panels[len(dims) :]:

@@ -14,19 +14,22 @@ BLOCK = 100  # draws at once: a mixture draws from each of its components every 
 
 
 @torch.no_grad()
-def prior_draws(p: Distribution, num_draws: int) -> Tensor:
-    """Return ``(num_draws, *event)`` of a prior of batch shape ``()``."""
+def prior_draws(p: Distribution | Tensor, num_draws: int) -> Tensor:
+    """Return ``(num_draws, *event)`` of a prior of batch shape ``()``; draws as they are."""
+    if isinstance(p, Tensor):
+        return p
     starts = range(0, num_draws, BLOCK)
     return torch.cat([p.sample(torch.Size([min(BLOCK, num_draws - start)])) for start in starts])
 
 
-def prior_moments(p: Distribution, draws: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation, ``(D,)`` each, of a prior over vectors, in double precision.
+def prior_moments(p: Distribution | Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation, ``(D,)`` each, of a real prior, in double precision.
 
-    They are exact where it factorises, and else those of its draws ``(N, D)``.
+    They are exact where it factorises, and else those of its draws ``(N, *event)``.
     """
     if isinstance(p, Independent):
-        return p.mean.double(), p.variance.double().sqrt()
+        return p.mean.double().flatten(), p.variance.double().sqrt().flatten()
+    draws = draws.flatten(1)
     return draws.double().mean(0), draws.double().std(0)
 
 

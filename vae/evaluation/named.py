@@ -41,7 +41,7 @@ def mean_of_x(model: Model, z: Latents, given: Batch | None = None) -> Tensor:
 
     Args:
         model: In evaluation mode.
-        z: The only latent, ``(N, *latent)``, or all by name; of one that is shared ``(1, *latent)``.
+        z: The only latent, ``(N, *latent)``, or all by name; if it is shared ``(1, *latent)``.
         given: What else the model reads, ``(N, ...)``.
     """
     if isinstance(z, Tensor):

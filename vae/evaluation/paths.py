@@ -16,7 +16,8 @@ def traverse(z: Tensor, dims: Sequence[int], values: Tensor) -> Tensor:
 
     Args:
         z: The latent to start from, ``(*latent,)``.
-        dims: The variables to move, one row each.
+        dims: The variables to move, one row each; those of an event of several dimensions, such as
+            the positions of channels, are counted through.
         values: Where they go, ``(steps, len(dims))``, or ``(steps, len(dims), C)`` if they are
             one-hot.
 
@@ -24,8 +25,9 @@ def traverse(z: Tensor, dims: Sequence[int], values: Tensor) -> Tensor:
         ``(len(dims), steps, *latent)``.
     """
     paths = z.repeat(len(dims), len(values), *[1] * z.dim())
+    variables = paths if values.dim() == 3 else paths.view(len(dims), len(values), -1)
     for row, dim in enumerate(dims):
-        paths[row, :, dim] = values[:, row]
+        variables[row, :, dim] = values[:, row]
     return paths
 
 

@@ -5,7 +5,8 @@ __all__ = ["pointless"]
 from torch import nn
 from zuko.flows import Flow
 
-from vae.distributions import FixedScale, NormalPosterior
+from vae.distributions import NormalPosterior
+from vae.distributions.likelihoods.scale import Scale
 from vae.models import Model
 from vae.priors import VampPrior
 
@@ -25,7 +26,8 @@ def pointless(model: Model) -> list[str]:
     def has(kind: type[nn.Module]) -> bool:
         return any(isinstance(part, kind) for part in parts)
 
+    fixed = any(isinstance(part, Scale) and not part.learned for part in parts)
     settings = [setting for setting, kind in HAS.items() if has(kind)]
     if any(isinstance(part, Flow) for part in model.children()):  # of a posterior it lies deeper
         settings.append("prior=nsf")
-    return settings if has(FixedScale) else [*settings, "likelihood=normal_learned"]
+    return settings if fixed else [*settings, "likelihood=normal_learned"]

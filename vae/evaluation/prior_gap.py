@@ -5,6 +5,7 @@ __all__ = ["NEAR_LIMIT", "against_prior", "caveats", "gap", "told"]
 from collections.abc import Mapping
 from math import log
 
+from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from vae.evaluation.moments import divergence_bound
@@ -23,11 +24,16 @@ NEAR_LIMIT = "The mutual information is near log N"  # begins what `caveats` say
 
 def against_prior(seen: Seen) -> dict[str, Figure]:
     """Return what is known of KL(q(z) ‖ p(z)), in nats."""
-    parts, errors = seen.aggregate.parts(), seen.aggregate.standard_errors()
+    aggregate = seen.aggregate
+    if aggregate is None:
+        return {}
+    parts, errors = aggregate.parts(), aggregate.standard_errors()
     figures = {
         name: Figure(NAMES[name], value, "nats", errors[name]) for name, value in parts.items()
     }
-    bound = None if seen.discrete else divergence_bound(seen.z.cpu(), seen.log_p.cpu())
+    bound = None
+    if not seen.discrete and isinstance(seen.prior, Distribution):
+        bound = divergence_bound(seen.z.flatten(1).cpu(), seen.log_p.cpu())
     if bound is not None:
         # The mean KL is what the mutual information adds to the divergence: never less.
         least = max(0.0, min(bound[0], seen.kl.mean().item()))
@@ -59,7 +65,7 @@ def gap(figures: Mapping[str, Figure], seen: Seen) -> float | None:
     return chosen.value
 
 
-def is_normal(p: Distribution) -> bool:
+def is_normal(p: Distribution | Tensor) -> bool:
     """Whether a distribution is normal with independent dimensions."""
     return isinstance(p, Independent) and isinstance(p.base_dist, Normal)
 
@@ -79,5 +85,8 @@ def caveats(figures: Mapping[str, Figure], count: int) -> list[str]:
         if "aggregate_kl_bound" in figures:
             said[0] += " The diagnosis goes by the lower bound."
     if "dimension_wise_kl" not in figures:
-        said.append("The sum of the marginals' KL is left out: the prior does not factorise.")
+        said.append(
+            "The sum of the marginals' KL is left out: the prior does not factorise, or is another "
+            "for each example."
+        )
     return said

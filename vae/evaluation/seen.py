@@ -1,69 +1,142 @@
 """One pass over the examples: what it leaves, and a second one with the latents swapped."""
 
-__all__ = ["Seen", "look", "scalars", "swap_costs"]
+__all__ = ["Pass", "Seen", "look", "scalars", "swap_costs"]
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae.evaluation.aggregate import AggregatePosterior
-from vae.evaluation.latents import LatentStatistics
+from vae.draws import At
+from vae.evaluation.aggregate import AggregatePosterior, has_aggregate
+from vae.evaluation.latents import LatentStatistics, Use, present, rows_of, stems
 from vae.evaluation.subject import Subject
+from vae.models.fields import columns
+from vae.trace import Latent
 
 
 class Seen(NamedTuple):
-    """What a pass over N examples leaves; latents have D variables, ``event`` is (D,) or (D, C)."""
+    """What a pass over N examples leaves of one latent, or of the steps of one chain."""
 
-    statistics: LatentStatistics
-    aggregate: AggregatePosterior
-    prior: Distribution
-    z: Tensor  # one draw per example, (N, *event)
-    kl: Tensor  # (N,)
-    log_px: Tensor  # (N,)
+    name: str
+    use: Use
+    aggregate: AggregatePosterior | None  # None of latents that are given earlier draws
+    prior: Distribution | Tensor  # draws, (M, *event), where it is another for each example
+    z: Tensor  # one draw per example, of a chain per step, (N, *event)
+    kl: Tensor  # of all examples, (N,)
     log_p: Tensor  # log p(z) of the draws, (N,)
 
     @property
     def discrete(self) -> bool:
         """Whether the latents are one-hot variables (D, C)."""
-        return self.z.dim() > 2
+        return self.use.categories > 1
 
     def by_variable(self, coordinates: Tensor) -> Tensor:
         """Return the values of flattened coordinates by variable, ``(D, 1 or C)``."""
-        return coordinates.cpu().view(self.z.shape[1], -1)
+        return coordinates.cpu().view(-1, self.use.categories)
 
 
-def look(subject: Subject, num_examples: int | None, num_points: int) -> Seen:
+class Pass(NamedTuple):
+    """What a pass over N examples leaves."""
+
+    latents: Sequence[Seen]  # those that examples have of their own
+    shared: Sequence[str]  # names of the others
+    kl: Tensor  # of all latents, (N,)
+    log_px: Tensor  # (N,)
+    points: Mapping[str, Tensor]  # one draw of every latent, (N, *event), (1, *event) if shared
+
+
+class Column:
+    """What one latent leaves, batch by batch."""
+
+    def __init__(self, name: str, num_points: int, steps: Sequence[Latent]) -> None:
+        self.name = name
+        self.parts: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.from_prior: list[Tensor] = []
+        self.prior = steps[0].p
+        self.aggregate: AggregatePosterior | None = None
+        if has_aggregate(steps):
+            self.aggregate = AggregatePosterior(num_points, steps[0].name)
+
+    def add(self, steps: Sequence[Latent]) -> None:
+        """Add a batch."""
+        z, log_p = (torch.cat(column) for column in zip(*map(own, steps), strict=True))
+        kl = sum((latent.kl[0] for latent in steps[1:]), steps[0].kl[0])
+        self.parts.append((z, kl, log_p))
+        for latent in steps:
+            if latent.p.batch_shape:
+                drawn = rows_of(latent.p.sample(), latent.p, present(latent))
+                self.from_prior.append(drawn.unflatten(1, latent.p.event_shape))
+
+    def seen(self, use: Use) -> Seen:
+        """Return all of it."""
+        z, kl, log_p = (torch.cat(column) for column in zip(*self.parts, strict=True))
+        prior = torch.cat(self.from_prior) if self.from_prior else self.prior
+        return Seen(self.name, use, self.aggregate, prior, z, kl.double(), log_p.double())
+
+
+def own(latent: Latent) -> tuple[Tensor, Tensor]:
+    """Return z and log p(z) of the examples that have a latent, one draw each."""
+    mask = present(latent)
+    if mask is None:
+        return latent.z[0], latent.log_p[0]
+    return latent.z[0][mask[0]], latent.log_p[0][mask[0]]
+
+
+def look(subject: Subject, num_examples: int | None, num_points: int) -> Pass:
     """Encode and decode the first examples once, in the order of the split."""
-    statistics, aggregate = LatentStatistics(), AggregatePosterior(num_points)
-    columns, prior = [], None
+    statistics, found = LatentStatistics(), {}
+    terms, points, total = [], [], subject.data.num_train
     for batch in subject.track_batches("latents", num_examples):
-        trace = subject.model(batch["x"])
+        trace = subject.model(batch, num_examples=total)
         statistics.update(trace)
-        aggregate.update(trace)
-        prior = trace.latents[0].p
-        latent = trace.latents[0]
-        columns.append((latent.z[0], trace.kl[0], trace.log_px[0], latent.log_p[0]))
-    assert prior is not None
-    z, kl, log_px, log_p = (torch.cat(column) for column in zip(*columns, strict=True))
-    return Seen(statistics, aggregate, prior, z, kl.double(), log_px.double(), log_p.double())
+        for name, steps in stems(trace.latents).items():
+            if steps[0].shared:
+                continue
+            column = found.setdefault(name, Column(name, num_points, steps))
+            column.add(steps)
+            if column.aggregate is not None:
+                column.aggregate.update(trace)
+        terms.append((trace.kl[0].expand_as(trace.log_px[0]), trace.log_px[0]))
+        points.append({latent.name: latent.point[0] for latent in trace.latents})
+    kl, log_px = (torch.cat(column).double() for column in zip(*terms, strict=True))
+    shared = {latent.name for latent in trace.latents if latent.shared}
+    return Pass(
+        [column.seen(statistics.by_name[name]) for name, column in found.items()],
+        sorted(shared),
+        kl,
+        log_px,
+        {
+            name: points[0][name] if name in shared else torch.cat([part[name] for part in points])
+            for name in points[0]
+        },
+    )
 
 
-def swap_costs(subject: Subject, seen: Seen) -> Tensor:
-    """Return by how much log p(x|z) falls with the z of another, random example, ``(N,)`` nats."""
-    count = len(seen.z)
+def swap_costs(subject: Subject, seen: Pass) -> Tensor:
+    """Return by how much log p(x|z) falls with the z of another, random example, ``(N,)`` nats.
+
+    All latents are swapped together, and what else the model reads is not.
+    """
+    count = len(seen.log_px)
     cycle = torch.randperm(count)
     other = torch.empty_like(cycle)
     other[cycle] = cycle.roll(1)  # one cycle through all: nobody keeps their own
-    blocks = iter(seen.z[other.to(seen.z.device)].split(subject.batches().batch_size))
-    log_px = [
-        subject.model.decode(z).log_prob(batch["x"])
-        for batch, z in zip(subject.track_batches("swapped latents", count), blocks, strict=True)
-    ]
+    swapped = {
+        name: (z if name in seen.shared else z[other.to(z.device)])[None]
+        for name, z in seen.points.items()
+    }
+    log_px, done = [], 0
+    for batch in subject.track_batches("swapped latents", count):
+        b = slice(done, done + len(batch["x"]))
+        latents = {name: columns(z, b) for name, z in swapped.items()}
+        log_px.append(subject.model.ran(batch, At(latents)).trace().log_px[0])
+        done = b.stop
     return seen.log_px - torch.cat(log_px).double()
 
 
-def scalars(z: Tensor) -> Tensor:
+def scalars(seen: Seen, z: Tensor) -> Tensor:
     """Return one number per variable, ``(N, D)``: of one-hot variables the category."""
-    return z if z.dim() == 2 else z.argmax(-1)
+    return z.argmax(-1).flatten(1) if seen.discrete else z.flatten(1)

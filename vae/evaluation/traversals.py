@@ -2,28 +2,30 @@
 
 __all__ = ["Traversals"]
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from vae.checks import check_choice, check_int, check_range
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.movies import MovieFormat, check_movie, there_and_back
-from vae.evaluation.paths import traverse
-from vae.evaluation.pictures import decoded
+from vae.evaluation.moving import most_used, moved, starts_of, values_of
 from vae.evaluation.render import picture_of
 from vae.evaluation.section import Section
 from vae.evaluation.subject import Subject
-from vae.evaluation.variables import DRAWS, Variables, study
+from vae.evaluation.variables import DRAWS, Variables, study_all
 
 
 class Traversals(Evaluation):
     """One latent variable moves and the others stay, those of the greatest KL first.
 
     A real variable moves over quantiles at equal steps of probability, a one-hot variable through
-    its categories. In the movie all variables move at once, each in its own row, from every start.
+    its categories. All other latents stay at the centres of the example that is started from, whose
+    other fields, such as a label, hold too; of a latent of several dimensions a variable is one
+    channel at one position. In the movie all variables move at once, each in its own row, from
+    every start.
 
     Args:
         max_dims: How many variables, the most used ones, 1 to 100.
@@ -63,41 +65,43 @@ class Traversals(Evaluation):
     def __call__(self, subject: Subject) -> Section:
         """Move the variables from the first examples of the subject's split."""
         model, batches = subject.model, subject.track_batches("latents", self.num_examples)
-        variables = study(model, batches)
-        dims = variables.order(self.max_dims)
-        labels, span = [variables.label(dim) for dim in dims], subject.value_range
-        with torch.no_grad():
-            z = model.embed(subject.examples(self.starts)["x"])
-        values = self.values(variables, dims, self.steps)
-        names = ["traversals", *(f"traversals {i}" for i in range(2, len(z) + 1))]
-        pictures = {}
-        for name, start in zip(names, z, strict=True):
-            rows = decoded(model, traverse(start, dims, values), 2, max_rows=subject.max_rows)
+        latents = study_all(model, batches)
+        chosen = most_used(latents, self.max_dims)
+        labels = [latents[name].label(dim) for name, dim in chosen]
+        span = subject.value_range
+        starts = starts_of(model, subject.examples(self.starts), latents)
+        names = ["traversals", *(f"traversals {i}" for i in range(2, len(starts) + 1))]
+        pictures, within = {}, {"tail": self.tail, "within": self.within}
+        values = values_of(latents, chosen, self.steps, **within)
+        for name, start in zip(names, starts, strict=True):
+            rows = moved(model, start, chosen, values, max_rows=subject.max_rows)
             pictures[name] = picture_of(rows, labels, span=span)
         if self.movie != "none":
-            values = self.values(variables, dims, self.frames)
-            paths = torch.stack([traverse(start, dims, values) for start in z], 2).transpose(0, 1)
-            frames = decoded(model, paths, 3, max_rows=subject.max_rows)
+            values = values_of(latents, chosen, self.frames, **within)
+            films = [
+                moved(model, start, chosen, values, max_rows=subject.max_rows) for start in starts
+            ]
+            frames = torch.stack(films, 2).transpose(0, 1)
             movie = picture_of(frames, labels, span=span, moving=True)
             pictures["traversals moving"] = replace(movie, pixels=there_and_back(movie.pixels))
         return Section(
             "Traversals",
-            protocol=self.protocol(variables),
+            protocol=self.protocol(latents),
             pictures=pictures,
             movie_format=self.movie,
         )
 
-    def values(self, variables: Variables, dims: list[int], steps: int) -> Tensor:
-        """Return the values of variables, as `Variables.values` does."""
-        return variables.values(dims, steps, tail=self.tail, within=self.within)
-
-    def protocol(self, variables: Variables) -> dict[str, Any]:
+    def protocol(self, latents: Mapping[str, Variables]) -> dict[str, Any]:
         """Say which values the variables take and what orders them."""
         low, high = self.tail, 1 - self.tail
         of = "prior" if self.within == "prior" else "aggregate posterior"
-        categories = "one category after another"
+        all_of = list(latents.values())
+        told = {
+            "one category after another" if one.one_hot else f"quantiles {low:g} to {high:g}, {of}"
+            for one in all_of
+        }
         return {
-            "order": "KL" if variables.splits else "variance of the posterior's centre",
-            "values": categories if variables.one_hot else f"quantiles {low:g} to {high:g}, {of}",
-            "num_examples": len(variables.draws) // DRAWS,
+            "order": "KL" if all_of[0].splits else "variance of the posterior's centre",
+            "values": "; ".join(sorted(told)),
+            "num_examples": max(len(one.draws) for one in all_of) // DRAWS,
         }

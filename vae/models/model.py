@@ -18,6 +18,7 @@ from vae.draws import At, Centers, Draws, FromPrior, Posterior
 from vae.models.border import check_examples, check_fields, check_given
 from vae.models.fields import Fields, columns, count_rows, one_or_all, values_of
 from vae.models.importance import log_weights
+from vae.models.imputing import Imputed, impute
 from vae.models.standardize import Standardize
 from vae.parts import Parts
 from vae.spec import DataSpec
@@ -43,29 +44,26 @@ class Model(nn.Module, ABC):
 
     Attributes:
         fields: What `run` reads of a batch.
+        compiled_parts: Names of submodules that ``compile=true`` compiles in place of a whole step:
+            of a chain its cell, since a loop is compiled step by step and anew for each length.
 
     Example:
         >>> from torch.distributions import Independent, Normal
         >>> class Line(Model):
-        ...     def __init__(self):
-        ...         super().__init__()
-        ...         self.slope = nn.Parameter(torch.ones(2))
-        ...
         ...     @classmethod
         ...     def build(cls, spec, parts):
         ...         return cls()
-        ...
         ...     def run(self, batch, draws):
-        ...         p = Normal(torch.zeros(1), 1.0)
         ...         q = lambda: Independent(Normal(batch["x"][:, :1] / 2, 0.7), 1)
-        ...         z = draws.latent("z", q=q, p=Independent(p, 1))
-        ...         px = lambda: Independent(Normal(z * self.slope, 1.0), 1)
-        ...         draws.observe("x", px, batch.get("x"))
+        ...         z = draws.latent("z", q=q, p=Independent(Normal(torch.zeros(1), 1.0), 1))
+        ...         px = Independent(Normal(z.expand(*z.shape[:-1], 2), 1.0), 1)
+        ...         draws.observe("x", lambda: px, batch.get("x"))
         >>> Line().sample(3).shape, Line().log_likelihood(torch.ones(5, 2), num_samples=10).shape
         (torch.Size([3, 2]), torch.Size([5]))
     """
 
     fields: Sequence[str] = ("x",)
+    compiled_parts: Sequence[str] = ()
 
     def __init__(self, standardize: Standardize | None = None) -> None:
         super().__init__()
@@ -284,6 +282,20 @@ class Model(nn.Module, ABC):
         """
         log_w = self.log_weights(batch, num_samples=num_samples, max_rows=max_rows)
         return (log_w.double().logsumexp(0) - log(num_samples)).to(log_w.dtype)
+
+    def impute(
+        self,
+        batch: Batch | Tensor,
+        missing: Tensor,
+        start: Tensor | None = None,
+        *,
+        chains: int = 1,
+        burn_in: int = 20,
+        steps: int = 60,
+    ) -> Imputed:
+        """Draw the missing values of x given the others; see `vae.models.imputing.impute`."""
+        batch = check_fields(batch, self.fields)
+        return impute(self, batch, missing, start, chains=chains, burn_in=burn_in, steps=steps)
 
     def ran(self, batch: Batch | None, draws: D) -> D:
         """Run the model and return what chose its values."""

@@ -3,6 +3,7 @@
 __all__ = ["Objective"]
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -22,12 +23,17 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         is_elbo: Whether the loss is the negative ELBO.
+        fields: What it reads of a batch besides what the model reads.
+        needs_whole_weights: Whether it reads weights, gradients or modules in ways that go wrong
+            where each process holds a part of them.
 
     Raises:
         ValueError: If ``num_samples`` is below 1.
     """
 
     is_elbo = False
+    fields: Sequence[str] = ()
+    needs_whole_weights = False
 
     def __init__(self, num_samples: int | Schedule = 1) -> None:
         super().__init__()

@@ -28,6 +28,8 @@ class Penalized(Objective):
         super().__init__(objective.samples)
         self.objective = objective
         self.penalties = nn.ModuleDict(penalties)
+        parts = (objective, *penalties.values())
+        self.fields = tuple(dict.fromkeys(name for part in parts for name in part.fields))
 
     def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return all terms."""

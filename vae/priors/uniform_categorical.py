@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from vae.distributions.posteriors import categorical
+from vae.distributions.categorical_posterior import categorical
 from vae.priors.prior import Prior
 
 

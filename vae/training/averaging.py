@@ -28,6 +28,9 @@ class EMA(Averaging):
         Acceleration of Stochastic Approximation by Averaging (Polyak, Juditsky, 1992).
     """
 
+    needs_whole_weights = True
+    holds_weights = True  # of the run, so that one that goes on keeps these settings
+
     def __init__(self, *, decay: float = 0.999) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"decay must lie in [0, 1); got {decay}")

@@ -37,9 +37,9 @@ def cuda_graph(function: Callable[[], Tensor], noise: Generator) -> tuple[Replay
         with torch.cuda.graph(graph):
             result = function()
     except RuntimeError as error:
-        told = str(error).splitlines()[0]
+        message = str(error).splitlines()[0]
         raise ValueError(
-            f"a step of these parts is no CUDA graph ({told}): use cuda_graph=false"
+            f"a step of these parts is no CUDA graph ({message}): use cuda_graph=false"
         ) from error
     return graph.replay, result
 
@@ -124,7 +124,7 @@ class CapturedStep(Step):
         names: list[str] = []
 
         def whole_step() -> Tensor:
-            batch = {"x": loader.values(given["indices"])} if draft.resident else given
+            batch = loader.gather(given["indices"]) if draft.resident else given
             terms, figures = eager.compute(eager.model, eager.objective, batch, at)
             names[:] = figures
             loss = reduce(torch.add, terms.values())

@@ -1,6 +1,6 @@
 """What shows during training that a person would want to know then, and not from the report."""
 
-__all__ = ["Findings", "Validation", "at_bound", "categories", "settled", "unused_variables"]
+__all__ = ["Findings", "Validation", "at_bound", "settled", "unused_variables"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,16 +10,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from vae.distributions.bounds import LOG_SCALE_BOUNDS, MARGIN
-from vae.distributions.likelihoods.scale import FixedScale, Scale
-from vae.distributions.normal import LogScale
+from vae.distributions.likelihoods.scale import Scale
+from vae.distributions.normal import LOG_SCALE_BOUNDS, MARGIN, LogScale
 from vae.distributions.rescaled import Rescaled
 from vae.evaluation.collapse import THRESHOLDS, listed
-from vae.evaluation.latents import ACTIVE_VARIANCE, LatentStatistics
+from vae.evaluation.latents import LatentStatistics
+from vae.evaluation.variables import variable_name
 from vae.models import Model
 from vae.objectives import Objective
 from vae.objectives.schedule import schedules_of
-from vae.trace import Trace
 
 FEWEST_STEPS = 500  # before, nothing is said
 FEWEST_EXAMPLES = 10  # from fewer, nothing is said of single dimensions
@@ -37,7 +36,7 @@ class Validation:
         step: Optimizer steps so far.
         total_steps: Of the whole run; ``None`` if it has no end.
         kl: Nats per example.
-        unused: Numbers of the latent variables that are not active.
+        unused: Numbers, of several latents names, of the variables that are not active.
         num_variables: How many there are.
         scale: What is to be said of σ, if it is at a bound.
         settled: Whether no weight of the objective is on its way.
@@ -46,7 +45,7 @@ class Validation:
     step: int
     total_steps: int | None
     kl: float
-    unused: Sequence[int]
+    unused: Sequence[int] | Sequence[str]
     num_variables: int
     scale: str | None = None
     settled: bool = True
@@ -88,7 +87,7 @@ def collapsed(kl: float) -> str:
     )
 
 
-def unused(numbers: Sequence[int], count: int) -> str:
+def unused(numbers: Sequence[int] | Sequence[str], count: int) -> str:
     """Say which latent variables do not depend on x."""
     return (
         f"So far {len(numbers)} of {count} latent dimensions are not used: {listed(numbers)}. The "
@@ -97,24 +96,26 @@ def unused(numbers: Sequence[int], count: int) -> str:
     )
 
 
-def categories(trace: Trace) -> int | None:
-    """Return how many categories each latent variable has, if it is one-hot, ``(K, B, D, C)``."""
-    z = trace.latents[0].z
-    return z.shape[-1] if len(trace.latents) == 1 and z.dim() == 4 else None
-
-
-def unused_variables(
-    statistics: LatentStatistics, per_variable: int | None
-) -> tuple[list[int], int]:
-    """Return the numbers of the latent variables that are not active, and how many there are.
+def unused_variables(statistics: LatentStatistics) -> tuple[list[int] | list[str], int]:
+    """Return the latent variables that are not active, and how many variables there are.
 
     Args:
         statistics: Of a validation.
-        per_variable: Categories of each variable, if they are one-hot.
+
+    Returns:
+        Their numbers; where there are several latents their names.
     """
-    active = (statistics.variances > ACTIVE_VARIANCE).view(-1, per_variable or 1).any(1)
-    few = statistics.count < FEWEST_EXAMPLES
-    return [] if few else (~active).nonzero().flatten().tolist(), len(active)
+    uses = statistics.by_name
+    active = {name: use.is_active for name, use in uses.items() if use.active is not None}
+    count = sum(len(each) for each in active.values())
+    if statistics.count < FEWEST_EXAMPLES:
+        return [], count
+    found = {name: (~each).nonzero().flatten().tolist() for name, each in active.items()}
+    if len(found) == 1:
+        return next(iter(found.values())), count
+    return [
+        variable_name(name, uses[name].shape, dim) for name, dims in found.items() for dim in dims
+    ], count
 
 
 @torch.no_grad()
@@ -122,7 +123,7 @@ def at_bound(model: Model, px: Distribution) -> str | None:
     """Say that a σ that is learned is at one of its bounds, if it is."""
     log_scale = log_scale_of(px)
     parts = [part for part in model.modules() if isinstance(part, Scale)]
-    if log_scale is None or not parts or isinstance(parts[0], FixedScale):
+    if log_scale is None or not parts or not parts[0].learned:
         return None
     low, high = LOG_SCALE_BOUNDS
     shares = torch.stack([log_scale < low + NEAR, log_scale > high - NEAR]).double()

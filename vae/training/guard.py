@@ -1,12 +1,11 @@
 """Steps whose loss or gradient is not finite: skipped, counted, and bounded in number."""
 
 __all__ = [
-    "DroppedSteps",
     "Guard",
     "all_finite",
     "drop_if_bad",
     "first_bad",
-    "total",
+    "joint_sum",
     "watched_parameters",
 ]
 
@@ -44,7 +43,7 @@ def watched_parameters(module: nn.Module) -> Iterator[nn.Parameter]:
                 yield parameter
 
 
-def total(values: Sequence[Tensor]) -> Tensor:
+def joint_sum(values: Sequence[Tensor]) -> Tensor:
     """Return the sum of all values, a scalar, which is NaN or infinite if any of them is.
 
     Small tensors are summed together: a call costs more than they do.
@@ -61,16 +60,16 @@ def all_finite(values: Sequence[Tensor]) -> bool:
     """
     if all(v.is_cpu for v in values):
         return isfinite(sum(v.sum().item() for v in values))
-    return isfinite(total(values).item())
+    return isfinite(joint_sum(values).item())
 
 
-def drop_if_bad(looked: Tensor, optimizers: Sequence[Optimizer]) -> Tensor:
+def drop_if_bad(value: Tensor, optimizers: Sequence[Optimizer]) -> Tensor:
     """Let fused optimizers leave out their next step, on their device, if a value is not finite.
 
     Returns:
         One where the step is left out and zero elsewhere, a scalar on the device.
     """
-    bad = (looked * 0).nan_to_num(nan=1.0)  # two kernels; `isfinite` alone takes four
+    bad = (value * 0).nan_to_num(nan=1.0)  # two kernels; `isfinite` alone takes four
     for optimizer in optimizers:  # what torch's GradScaler tells them
         optimizer.found_inf = bad  # type: ignore[attr-defined]
         optimizer.grad_scale = None  # type: ignore[attr-defined]
@@ -86,34 +85,45 @@ def first_bad(values: Mapping[str, Tensor]) -> str:
 class Guard:
     """Counts skipped steps and ends a run that has too many.
 
+    Of some steps only the device knows whether it left them out. They are counted a group of steps
+    at a time, when the next group has been launched, so that the processor does not wait for it.
+
     Args:
-        limit: Steps in a row, at least 1; ten times as many in one epoch.
+        limit: Steps in a row, at least 1; ten times as many in one epoch. ``None`` where none is
+            ever skipped, nor looked at.
 
     Raises:
         ValueError: If the limit is below 1.
     """
 
-    def __init__(self, limit: int) -> None:
-        if limit < 1:
+    def __init__(self, limit: int | None) -> None:
+        if limit is not None and limit < 1:
             raise ValueError(f"skip_limit must be at least 1 or null; got {limit}")
         self.limit = limit
         self.in_row = 0
         self.in_epoch = 0
+        self.begin()
 
-    def count_taken(self) -> None:
-        """Count a step that was taken."""
-        self.in_row = 0
+    def begin(self) -> None:
+        """Forget the steps that are not counted yet: another training begins, or one has ended."""
+        self.dropped: list[Tensor] = []  # of this group, and the figures of its steps
+        self.figures: list[Mapping[str, Tensor]] = []
+        self.before: tuple[int, Reading, list[Mapping[str, Tensor]]] | None = None  # this group
 
-    def count_skipped(self, step: int, culprit: str) -> None:
-        """Count and report a skipped step.
+    def count(self, step: int, culprit: str | None) -> None:
+        """Count a step, and report it if it was skipped.
 
         Args:
-            step: Optimizer steps so far.
-            culprit: What was not finite.
+            step: Optimizer steps before it.
+            culprit: What was not finite; ``None`` if the step was taken.
 
         Raises:
             NonFiniteError: If it is one too many.
         """
+        if culprit is None:
+            self.in_row = 0
+            return
+        assert self.limit is not None
         self.in_row += 1
         self.in_epoch += 1
         if self.in_row >= self.limit or self.in_epoch >= PER_EPOCH * self.limit:
@@ -123,25 +133,8 @@ class Guard:
             )
         rank_zero_warn(f"step {step} is skipped: {culprit} is NaN or infinite")
 
-
-class DroppedSteps:
-    """Steps of which only the device knows whether it left them out.
-
-    They are counted a group of steps at a time, when the next group has been launched, so that the
-    processor does not wait for the device.
-
-    Args:
-        guard: What counts them.
-    """
-
-    def __init__(self, guard: Guard) -> None:
-        self.guard = guard
-        self.dropped: list[Tensor] = []  # of this group, and the figures of its steps
-        self.figures: list[Mapping[str, Tensor]] = []
-        self.before: tuple[int, Reading, list[Mapping[str, Tensor]]] | None = None  # this group
-
-    def add(self, dropped: Tensor, figures: Mapping[str, Tensor]) -> None:
-        """Note a step.
+    def count_later(self, dropped: Tensor, figures: Mapping[str, Tensor]) -> None:
+        """Let a step of this group be counted when that needs no waiting.
 
         Args:
             dropped: A scalar on the device, not zero where it left the step out.
@@ -152,12 +145,12 @@ class DroppedSteps:
 
     def end_group(self, first: int) -> None:
         """Count the steps of the group before this one, which began with the step `first`."""
-        self.count()
+        self.catch_up()
         if self.dropped:
             self.before = first, Reading(torch.stack(self.dropped)), self.figures
             self.dropped, self.figures = [], []
 
-    def count(self) -> None:
+    def catch_up(self) -> None:
         """Count the steps of the last group that has ended, unless that was done.
 
         Raises:
@@ -167,11 +160,8 @@ class DroppedSteps:
             return
         (first, dropped, figures), self.before = self.before, None
         for step, (bad, values) in enumerate(zip(dropped.tolist(), figures, strict=True), first):
-            if bad:
-                terms = {k: v for k, v in values.items() if k.startswith("objective/")}
-                self.guard.count_skipped(step, first_bad(terms))
-            else:
-                self.guard.count_taken()
+            terms = {k: v for k, v in values.items() if k.startswith("objective/")}
+            self.count(step, first_bad(terms) if bad else None)
 
 
 def ordinal(n: int) -> str:

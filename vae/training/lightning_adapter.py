@@ -9,7 +9,6 @@ __all__ = [
     "Averaging",
     "Saving",
     "StepCount",
-    "end_epochs_whole",
     "is_last_group",
     "recount_groups",
     "share_over_all",
@@ -53,6 +52,14 @@ class AdaptedModule(pl.LightningModule):
     def is_attached(self) -> bool:
         """Whether a Trainer holds the module; Lightning's own `trainer` raises where none does."""
         return self._trainer is not None
+
+    def end_epochs_whole(self) -> None:
+        """Let an epoch that is whole be over, also where `max_steps` ends the run.
+
+        Lightning would go on with it in a resumed run, and count it twice: the noise of the next
+        one would be another.
+        """
+        self.trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
 
 
 class StepCount:
@@ -125,15 +132,6 @@ class Saving(ModelCheckpoint):
         self.before_save(trainer)
         super()._save_checkpoint(trainer, filepath)
         self.after_save(trainer, Path(filepath))
-
-
-def end_epochs_whole(trainer: pl.Trainer) -> None:
-    """Let an epoch that is whole be over, also where `max_steps` ends the run.
-
-    Lightning would go on with it in a resumed run, and count it twice: the noise of the next one
-    would be another.
-    """
-    trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
 
 
 def is_last_group(trainer: pl.Trainer) -> bool:

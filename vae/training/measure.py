@@ -38,11 +38,18 @@ def terms_and_figures(
     return measure(model, objective, batch, at)[1:]
 
 
-def compiled() -> "Compiled":
-    """Return `terms_and_figures`, compiled as one graph: cut in two, gradients may be wrong."""
+def compiled(model: Model) -> "Compiled":
+    """Return `terms_and_figures`, compiled as one graph: cut in two, gradients may be wrong.
+
+    Of a model that names parts to be compiled, each of these is one instead.
+    """
     settings: Any = torch._dynamo.config
     settings.trace_autograd_ops = True  # where torch knows of it
     with unchecked():
+        for name in model.compiled_parts:
+            model.get_submodule(name).compile(fullgraph=True)
+        if model.compiled_parts:
+            return Compiled(terms_and_figures)
         return Compiled(torch.compile(terms_and_figures, fullgraph=True))
 
 
@@ -84,9 +91,9 @@ class Compiled:
         except Exception as error:
             if self.works:
                 raise
-            told = (str(error) or type(error).__name__).splitlines()[0]
+            message = (str(error) or type(error).__name__).splitlines()[0]
             raise ValueError(
-                f"these parts cannot be compiled ({told}): use compile=false"
+                f"these parts cannot be compiled ({message}): use compile=false"
             ) from error
         self.works = True
         return result

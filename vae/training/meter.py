@@ -108,8 +108,8 @@ class Meter:
 
         def means() -> dict[str, float]:
             *totals, count = reading.tolist()
-            told = zip(names, totals, strict=True) if count else ()
-            return {name: total / count for name, total in told}
+            pairs = zip(names, totals, strict=True) if count else ()
+            return {name: total / count for name, total in pairs}
 
         return means
 

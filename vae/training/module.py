@@ -5,6 +5,7 @@ __all__ = ["VAEModule"]
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,26 +19,22 @@ from vae.data import Batch, DataSpec, Draft, Group
 from vae.data.randomness import stream_seed
 from vae.instantiate import instantiate
 from vae.models import Model
+from vae.models.fields import count_rows
 from vae.objectives import Objective, Progress
-from vae.objectives.penalties import Adversary
 from vae.older import complete
 from vae.trace import Trace
 from vae.training.averaging import EMA
 from vae.training.capture import CapturedStep
-from vae.training.guard import DroppedSteps, Guard
-from vae.training.lightning_adapter import (
-    AdaptedModule,
-    StepCount,
-    end_epochs_whole,
-    recount_groups,
-)
+from vae.training.guard import Guard
+from vae.training.length import check_length, total_steps
+from vae.training.lightning_adapter import AdaptedModule, StepCount, recount_groups
 from vae.training.measure import compiled, measure, terms_and_figures, with_totals
 from vae.training.meter import Meter, check_figures
 from vae.training.scheduled_weights import ScheduledWeights
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
 from vae.training.step import EagerStep, Step, StepResult
-from vae.training.update import Update
+from vae.training.update import Update, make_optimizers
 
 TRAINING, EVALUATION = 0, 1  # streams of noise: evaluation never draws what training would
 
@@ -77,7 +74,7 @@ class VAEModule(AdaptedModule):
             raise ValueError(f"gradient_clip must be above 0 or null; got {gradient_clip}")
         if accumulate < 1:
             raise ValueError(f"accumulate must be at least 1; got {accumulate}")
-        # Ours to step: half of Lightning's cost per step, and objectives may bring optimizers.
+        # Steps are taken here: half of Lightning's cost, and objectives may bring optimizers.
         self.automatic_optimization = False
         self.gradient_clip = gradient_clip
         self.accumulate = accumulate
@@ -92,11 +89,7 @@ class VAEModule(AdaptedModule):
         self.latest_step = 0  # at which those were measured
         self.compiled = False  # how a step is taken
         self.cuda_graph = False
-        self.take_step: Step  # in training, as what follows
-        self.step_count: StepCount
-        self.dropped_steps: DroppedSteps | None = None
-        self.averages: list[EMA] = []
-        self.guard = None if skip_limit is None else Guard(skip_limit)
+        self.guard = Guard(skip_limit)
         self.between_steps = True
         self.group_is_cut = False
         self.num_examples = 0
@@ -138,9 +131,14 @@ class VAEModule(AdaptedModule):
         module.load_state_dict(checkpoint["state_dict"], strict=strict)
         return module.to(map_location) if map_location is not None else module
 
-    def forward(self, x: Tensor, num_samples: int = 1) -> Trace:
-        """Return the trace of a batch, ``(B, *event)``."""
-        return self.model(x, num_samples=num_samples)
+    def forward(self, batch: Batch | Tensor, num_samples: int = 1) -> Trace:
+        """Return the trace of a batch."""
+        return self.model(batch, num_samples=num_samples)
+
+    def setup(self, stage: str) -> None:
+        """Ask the data for the fields that are read."""
+        fields = dict.fromkeys((*self.model.fields, *self.objective.fields))
+        self.trainer.datamodule.fields = tuple(fields)  # type: ignore[attr-defined]
 
     @unchecked()
     def training_step(self, group: Group, group_idx: int) -> None:
@@ -156,8 +154,7 @@ class VAEModule(AdaptedModule):
                 trainer.should_stop = True  # in the midst of an epoch: after a validation
                 break
         self.group_is_cut = index + 1 < group.start + group.size
-        if self.dropped_steps is not None:
-            self.dropped_steps.end_group(first)
+        self.guard.end_group(first)
         self.between_steps = (index + 1) % self.accumulate == 0
         if self.between_steps:
             self.train_meter.settle()
@@ -179,13 +176,12 @@ class VAEModule(AdaptedModule):
 
     def after_step(self, step: int, result: StepResult) -> None:
         """Count a step, move the learning rate on and take the weights into their averages."""
-        if result.dropped is not None and self.dropped_steps is not None:
-            self.dropped_steps.add(result.dropped, self.train_meter.drop(result.dropped))
-        elif result.culprit is not None and self.guard is not None:
-            self.train_meter.forget(-self.accumulate, self.accumulate)
-            self.guard.count_skipped(step, result.culprit)
-        elif self.guard is not None:
-            self.guard.count_taken()
+        if result.dropped is not None:
+            self.guard.count_later(result.dropped, self.train_meter.drop(result.dropped))
+        else:
+            if result.culprit is not None:
+                self.train_meter.forget(-self.accumulate, self.accumulate)
+            self.guard.count(step, result.culprit)
         self.step_count.increase()
         if self.scheduler is not None:
             self.lr_schedulers().step()  # type: ignore[union-attr]
@@ -198,11 +194,8 @@ class VAEModule(AdaptedModule):
         Raises:
             ValueError: If an epoch has too few batches for one optimizer step.
         """
-        if self.steps_per_epoch == 0:
-            raise ValueError(
-                f"accumulate={self.accumulate} is more than the batches of an epoch: use fewer"
-            )
-        end_epochs_whole(self.trainer)
+        check_length(self.trainer, self.accumulate)
+        self.end_epochs_whole()
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         self.num_examples = data.num_train
         if self.model.standardize is not None and self.model.standardize.unset:
@@ -214,48 +207,43 @@ class VAEModule(AdaptedModule):
         gc.freeze()  # what is there stays: it need not be looked through again and again
         self.take_step = self.make_step()
         self.step_count = StepCount(self.trainer)
-        self.dropped_steps = None if self.guard is None else DroppedSteps(self.guard)
+        self.guard.begin()
         self.log_every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         self.averages = [c for c in self.trainer.callbacks if isinstance(c, EMA)]  # type: ignore[attr-defined]
 
     def make_step(self) -> Step:
         """Return how a step is taken: as it is, compiled, or recorded."""
         weights = ScheduledWeights(self.objective, self.num_examples, self.device)
+        numbers = partial(Progress, num_examples=self.num_examples)
         eager = EagerStep(
             self.model,
             self.objective,
             Update(self.trainer.strategy, clip=self.gradient_clip),
-            at=weights.at if self.cuda_graph or self.compiled else self.progress,
-            compute=compiled() if self.compiled else terms_and_figures,
+            at=weights.at if self.cuda_graph or self.compiled else numbers,
+            compute=compiled(self.model) if self.compiled else terms_and_figures,
             accumulate=self.accumulate,
-            watch=self.guard is not None,
+            watch=self.guard.limit is not None,
             single_process=self.trainer.world_size == 1,
         )
         return CapturedStep(eager, weights) if self.cuda_graph else eager
 
-    def progress(self, step: int) -> Progress:
-        """Return where training stands at a step."""
-        return Progress(step, self.num_examples)
-
     def teardown(self, stage: str) -> None:
         """Let go of the Trainer's parts, with which the module could not be copied."""
-        for name in ("take_step", "step_count"):
+        for name in ("take_step", "step_count", "averages"):
             self.__dict__.pop(name, None)
-        self.dropped_steps, self.averages = None, []
         gc.unfreeze()
 
     def on_validation_start(self) -> None:
         """See that no step was spoilt, if training is going on."""
-        if self.dropped_steps is not None:
-            self.dropped_steps.count()
+        self.guard.catch_up()
 
     @unchecked()
     def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
         """Measure a batch with noise that is the same in every epoch; return its trace."""
-        seed_noise(batch["x"].device, self.seed, EVALUATION, self.global_rank, batch_idx)
-        at = self.progress(self.trainer.global_step)
+        seed_noise(self.device, self.seed, EVALUATION, self.global_rank, batch_idx)
+        at = Progress(self.trainer.global_step, self.num_examples)
         trace, _, figures = measure(self.model, self.objective, batch, at)
-        self.eval_meter.update(figures, len(batch["x"]))
+        self.eval_meter.update(figures, count_rows(batch))
         self.eval_meter.settle()
         return trace
 
@@ -297,32 +285,14 @@ class VAEModule(AdaptedModule):
 
     def make_optimizers(self) -> list[Optimizer]:
         """Return the optimizer of the model's parameters, then that of each adversary's."""
-        adversaries = [part for part in self.objective.modules() if isinstance(part, Adversary)]
-        theirs = {id(parameter) for part in adversaries for parameter in part.parameters()}
-        ours = self.make_optimizer([p for p in self.parameters() if id(p) not in theirs])
-        return [ours, *(part.make_optimizer(part.parameters()) for part in adversaries)]
+        return make_optimizers(self.parameters(), self.objective, self.make_optimizer)
 
     @property
     def total_steps(self) -> int | None:
         """Optimizer steps of the whole run, or ``None`` if it has no end."""
-        epochs, limit = self.trainer.max_epochs or -1, self.trainer.max_steps
-        if epochs < 0:
-            return None if limit < 0 else limit
-        steps = self.steps_per_epoch * epochs
-        return steps if limit < 0 else min(steps, limit)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Optimizer steps in an epoch."""
-        # Not the Trainer's loader: setting that up here would lose its state in a resume.
-        loader = self.trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
-        limit = self.trainer.limit_train_batches
-        groups = limit if isinstance(limit, int) else int(len(loader) * limit)
-        batches = min(loader.num_batches, groups * loader.group_size)
-        return int(batches) // self.accumulate
+        return total_steps(self.trainer, self.accumulate)
 
     def on_train_epoch_start(self) -> None:
         """Forget the gradients of an epoch's last, incomplete accumulation."""
         self.zero_grad()
-        if self.guard is not None:
-            self.guard.in_epoch = 0
+        self.guard.in_epoch = 0

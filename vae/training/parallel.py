@@ -36,7 +36,7 @@ class DataParallel(DDPStrategy):
     """
 
     def __init__(self, *, timeout: float = 1800.0) -> None:
-        super().__init__(timeout=patience(timeout))
+        super().__init__(timeout=checked_timeout(timeout))
 
 
 class ShardedParallel(ModelParallelStrategy):
@@ -56,9 +56,13 @@ class ShardedParallel(ModelParallelStrategy):
         2304.11277.
     """
 
+    shards_weights = True
+
     def __init__(self, *, timeout: float = 1800.0) -> None:
         super().__init__(
-            tensor_parallel_size=1, save_distributed_checkpoint=False, timeout=patience(timeout)
+            tensor_parallel_size=1,
+            save_distributed_checkpoint=False,
+            timeout=checked_timeout(timeout),
         )
 
     def setup_environment(self) -> None:
@@ -125,7 +129,7 @@ def summed_if_sharded(gradients: Sequence[Tensor]) -> Sequence[Tensor]:
     return [total]
 
 
-def patience(seconds: float) -> timedelta:
+def checked_timeout(seconds: float) -> timedelta:
     """Return the time that a process waits for the others, or refuse it."""
     if not (seconds > 0 and isfinite(seconds)):
         raise ValueError(f"timeout must be a finite number above 0; got {seconds}")

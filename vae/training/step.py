@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vae.data import Draft
 from vae.models import Model
 from vae.objectives import Objective, Progress
-from vae.training.guard import all_finite, drop_if_bad, first_bad, total, watched_parameters
+from vae.training.guard import all_finite, drop_if_bad, first_bad, joint_sum, watched_parameters
 from vae.training.measure import Scalars, terms_and_figures
 from vae.training.parallel import summed_if_sharded
 from vae.training.update import Update, gradient_norm
@@ -130,7 +130,7 @@ class EagerStep(Step):
         if not values:
             return None, None
         if self.defers_check:
-            return None, drop_if_bad(total(values), self.update.optimizers)
+            return None, drop_if_bad(joint_sum(values), self.update.optimizers)
         if all_finite(values):
             return None, None
         grads = {f"the gradient of {k}": p.grad for k, p in self.parameters.items()}

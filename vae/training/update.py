@@ -1,19 +1,21 @@
 """From the gradients to new weights: unscaled, clipped, a step of every optimizer."""
 
-__all__ = ["Update", "gradient_norm"]
+__all__ = ["Update", "gradient_norm", "make_optimizers"]
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from functools import partial
 
 import torch
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy, Strategy
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
+from vae.objectives import Objective
+from vae.objectives.penalties import Adversary
 from vae.training.fused import FusedAdam
 
 
@@ -107,3 +109,19 @@ def gradient_norm(optimizer: Optimizer) -> Tensor:
     grads = [p.grad for p in parameters_of(optimizer) if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(grads)
     return norm.full_tensor() if isinstance(norm, DTensor) else norm
+
+
+def make_optimizers(
+    parameters: Iterable[nn.Parameter], objective: Objective, make: Callable[..., Optimizer]
+) -> list[Optimizer]:
+    """Return the optimizer of the model's parameters, then that of each adversary's.
+
+    Args:
+        parameters: All that are trained.
+        objective: Whose adversaries have optimizers of their own.
+        make: Makes the model's optimizer of its parameters.
+    """
+    adversaries = [part for part in objective.modules() if isinstance(part, Adversary)]
+    apart = {id(parameter) for part in adversaries for parameter in part.parameters()}
+    first = make([parameter for parameter in parameters if id(parameter) not in apart])
+    return [first, *(part.make_optimizer(part.parameters()) for part in adversaries)]

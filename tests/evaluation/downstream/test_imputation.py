@@ -8,10 +8,12 @@ from torch.distributions import MultivariateNormal
 
 from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
+from vae.draws import Posterior
 from vae.evaluation import Imputation
 from vae.evaluation.downstream.imputation import ROWS, rmse
-from vae.evaluation.downstream.imputing import impute, r_hat
 from vae.evaluation.downstream.masks import hidden
+from vae.models import imputing
+from vae.models.imputing import Chain, impute, r_hat
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 MISSING = torch.tensor([False, True, False, True, True, False])
@@ -29,14 +31,14 @@ def exact_conditional(gold, x):
 def limit(model, x, copies, steps):
     """Return mean, its error and log-density after as many steps to forget the start."""
     many, missing = x.repeat(copies, 1), MISSING.expand(copies * len(x), 6)
-    start = impute(model, many, missing, torch.zeros(6), burn_in=0, steps=steps).draw
-    found = impute(model, many, missing, start, burn_in=0, steps=steps)
+    start = impute(model, {"x": many}, missing, torch.zeros(6), burn_in=0, steps=steps).draw
+    found = impute(model, {"x": many}, missing, start, burn_in=0, steps=steps)
     mean = found.mean.unflatten(0, (copies, -1))
     density = found.log_density.unflatten(0, (copies, -1)).logsumexp(0) - log(copies)
     return mean.mean(0), mean.std(0) / copies**0.5, density
 
 
-def test_the_chain_finds_the_exact_conditional_mean_though_q_is_not_exact():
+def test_the_chain_finds_the_exact_conditional_mean_though_q_is_not_exact(monkeypatch):
     gold = LinearGaussian()
     x = gold.marginal.sample((4,))
     exact, log_density = exact_conditional(gold, x)
@@ -48,7 +50,8 @@ def test_the_chain_finds_the_exact_conditional_mean_though_q_is_not_exact():
     assert error.max() < 0.06
     assert (density - log_density).abs().max() < 0.1
     # Pseudo-Gibbs sampling, which accepts everything, has another limit.
-    biased, error, _ = limit(Greedy(model), x, 200, 20)
+    monkeypatch.setattr(imputing, "Chain", Forced)
+    biased, error, _ = limit(model, x, 200, 20)
     assert (biased[:, MISSING] - exact).abs().div(error[:, MISSING]).max() > 10
 
 
@@ -58,7 +61,7 @@ def test_several_chains_are_averaged():
     for many, chains in ((x, 3), (x.repeat(3, 1), 1)):
         torch.manual_seed(0)
         missing = MISSING.expand_as(many)
-        runs.append(impute(model, many, missing, x.mean(0), chains=chains, steps=3))
+        runs.append(impute(model, {"x": many}, missing, x.mean(0), chains=chains, steps=3))
     together, alone = runs
     assert torch.allclose(together.mean, alone.mean.unflatten(0, (3, 5)).mean(0))
     density = alone.log_density.unflatten(0, (3, 5)).logsumexp(0) - log(3)
@@ -75,13 +78,13 @@ def test_each_chain_may_start_elsewhere():
     for start in (starts, starts[0], starts[0].expand(3, 5, 6), starts[0, 0], starts[:, :1]):
         torch.manual_seed(0)
         settings = {"chains": 3, "burn_in": 0, "steps": 2}
-        found.append(impute(gold.factorised(), x, missing, start, **settings).mean)
+        found.append(impute(gold.factorised(), {"x": x}, missing, start, **settings).mean)
     assert torch.equal(found[1], found[2])
     assert not torch.equal(found[0], found[1])
     torch.manual_seed(0)
     alone = impute(
         gold.factorised(),
-        x.repeat(3, 1),
+        {"x": x.repeat(3, 1)},
         missing.repeat(3, 1),
         starts.flatten(0, 1),
         burn_in=0,
@@ -90,18 +93,20 @@ def test_each_chain_may_start_elsewhere():
     assert torch.allclose(found[0], alone.mean.unflatten(0, (3, 5)).mean(0))
 
 
-def test_chains_that_agree_are_told_from_chains_that_stay_apart():
+def test_chains_that_agree_are_told_from_chains_that_stay_apart(monkeypatch):
     gold = LinearGaussian()
     x = gold.marginal.sample((50,))
     settings = {"chains": 4, "steps": 300}
     starts = x.mean(0) + 10 * torch.randn(4, 50, 6)
-    mixed = impute(gold.exact(), x, MISSING.expand_as(x), starts, **settings).r_hat
+    mixed = impute(gold.exact(), {"x": x}, MISSING.expand_as(x), starts, **settings).r_hat
     assert mixed.shape == (50,)
     assert mixed.median() < 1.06
     assert mixed.max() < 1.4
-    stuck = impute(Stubborn(gold.exact()), x, MISSING.expand_as(x), starts, burn_in=0, **settings)
+    assert impute(gold.exact(), {"x": x}, MISSING.expand_as(x), starts[0], steps=3).r_hat is None
+    monkeypatch.setattr(imputing, "Chain", Forced)
+    monkeypatch.setattr(Forced, "log_weight", -torch.inf)
+    stuck = impute(gold.exact(), {"x": x}, MISSING.expand_as(x), starts, burn_in=0, **settings)
     assert stuck.r_hat.min() > 100
-    assert impute(gold.exact(), x, MISSING.expand_as(x), starts[0], steps=3).r_hat is None
 
 
 def test_the_statistic_is_gelman_and_rubins():
@@ -125,36 +130,22 @@ def test_the_section_says_where_chains_have_not_mixed():
     assert long.figures["r_hat"].value < 1.2 < short.figures["r_hat"].value
 
 
-class Stubborn:
-    """A mutant: no proposal is accepted."""
+class Forced(Chain):
+    """A mutant: every proposal has the same log-weight."""
 
-    def __init__(self, model):
-        self.model = model
-        self.decode, self.standardized = model.decode, model.standardized
+    log_weight = torch.inf
 
-    def __call__(self, x):
-        trace = self.model(x)
-        trace.__dict__["log_weight"] = torch.full((1, len(x)), -torch.inf)
-        return trace
-
-
-class Greedy:
-    """A mutant: every proposal is accepted."""
-
-    def __init__(self, model):
-        self.model = model
-        self.decode, self.standardized = model.decode, model.standardized
-
-    def __call__(self, x):
-        trace = self.model(x)
-        trace.__dict__["log_weight"] = torch.full((1, len(x)), torch.inf)
+    def trace(self, draws):
+        trace = super().trace(draws)
+        if isinstance(draws, Posterior):
+            trace.__dict__["log_weight"] = torch.full((1, len(self.x)), self.log_weight)
         return trace
 
 
 def test_of_the_exact_posterior_every_proposal_is_accepted():
     gold = LinearGaussian()
     x = gold.marginal.sample((50,))
-    found = impute(gold.exact(), x, MISSING.expand_as(x), x.mean(0), burn_in=0, steps=20)
+    found = impute(gold.exact(), {"x": x}, MISSING.expand_as(x), x.mean(0), burn_in=0, steps=20)
     assert found.acceptance == pytest.approx(1, abs=1e-9)
     assert torch.equal(found.draw[:, ~MISSING], x[:, ~MISSING])
 

@@ -12,11 +12,11 @@ from torch.distributions import Distribution, constraints
 from torch.nn.functional import logsigmoid
 from torch.types import _size
 
-from vae.distributions.bounds import soft_bound, started
 from vae.distributions.head import Likelihood
 from vae.distributions.joint import Joint
 from vae.distributions.likelihoods.grid import checked_levels, to_index, to_value
 from vae.distributions.likelihoods.stacking import stacked_shape, unstack
+from vae.distributions.normal import soft_bound, started
 
 
 def log_scale_bounds(levels: int) -> tuple[float, float]:

@@ -9,9 +9,8 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.types import _size
 
-from vae.distributions.bounds import LOG_SCALE_BOUNDS
 from vae.distributions.likelihoods.scale import Scale
-from vae.distributions.normal import LogScale
+from vae.distributions.normal import LOG_SCALE_BOUNDS, LogScale
 
 
 class OptimalScale(Scale):

@@ -9,8 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae.distributions.bounds import LOG_SCALE_BOUNDS, inverse_soft_bound, soft_bound, started
-from vae.distributions.normal import LogScale
+from vae.distributions.normal import (
+    LOG_SCALE_BOUNDS,
+    LogScale,
+    inverse_soft_bound,
+    soft_bound,
+    started,
+)
 
 
 class Scale(nn.Module, ABC):
@@ -18,9 +23,13 @@ class Scale(nn.Module, ABC):
 
     Attributes:
         num_params: How many parameters per dimension it takes from the net, beside the location.
+        learned: Whether training changes it.
+        only_start: Its settings that say where training starts, and nothing afterwards.
     """
 
     num_params: int = 0
+    learned = True
+    only_start: tuple[str, ...] = ()
 
     @property
     def starts_at_examples(self) -> bool:
@@ -63,6 +72,8 @@ class FixedScale(Scale):
         ValueError: If `sigma` is not positive and finite.
     """
 
+    learned = False
+
     def __init__(self, sigma: float) -> None:
         super().__init__()
         if not 0 < sigma < math.inf:
@@ -84,6 +95,8 @@ class LearnedScale(Scale):
     Raises:
         ValueError: If `init` lies outside its range.
     """
+
+    only_start = ("init",)
 
     def __init__(self, init: float | None = None) -> None:
         super().__init__()

@@ -8,13 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vae.evaluation.downstream.imputing import impute
+from vae.batch import Batch
 from vae.evaluation.downstream.masks import MASKS, hidden
 from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.named import the_x
 from vae.evaluation.render import picture_of
 from vae.evaluation.section import Figure, Section, averaged
 from vae.evaluation.subject import BATCH, Subject
-from vae.models import Model
+from vae.models.imputing import Imputed, impute, samples_for
 
 COLUMNS = 10  # pictures per row
 ROWS = ("original", "known,\nmean filled in", "conditional mean", "one draw")
@@ -69,30 +70,26 @@ class Imputation(Evaluation):
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Section:
         """Fill in the first examples of the subject's split."""
-        x = torch.cat([batch["x"] for batch in subject.batches(self.num_examples)])
+        model = subject.model
+        batches = list(subject.batches(self.num_examples))
+        x = torch.cat([batch["x"] for batch in batches])
         mean = training_mean(subject, self.num_train)
         missing = hidden(self.mask, self.fraction, len(x), x.shape[1:]).to(x.device)
         if not missing.flatten(1).any():
             raise ValueError(f"a fraction of {self.fraction} hides nothing: raise it")
         parts = [
-            impute(
-                subject.model,
-                *rows,
-                self.starts(subject.model, mean, len(rows[0])),
-                chains=self.chains,
-                burn_in=self.burn_in,
-                steps=self.steps,
-                track=lambda steps: subject.track(steps, "imputation", self.burn_in + self.steps),
-            )
-            for rows in zip(x.split(BATCH), missing.split(BATCH), strict=True)
+            self.imputed(subject, batch, rows, mean)
+            for batch, rows in zip(batches, missing.split(BATCH), strict=True)
         ]
         filled = torch.where(missing, mean, x)
+        one_pass = [
+            the_x(model.reconstruct({**batch, "x": part}))
+            for batch, part in zip(batches, filled.split(BATCH), strict=True)
+        ]
         guesses = {
             "imputed": torch.cat([part.mean for part in parts]),
             "mean": filled,
-            "one_pass": torch.cat(
-                [subject.model.reconstruct(part) for part in filled.split(BATCH)]
-            ),
+            "one_pass": torch.cat(one_pass),
         }
         seen = subject.model.standardized
         figures = {
@@ -134,13 +131,22 @@ class Imputation(Evaluation):
             notes=notes,
         )
 
-    def starts(self, model: Model, mean: Tensor, num: int) -> Tensor:
-        """Return the mean for the first chain, samples for the others, ``(C, B, *event)``."""
-        first = mean.expand(1, num, *mean.shape)
-        if self.chains == 1:
-            return first
-        others = model.sample((self.chains - 1) * num).unflatten(0, (-1, num))
-        return torch.cat([first, others])
+    def imputed(self, subject: Subject, batch: Batch, missing: Tensor, mean: Tensor) -> Imputed:
+        """Fill in a batch; the first chain starts at the mean, the others at samples."""
+        start = mean.expand(1, *batch["x"].shape)
+        if self.chains > 1:
+            others = samples_for(subject.model, batch, self.chains - 1)
+            start = torch.cat([start, others])
+        return impute(
+            subject.model,
+            batch,
+            missing,
+            start,
+            chains=self.chains,
+            burn_in=self.burn_in,
+            steps=self.steps,
+            track=lambda steps: subject.track(steps, "imputation", self.burn_in + self.steps),
+        )
 
 
 NAMES = {

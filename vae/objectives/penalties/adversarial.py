@@ -33,6 +33,8 @@ class Adversarial(Objective):
         Wasserstein Auto-Encoders (Tolstikhin et al., 2018), 1711.01558.
     """
 
+    needs_whole_weights = True
+
     def __init__(
         self,
         discriminator: nn.Module,

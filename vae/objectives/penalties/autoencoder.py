@@ -44,6 +44,8 @@ class DecoderNorm(Objective):
         From Variational to Deterministic Autoencoders (Ghosh et al., 2020), 1903.12436.
     """
 
+    needs_whole_weights = True
+
     def __init__(self, decoder: nn.Module, *, weight: float | Schedule = 1e-5) -> None:
         super().__init__()
         self._decoder = (decoder,)  # in a tuple, so that it is not registered a second time
@@ -70,6 +72,8 @@ class GradientPenalty(Objective):
         A stochastic estimator of the trace of the influence matrix for Laplacian smoothing
         splines (Hutchinson, 1989).
     """
+
+    needs_whole_weights = True
 
     def __init__(self, weight: float | Schedule = 1e-5) -> None:
         super().__init__()

@@ -31,6 +31,8 @@ class Factor(Objective):
         Disentangling by Factorising (Kim, Mnih, 2018), 1802.05983.
     """
 
+    needs_whole_weights = True
+
     def __init__(
         self,
         discriminator: nn.Module,

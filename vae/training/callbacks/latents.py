@@ -9,25 +9,21 @@ from lightning.pytorch.callbacks import Callback
 
 from vae.evaluation import LatentStatistics
 from vae.trace import Trace
-from vae.training.findings import (
-    Findings,
-    Validation,
-    at_bound,
-    categories,
-    settled,
-    unused_variables,
-)
+from vae.training.findings import Findings, Validation, at_bound, settled, unused_variables
 from vae.training.module import VAEModule
 
 
 class Latents(Callback):
     """Logs active units and the KL of each latent dimension on the validation data.
 
+    Of several latents each has tags of its own, ``latent/<name>/…``, beside the total; the steps of
+    a chain are one latent.
+
     A collapse, dimensions that are not used and a σ at its bound are said once, in words, when
     two validations in a row show them; nothing is measured for that besides.
 
     Args:
-        max_dims: Of how many dimensions the KL is logged, at least 0.
+        max_dims: Of how many dimensions of each latent the KL is logged, at least 0.
     """
 
     def __init__(self, *, max_dims: int = 64) -> None:
@@ -68,9 +64,13 @@ class Latents(Callback):
         if trainer.sanity_checking:
             return
         figures = {"latent/active_units": float(self.statistics.active_units)}
-        per_dim = self.statistics.kl_per_dim
-        for dim, kl in enumerate([] if per_dim is None else per_dim.tolist()[: self.max_dims]):
-            figures[f"latent/kl/{dim:02d}"] = kl
+        uses = self.statistics.by_name
+        for name, use in uses.items():
+            tag = f"latent/{name}" if len(uses) > 1 else "latent"
+            figures[f"{tag}/active_units"] = float(use.active_units)
+            per_dim = [] if use.kl_per_dim is None else use.kl_per_dim.tolist()
+            for dim, kl in enumerate(per_dim[: self.max_dims]):
+                figures[f"{tag}/kl/{dim:02d}"] = kl
         for logger in trainer.loggers:
             logger.log_metrics(figures, step=trainer.global_step)
 
@@ -83,14 +83,15 @@ class Latents(Callback):
         assert trace is not None
         step = trainer.global_step
         steps = {"before": self.last_step, "now": step, "end": self.total_steps or 2 * step}
-        unused, count = unused_variables(self.statistics, categories(trace))
+        unused, count = unused_variables(self.statistics)
+        found = [at_bound(pl_module.model, variable.px) for variable in trace.observed]
         validation = Validation(
             step,
             self.total_steps,
             kl=float(trainer.callback_metrics["val/kl"]),
             unused=unused,
             num_variables=count,
-            scale=at_bound(pl_module.model, trace.px),
+            scale=next(filter(None, found), None),
             settled=settled(pl_module.objective, steps),
         )
         self.last_step = step

@@ -11,17 +11,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
 
+from vae.batch import Batch
 from vae.data import DataModule
-from vae.evaluation import (
-    decoded,
-    reconstructions,
-    render,
-    samples,
-    save_picture,
-    study,
-    traverse,
-)
+from vae.evaluation import NotApplicable, reconstructions, render, samples, save_picture
+from vae.evaluation.moving import most_used, moved, starts_of, values_of
 from vae.evaluation.value_range import value_range
+from vae.evaluation.variables import study_all
 from vae.models import Model
 from vae.training.parallel import unsharded
 
@@ -31,6 +26,8 @@ PAIR = ("original", "reconstruction")
 
 class Pictures(Callback):
     """Writes reconstructions, prior samples and traversals to TensorBoard and to the run folder.
+
+    Of x of one to three dimensions, and of a model that makes x; what cannot be drawn is said once.
 
     Args:
         every_n_epochs: How often, at least 1; the last epoch always.
@@ -56,6 +53,7 @@ class Pictures(Callback):
         self.max_dims = max_dims
         self.folder = folder
         self.span: tuple[float, float] | None = None
+        self.said: set[str] = set()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw, on the first process only; where the weights are sharded, on all of them."""
@@ -69,12 +67,23 @@ class Pictures(Callback):
         assert isinstance(data, DataModule)
         assert isinstance(model, Model)
         self.span = self.span or value_range(data)
-        x = data.examples("val", self.columns)["x"].to(pl_module.device)
-        with unsharded(model):
-            pictures = draw_all(model, x, self.columns, self.max_dims, self.span)
+        batch = data.examples("val", self.columns, model.fields)
+        batch = {name: value.to(pl_module.device) for name, value in batch.items()}
+        try:
+            with unsharded(model):
+                pictures = draw_all(model, batch, self.columns, self.max_dims, self.span)
+        except NotApplicable as reason:
+            self.tell(trainer, f"Pictures are left out: {reason}.")
+            return
         if trainer.is_global_zero:
             for name, picture in pictures.items():
                 self.write(trainer, name, picture)
+
+    def tell(self, trainer: pl.Trainer, sentence: str) -> None:
+        """Say something once, on the first process."""
+        if trainer.is_global_zero and sentence not in self.said:
+            print(sentence, flush=True)
+        self.said.add(sentence)
 
     def write(self, trainer: pl.Trainer, name: str, picture: Tensor) -> None:
         """Send one picture to TensorBoard and to its file."""
@@ -87,16 +96,30 @@ class Pictures(Callback):
 
 @torch.no_grad()
 def draw_all(
-    model: Model, x: Tensor, columns: int, max_dims: int, span: tuple[float, float]
+    model: Model, batch: Batch, columns: int, max_dims: int, span: tuple[float, float]
 ) -> dict[str, Tensor]:
-    """Return the pictures by name, each uint8 ``(3, height, width)``."""
+    """Return the pictures by name, each uint8 ``(3, height, width)``.
+
+    Raises:
+        NotApplicable: If x is of a shape that cannot be drawn, or the model makes none.
+    """
+    dims = batch["x"].dim() - 1
+    if not 1 <= dims <= 3:
+        raise NotApplicable(f"x has {dims} dimensions, and those of one to three are drawn")
     with torch.random.fork_rng():
-        variables = study(model, [{"x": x}])
-        dims = variables.order(max_dims)
-        paths = traverse(model.embed(x[:1])[0], dims, variables.values(dims, STEPS))
-    labels = [variables.label(dim) for dim in dims]
-    return {
-        "reconstructions": render(reconstructions(model, x), span=span, labels=PAIR),
-        "samples": render(samples(model, 6, columns), span=span),
-        "traversals": render(decoded(model, paths, 2), span=span, labels=labels),
+        latents = study_all(model, [batch])
+        chosen = most_used(latents, max_dims) if latents else []
+        values = values_of(latents, chosen, STEPS)
+    place = torch.arange(columns) % len(batch["x"])
+    above = {name: value[place.to(value.device)] for name, value in batch.items()}
+    pictures = {
+        "reconstructions": render(reconstructions(model, batch), span=span, labels=PAIR),
+        "samples": render(samples(model, 6, columns, batch=above), span=span),
     }
+    if chosen:
+        first = {name: value[:1] for name, value in batch.items()}
+        (start,) = starts_of(model, first, latents)
+        rows = moved(model, start, chosen, values)
+        labels = [latents[name].label(dim) for name, dim in chosen]
+        pictures["traversals"] = render(rows, span=span, labels=labels)
+    return pictures

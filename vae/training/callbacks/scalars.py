@@ -32,7 +32,7 @@ class Scalars(Callback):
     def __init__(self) -> None:
         self.count = 0
         self.since = 0.0
-        self.coming: tuple[int, Callable[[], dict[str, float]]] | None = None
+        self.pending: tuple[int, Callable[[], dict[str, float]]] | None = None
         self.charted_from = 0.0
         self.begun = False
 
@@ -113,7 +113,7 @@ class Scalars(Callback):
             module.latest, module.latest_step = with_totals(found), step
             check_figures(module.latest, num_examples, step)
             rate, norm = (value() for value in others)
-            skipped = module.guard.in_epoch if module.guard is not None else 0
+            skipped = module.guard.in_epoch
             return {
                 **{k if "/" in k else f"train/{k}": v for k, v in module.latest.items()},
                 **dict.fromkeys(charted, module.latest["elbo"]),
@@ -123,16 +123,16 @@ class Scalars(Callback):
                 **({"optimizer/skipped_steps": skipped} if skipped else {}),
             }
 
-        self.coming = step, figures
+        self.pending = step, figures
 
     def write(self, trainer: pl.Trainer) -> None:
         """Send figures that were read to every logger."""
-        if self.coming is None:
+        if self.pending is None:
             return
-        (step, figures), self.coming = self.coming, None
-        told = figures()
-        for logger in trainer.loggers if told else ():
-            logger.log_metrics(told, step=step)
+        (step, figures), self.pending = self.pending, None
+        found = figures()
+        for logger in trainer.loggers if found else ():
+            logger.log_metrics(found, step=step)
 
 
 def layout(name: str) -> dict[str, dict[str, list[Any]]]:

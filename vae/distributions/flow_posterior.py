@@ -1,0 +1,71 @@
+"""A posterior of any shape: a normal distribution carried through a conditional flow."""
+
+__all__ = ["ConditionalFlow", "FlowPosterior"]
+
+from torch import Size, Tensor, nn
+from torch.distributions import Distribution, constraints
+from torch.types import _size
+
+from vae.distributions.head import Head, check_latent_dim
+from vae.distributions.normal import LOG_SCALE_BOUNDS, diagonal_normal, soft_bound
+from vae.flows import NormalizingFlow, zuko
+
+
+class FlowPosterior(Head):
+    r"""A diagonal Gaussian carried through a conditional normalising flow.
+
+    :math:`z = f^{-1}(μ(x) + σ(x) ε;\ c(x))`: the net gives μ, log σ and the flow's context c, so
+    that every flow contains the Gaussian posterior.
+
+    Args:
+        latent_dim: Number of latent variables D, at least 1.
+        flow: Any conditional flow of zuko over D features with `context_dim` context features.
+        context_dim: Number of features that the net passes to the flow, at least 1.
+
+    Raises:
+        ValueError: If a size is out of range, or the flow is none of zuko.
+
+    References:
+        Variational Inference with Normalizing Flows (Rezende, Mohamed, 2015), 1505.05770.
+        Neural Spline Flows (Durkan, Bekasov, Murray, Papamakarios, 2019), 1906.04032.
+    """
+
+    support = constraints.real_vector
+
+    def __init__(self, latent_dim: int, *, flow: nn.Module, context_dim: int) -> None:
+        check_latent_dim(latent_dim)
+        if not isinstance(flow, zuko.lazy.Flow):
+            raise ValueError(f"flow must be a flow of zuko; got {type(flow).__name__}")
+        if context_dim < 1:
+            raise ValueError(f"context_dim must be at least 1; got {context_dim}")
+        super().__init__((latent_dim,), (2 * latent_dim + context_dim,))
+        self.flow = flow
+        self.context_dim = context_dim
+
+    def forward(self, params: Tensor) -> Distribution:
+        """Map ``(*lead, 2D + context_dim)`` to a distribution over ``(D,)``."""
+        dim = self.event_shape[0]
+        loc, log_scale, context = params.split([dim, dim, self.context_dim], -1)
+        base = diagonal_normal(loc, soft_bound(log_scale, *LOG_SCALE_BOUNDS))
+        return ConditionalFlow(self.flow, context, base)
+
+
+class ConditionalFlow(NormalizingFlow):
+    """A base distribution carried through a flow, which still knows what it is conditioned on.
+
+    Args:
+        flow: A conditional flow of zuko.
+        context: What it is conditioned on, ``(*batch, context_dim)``.
+        base: The distribution at its far end, batch shape ``batch``.
+    """
+
+    def __init__(self, flow: zuko.lazy.Flow, context: Tensor, base: Distribution) -> None:
+        super().__init__(flow.transform(context), base)
+        self.flow = flow
+        self.context = context
+
+    def expand(self, batch_shape: _size, new: Distribution | None = None) -> Distribution:
+        """Return the same distribution with another, broadcast batch shape."""
+        made: ConditionalFlow = self._get_checked_instance(ConditionalFlow, new)
+        made.flow, made.context = self.flow, self.context.expand(*batch_shape, -1)
+        return super().expand(Size(batch_shape), made)
