@@ -87,7 +87,7 @@ class Memorised(VAE):
         net = nn.Linear(2, params.numel())
         net.weight.data.zero_()
         net.bias.data = params.flatten()
-        to_params = nn.Sequential(net, nn.Unflatten(1, params.shape))
+        to_params = nn.Sequential(net, nn.Unflatten(-1, params.shape))
         encoder = Conditional(nn.Sequential(nn.Flatten(), nn.Linear(100, 4)), NormalPosterior(2))
         super().__init__(encoder, Conditional(to_params, head), StandardNormal((2,)))
 

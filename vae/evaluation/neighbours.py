@@ -63,8 +63,8 @@ class Neighbours(Evaluation):
         if subject.split == "train":
             raise NotApplicable("the distance to training examples needs others; use split=test")
         model = subject.model
-        parts = list(subject.batches(self.num_samples))
-        seen = {name: torch.cat([part[name] for part in parts]) for name in model.fields}
+        batches_of = list(subject.batches(self.num_samples))
+        seen = {name: torch.cat([part[name] for part in batches_of]) for name in model.fields}
         means_of = subject.batches(self.num_samples, mean=True)
         held_out = torch.cat([batch["x"] for batch in means_of])
         # Of a model that reads more than x a sample has the fields of a held-out example.

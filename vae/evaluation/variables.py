@@ -162,13 +162,10 @@ def study_all(model: Model, batches: Iterable[Batch]) -> dict[str, Variables]:
     found = {}
     for name, look in looks.items():
         use, sums = uses[name]
-        usage = (
-            sums.kl / statistics.count if splits else sums.variances.view(-1, use.categories).sum(1)
-        )
-        several = name if len(looks) > 1 else ""
-        found[name] = Variables(
-            usage, splits, look.prior, torch.cat(look.draws), several, use.shape
-        )
+        variances = sums.variances.view(-1, use.categories).sum(1)
+        usage = kl[name] / statistics.count if splits else variances
+        told, z = name if len(looks) > 1 else "", torch.cat(look.draws)
+        found[name] = Variables(usage, splits, look.prior, z, told, use.shape)
     return found
 
 

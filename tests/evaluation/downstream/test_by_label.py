@@ -68,7 +68,7 @@ def test_draws_start_from_examples_of_their_class():
     x = torch.randn(290, 4) + 100 * labels[:, None]
     subject = subject_of(gold.exact(), x, labels=labels)
     rows = torch.tensor([0, 5, 127, 128, 289])
-    assert torch.equal(picked(subject, rows), x[rows].float().double())
+    assert torch.equal(picked(subject, rows)["x"], x[rows].float().double())
     draws = ByLabel(3)._draws(subject, labels, [0, 1])
     assert draws.shape == (2, 3, 4)
     near = gold.decoder()(gold.posterior(x[:2]).mean).mean

@@ -9,6 +9,17 @@ from torch.distributions import Distribution, Independent, Normal
 from vae.models import Model
 
 
+class OneOf(Distribution):
+    """One of some pictures."""
+
+    def __init__(self, pictures: Tensor) -> None:
+        self.pictures = pictures
+        super().__init__(event_shape=pictures.shape[1:], validate_args=False)
+
+    def sample(self, sample_shape=()) -> Tensor:
+        return self.pictures[torch.randint(len(self.pictures), sample_shape)]
+
+
 class Copier(Model):
     """Its latents are the pictures themselves; what it makes of them is up to ``spoil``."""
 
@@ -17,27 +28,20 @@ class Copier(Model):
         self.pictures = nn.Parameter(pictures, requires_grad=False)
         self.spoil = spoil
 
-    @property
-    def likelihood(self):
+    @classmethod
+    def build(cls, spec, parts):
         raise NotImplementedError
 
-    def forward(self, x, context=None, num_samples=1):
-        raise NotImplementedError
+    def run(self, batch, draws):
+        z = draws.latent("z", q=lambda: around(batch["x"]), p=OneOf(self.pictures))
+        draws.observe("x", lambda: around(self.spoiled(z)), batch.get("x"))
 
-    def encode(self, x, context=None):
-        raise NotImplementedError
+    def spoiled(self, z: Tensor) -> Tensor:
+        return self.spoil(z.flatten(0, -4)).unflatten(0, z.shape[:-3])
 
-    def log_weights(self, x, context=None, *, num_samples, max_rows=4096):
-        raise NotImplementedError
 
-    def decode(self, z: Tensor, context: Tensor | None = None) -> Distribution:
-        return Independent(Normal(self.spoil(z), 1.0, validate_args=False), 3)
-
-    def embed(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        return x
-
-    def sample_latents(self, n: int, *, temperature: float = 1.0) -> Tensor:
-        return self.pictures[torch.randint(len(self.pictures), (n,))]
+def around(x: Tensor) -> Distribution:
+    return Independent(Normal(x, 1.0, validate_args=False), 3)
 
 
 def squares(n: int, *, side: int = 24, channels: int = 1) -> tuple[Tensor, Tensor]:
