@@ -12,7 +12,7 @@ import torch
 from tests.compose import settings_of
 from tests.steps import BINARY, MLP
 from vae.batch import blank
-from vae.objectives import START
+from vae.objectives import Progress
 from vae.training import VAEModule
 from vae.training.step import terms_and_figures
 
@@ -64,7 +64,7 @@ def test_the_way_from_a_batch_to_the_loss_is_short():
     """Files of ours that work on a batch in one training step of the default parts and an MLP."""
     settings = settings_of("data=sprites", *MLP)
     module, batch = VAEModule.from_config(settings, BINARY), blank(BINARY)
-    files = set()
+    files, at = set(), Progress(0, num_examples=100)
 
     def note(frame, event, argument):
         name = frame.f_code.co_filename
@@ -72,7 +72,7 @@ def test_the_way_from_a_batch_to_the_loss_is_short():
             files.add(Path(name).relative_to(ROOT))
 
     def loss():
-        terms, _ = terms_and_figures(module.model, module.objective, batch, START)
+        terms, _ = terms_and_figures(module.model, module.objective, batch, at)
         return reduce(torch.add, terms.values())
 
     loss()
