@@ -2,8 +2,9 @@
 
 __all__ = ["Imputation"]
 
+from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -91,45 +92,37 @@ class Imputation(Evaluation):
             "mean": filled,
             "one_pass": torch.cat(one_pass),
         }
-        seen = subject.model.standardized
+        rows = [x, filled, guesses["imputed"], torch.cat([part.draw for part in parts])]
+        seen = model.standardized
         figures = {
             f"rmse_{key}": rmse(key, seen(guess), seen(x), missing)
             for key, guess in guesses.items()
         }
-        weights = [len(part.mean) / len(x) for part in parts]
-        rate = sum(w * part.acceptance for w, part in zip(weights, parts, strict=True))
-        figures["acceptance"] = Figure("accepted proposals, share", rate)
-        mixing, notes = mixed([part.r_hat for part in parts if part.r_hat is not None])
-        figures |= mixing
-        if figures["rmse_imputed"].value > figures["rmse_mean"].value:  # type: ignore[operator]
-            notes.append(
-                "The conditional mean is further off than the training mean, which the mean of "
-                "mixed chains of a good model is not."
-            )
-        densities = [part.log_density for part in parts if part.log_density is not None]
-        if densities:
-            figures["log_density"] = log_density(torch.cat(densities), missing)
-        rows = torch.stack(
-            [x, filled, guesses["imputed"], torch.cat([part.draw for part in parts])]
-        )
+        known, notes = chain_figures(parts, figures, missing)
         return Section(
             "Imputation of missing values",
-            figures,
-            {
-                "mask": self.mask,
-                "fraction": self.fraction,
-                "examples": len(x),
-                "chains": self.chains,
-                "burn_in": self.burn_in,
-                "steps": self.steps,
-                "RMSE": "of values as the nets see them",
-                "train_examples_of_the_mean": subject.count(self.num_train, "train"),
-            },
+            figures | known,
+            self.protocol(subject, len(x)),
             pictures={
-                "imputations": picture_of(seen(rows[:, :COLUMNS]), ROWS, span=subject.value_range)
+                "imputations": picture_of(
+                    seen(torch.stack(rows)[:, :COLUMNS]), ROWS, span=subject.value_range
+                )
             },
             notes=notes,
         )
+
+    def protocol(self, subject: Subject, num_examples: int) -> dict[str, Any]:
+        """Return what the figures depend on."""
+        return {
+            "mask": self.mask,
+            "fraction": self.fraction,
+            "examples": num_examples,
+            "chains": self.chains,
+            "burn_in": self.burn_in,
+            "steps": self.steps,
+            "RMSE": "of values as the nets see them",
+            "train_examples_of_the_mean": subject.count(self.num_train, "train"),
+        }
 
     def imputed(self, subject: Subject, batch: Batch, missing: Tensor, mean: Tensor) -> Imputed:
         """Fill in a batch; the first chain starts at the mean, the others at samples."""
@@ -201,3 +194,23 @@ def log_density(values: Tensor, missing: Tensor) -> Figure:
     per_example = missing.sum().item() / len(values)
     name = f"log p(missing | observed), of {per_example:.0f} values"
     return averaged(name, values, "nats")
+
+
+def chain_figures(
+    parts: Sequence[Imputed], errors: Mapping[str, Figure], missing: Tensor
+) -> tuple[dict[str, Figure], list[str]]:
+    """Return what the chains say of themselves, and what a reader should know."""
+    num_examples = len(missing)
+    rate = sum(len(part.mean) / num_examples * part.acceptance for part in parts)
+    figures = {"acceptance": Figure("accepted proposals, share", rate)}
+    mixing, notes = mixed([part.r_hat for part in parts if part.r_hat is not None])
+    figures |= mixing
+    if errors["rmse_imputed"].value > errors["rmse_mean"].value:  # type: ignore[operator]
+        notes.append(
+            "The conditional mean is further off than the training mean, which the mean of "
+            "mixed chains of a good model is not."
+        )
+    densities = [part.log_density for part in parts if part.log_density is not None]
+    if densities:
+        figures["log_density"] = log_density(torch.cat(densities), missing)
+    return figures, notes
