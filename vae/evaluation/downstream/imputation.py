@@ -3,7 +3,7 @@
 __all__ = ["Imputation"]
 
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -96,40 +96,38 @@ class Imputation(Evaluation):
             f"rmse_{key}": rmse(key, seen(guess), seen(x), missing)
             for key, guess in guesses.items()
         }
-        weights = [len(part.mean) / len(x) for part in parts]
-        rate = sum(w * part.acceptance for w, part in zip(weights, parts, strict=True))
-        figures["acceptance"] = Figure("accepted proposals, share", rate)
-        mixing, notes = mixed([part.r_hat for part in parts if part.r_hat is not None])
-        figures |= mixing
+        more, notes = chain_figures(parts, missing)
+        figures |= more
         if figures["rmse_imputed"].value > figures["rmse_mean"].value:  # type: ignore[operator]
             notes.append(
                 "The conditional mean is further off than the training mean, which the mean of "
                 "mixed chains of a good model is not."
             )
-        densities = [part.log_density for part in parts if part.log_density is not None]
-        if densities:
-            figures["log_density"] = log_density(torch.cat(densities), missing)
         rows = torch.stack(
             [x, filled, guesses["imputed"], torch.cat([part.draw for part in parts])]
         )
         return Section(
             "Imputation of missing values",
             figures,
-            {
-                "mask": self.mask,
-                "fraction": self.fraction,
-                "examples": len(x),
-                "chains": self.chains,
-                "burn_in": self.burn_in,
-                "steps": self.steps,
-                "RMSE": "of values as the nets see them",
-                "train_examples_of_the_mean": subject.count(self.num_train, "train"),
-            },
+            self.protocol(subject, len(x)),
             pictures={
                 "imputations": picture_of(seen(rows[:, :COLUMNS]), ROWS, span=subject.value_range)
             },
             notes=notes,
         )
+
+    def protocol(self, subject: Subject, count: int) -> dict[str, Any]:
+        """Return what the figures depend on."""
+        return {
+            "mask": self.mask,
+            "fraction": self.fraction,
+            "examples": count,
+            "chains": self.chains,
+            "burn_in": self.burn_in,
+            "steps": self.steps,
+            "RMSE": "of values as the nets see them",
+            "train_examples_of_the_mean": subject.count(self.num_train, "train"),
+        }
 
     def imputed(self, subject: Subject, batch: Batch, missing: Tensor, mean: Tensor) -> Imputed:
         """Fill in a batch; the first chain starts at the mean, the others at samples."""
@@ -163,6 +161,17 @@ def training_mean(subject: Subject, n: int) -> Tensor:
         total = total + batch["x"].sum(0)
         count += len(batch["x"])
     return total / count
+
+
+def chain_figures(parts: list[Imputed], missing: Tensor) -> tuple[dict[str, Figure], list[str]]:
+    """Return what the chains of all batches tell besides the errors, and notes on it."""
+    rate = sum(len(part.mean) / len(missing) * part.acceptance for part in parts)
+    mixing, notes = mixed([part.r_hat for part in parts if part.r_hat is not None])
+    figures = {"acceptance": Figure("accepted proposals, share", rate), **mixing}
+    densities = [part.log_density for part in parts if part.log_density is not None]
+    if densities:
+        figures["log_density"] = log_density(torch.cat(densities), missing)
+    return figures, notes
 
 
 def mixed(r_hat: list[Tensor]) -> tuple[dict[str, Figure], list[str]]:
