@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.steps import MLP
-from tests.training.runs import make_run
-from vae.objectives import START
+from tests.compose import settings_of
+from tests.steps import BINARY, MLP
+from vae.batch import blank
+from vae.objectives import Progress
+from vae.training import VAEModule
+from vae.training.step import terms_and_figures
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "vae").rglob("*.py"))
@@ -57,11 +60,11 @@ def test_no_module_imports_itself_by_a_circle():
         pytest.fail(" → ".join(error.args[1]))
 
 
-def test_the_way_from_a_batch_to_the_loss_is_short(tmp_path):
-    """Files of ours that work on a batch in one step of the default model."""
-    module, data = make_run(tmp_path, *MLP)
-    batch = next(iter(data.batches("train", n=8)))
-    files = set()
+def test_the_way_from_a_batch_to_the_loss_is_short():
+    """Files of ours that work on a batch in one training step of the default parts and an MLP."""
+    settings = settings_of("data=sprites", *MLP)
+    module, batch = VAEModule.from_config(settings, BINARY), blank(BINARY)
+    files, at = set(), Progress(0, num_examples=100)
 
     def note(frame, event, argument):
         name = frame.f_code.co_filename
@@ -69,8 +72,8 @@ def test_the_way_from_a_batch_to_the_loss_is_short(tmp_path):
             files.add(Path(name).relative_to(ROOT))
 
     def loss():
-        trace = module.model(batch, num_samples=module.objective.num_samples(START))
-        return reduce(torch.add, module.objective(trace, START).values())
+        terms, _ = terms_and_figures(module.model, module.objective, batch, at)
+        return reduce(torch.add, terms.values())
 
     loss()
     before = sys.getprofile()

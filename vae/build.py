@@ -98,10 +98,11 @@ def build_objective(config: Mapping[str, Any], model: Model, spec: DataSpec) -> 
         ValueError: If a setting is wrong, or the objective takes no estimator but the pathwise one.
     """
     node, estimator = config["objective"], instantiate(config["estimator"], "estimator")
-    takes_one = "estimator" in inspect.signature(resolve(node["_target_"], "objective")).parameters
+    kind = resolve(node["_target_"], "objective")
+    takes_one = "estimator" in inspect.signature(kind).parameters
     if not takes_one and not isinstance(estimator, Pathwise):
         raise ValueError(
-            f"objective {node['_target_'].rpartition('.')[2]} has the pathwise gradient only. "
+            f"objective {kind.__name__} has the pathwise gradient only. "
             "Use estimator=pathwise, or another objective."
         )
     objective: Objective = instantiate(node, "objective", estimator=estimator)

@@ -15,7 +15,7 @@ from torch import Tensor
 from vae.data import DataModule, DataSpec
 from vae.saved import PREFIX, STATES, Saved, is_ours
 
-SCORES = ("Checkpoints", "EarlyStopping")  # callbacks that compare figures with earlier ones
+SCORES = ("best_model_score", "best_score")  # of callbacks that compare figures with earlier ones
 
 
 def lacks_statistics(config: Mapping[str, Any], spec: DataSpec) -> bool:
@@ -51,5 +51,6 @@ def complete(checkpoint: dict[str, Any], data: DataModule) -> None:
     for name in STATES:
         if name in checkpoint:
             checkpoint[name] |= found
-    for key in [k for k in checkpoint["callbacks"] if k.startswith(SCORES)]:
-        del checkpoint["callbacks"][key]
+    for key, state in list(checkpoint["callbacks"].items()):
+        if isinstance(state, dict) and not state.keys().isdisjoint(SCORES):
+            del checkpoint["callbacks"][key]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-TRAIN, VAL = 832, 100  # 26 batches of 32 an epoch: 50 steps see the next order of the data
+TRAIN, VAL = 416, 100  # 26 batches of 16 an epoch: 50 steps see the next order of the data
 
 
 def write_data(folder: Path) -> None:

@@ -16,9 +16,9 @@ COMMON = [
     "~callbacks.pictures",
     "~callbacks.progress",
     "~callbacks.latents",
-    "data.batch_size=32",
+    "data.batch_size=16",
 ]
-SPRITES = ["data.size=1100", f"data.train_size={TRAIN}", f"data.val_size={VAL}"]
+SPRITES = ["data.size=700", f"data.train_size={TRAIN}", f"data.val_size={VAL}"]
 DIGITS = [f"data.train_size={TRAIN}", f"data.val_size={VAL}", "data.root={folder}"]
 MLP = ["data=mnist", "model=mlp", "model.encoder.hidden=[64]", "model.latent_dim=6"]
 GRAY = [*MLP, "data.binarization=none"]

@@ -9,7 +9,7 @@ from tests.training.conftest import IGNORED
 from vae.build import build_model, build_objective
 from vae.cli.monitor import settle_monitor
 from vae.data import DataSpec
-from vae.training.measure import with_totals
+from vae.training.meter import with_totals
 
 pytestmark = [pytest.mark.filterwarnings(f"ignore:{message}") for message in IGNORED]
 AUTOENCODER = [*TINY, "posterior=constant", "objective.beta=0", "test=false"]

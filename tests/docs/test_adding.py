@@ -30,7 +30,7 @@ def exported(package, module: str, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """A copy of what a command needs, with the two parts in it."""
+    """A copy of what a command needs, with the three parts in it."""
     folder = tmp_path_factory.mktemp("tree")
     for name in ("vae", "conf"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -40,6 +40,10 @@ def tree(tmp_path_factory):
     exported(folder / "vae/objectives", "my_objective", "Squared")
     squared = "_target_: vae.objectives.Squared\n"
     (folder / "conf/objective/squared.yaml").write_text(squared)
+    (folder / "vae/models/my_model.py").write_text(added("README.md", "TwoLevels"))
+    exported(folder / "vae/models", "my_model", "TwoLevels")
+    (yaml,) = (b.text for b in blocks(ROOT / "README.md") if "vae.models.TwoLevels" in b.text)
+    (folder / "conf/model/two_levels.yaml").write_text(yaml)
     (folder / "vae/evaluation/brightness.py").write_text(added("docs/evaluation.md", "Brightness"))
     exported(folder / "vae/evaluation", "brightness", "Brightness")
     brightness = "# @package report.brightness\n_target_: vae.evaluation.Brightness\n"
@@ -47,10 +51,11 @@ def tree(tmp_path_factory):
     return folder
 
 
-def test_a_new_objective_and_a_new_part_of_the_report_are_used(tree):
-    words = ["objective=squared", "report=[brightness]", "hydra.run.dir=run", *SMALL]
+@pytest.mark.parametrize("model", ["conv", "two_levels"])
+def test_a_new_objective_model_and_part_of_the_report_are_used(tree, model):
+    words = [f"model={model}", "objective=squared", "report=[brightness]", *SMALL]
     done = subprocess.run(
-        [sys.executable, "train.py", *words],
+        [sys.executable, "train.py", *words, f"hydra.run.dir={model}"],
         cwd=tree,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tree), "HOME": str(tree)},
         capture_output=True,
@@ -58,5 +63,5 @@ def test_a_new_objective_and_a_new_part_of_the_report_are_used(tree):
         timeout=900,
     )
     assert done.returncode == 0, done.stderr
-    metrics = json.loads((tree / "run" / "metrics.json").read_text())
+    metrics = json.loads((tree / model / "metrics.json").read_text())
     assert 0 <= metrics["brightness"]["figures"]["mean"] <= 1

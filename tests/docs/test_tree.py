@@ -14,7 +14,9 @@ FILE = re.compile(r"(?:[\w.-]+/)*[\w.-]+\.(?:py|yaml|md|json|html)(?:::\w+)?")
 TREE = [ROOT / name for name in ("tests", "vae", "conf", "docs", "benchmarks")]
 SAVED = {"digits.py", "sample.py"}  # blocks of the tutorial
 ADDED = {
+    "my_model.py",
     "my_objective.py",
+    "two_levels.yaml",
     "squared.yaml",
     "brightness.yaml",
     *SAVED,

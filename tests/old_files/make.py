@@ -23,10 +23,15 @@ from unittest.mock import patch
 import lightning.pytorch as pl
 import numpy as np
 import torch
+import yaml
 
 import vae
+from vae.build import build_model
 from vae.cli import evaluate, train
+from vae.cli.compose import CONF, compose_settings
 from vae.cli.environment import cpu_name
+from vae.data import DataSpec
+from vae.instantiate import NAMES
 
 HERE = Path(__file__).parent
 STEPS = 10  # of seven an epoch
@@ -79,6 +84,21 @@ CASES = {
         "prior.hidden_features=[8]",
     ],
 }
+
+
+SPEC = DataSpec("gray", (1, 32, 32), "unit_interval", 256)
+GRAY = "likelihood=normal_learned"
+VARIANTS = [
+    *(f"model={name} {GRAY}" for name in ("burda", "burgess", "conv", "gated", "linear")),
+    *(f"model={name} {GRAY}" for name in ("locatello", "mlp", "resnet")),
+    f"model=resnet model.encoder.attention=true {GRAY}",
+    *(f"model=mlp posterior={name} {GRAY}" for name in ("categorical", "constant", "nsf")),
+    *(f"model=mlp prior={name} {GRAY}" for name in ("nsf", "vamp")),
+    *(f"model=mlp likelihood={name}" for name in ("categorical", "continuous_bernoulli")),
+    *(f"model=mlp likelihood=discretized_logistic{name}" for name in ("", "_mixture")),
+    *(f"model=mlp likelihood={name}" for name in ("laplace", "normal", "normal_optimal")),
+    "model=conv likelihood=normal_pixelwise",
+]
 
 
 class StopAt(pl.Callback):
@@ -156,6 +176,30 @@ def make(name, overrides):
     return found
 
 
+def names():
+    """Return the parts that the configs name with their parameters, and the weights of models."""
+    parts, models = {}, {}
+    for path in sorted(CONF.rglob("*.yaml")):
+        group = {"penalty": "penalties", "schedule": "objective"}.get(path.parent.name)
+        find_parts(yaml.safe_load(path.read_text()), group or path.parent.name, parts)
+    for variant in VARIANTS:
+        model = build_model(compose_settings(variant.split()), SPEC)
+        models[variant] = {key: list(value.shape) for key, value in model.state_dict().items()}
+    return {"parts": parts, "models": models}
+
+
+def find_parts(node, group, parts):
+    """Note every ``_target_`` below a node, with the parameters that stand beside it."""
+    for value in (
+        node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
+    ):
+        find_parts(value, group, parts)
+    if isinstance(node, dict) and group in NAMES and isinstance(node.get("_target_"), str):
+        found = {key for key in node if key != "defaults" and not key.startswith("_")}
+        known = parts.setdefault(group, {})
+        known[node["_target_"]] = sorted(found | set(known.get(node["_target_"], [])))
+
+
 def made_on():
     """Return what the last bits of a number depend on."""
     instructions = torch.backends.cpu.get_cpu_capability()
@@ -163,9 +207,9 @@ def made_on():
 
 
 def main():
+    (HERE / "names.json").write_text(json.dumps(names()) + "\n")
     write_data(HERE)
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="vae") as folder:
-        os.chdir(folder)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for path in HERE.glob("*.npy"):
             shutil.copy(path, folder)
         cases = {name: make(name, overrides) for name, overrides in CASES.items()}

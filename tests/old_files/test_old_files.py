@@ -6,6 +6,7 @@
 import json
 import shutil
 from dataclasses import replace
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -15,13 +16,17 @@ from safetensors.torch import load_file
 
 import vae
 from tests.cli.command import call
-from tests.old_files.make import CASES, HERE, made_on, numbers
-from vae.build import build_data, read_checkpoint
+from tests.compose import settings_of
+from tests.old_files.make import CASES, HERE, SPEC, made_on, numbers
+from vae.build import build_data, build_model, read_checkpoint
 from vae.cli import app
+from vae.instantiate import resolve
+from vae.models import Model
 from vae.training import VAEModule
 
 EXPECTED = json.loads((HERE / "expected.json").read_text())
 EXACT = made_on() == EXPECTED["made_on"]
+NAMED = json.loads((HERE / "names.json").read_text())
 SAVED = {"checkpoint": "checkpoints/last.ckpt", "end": "end"}
 ROUNDED = {
     "standardized",  # by the model today, on the way to it then
@@ -102,3 +107,22 @@ def test_a_recorded_config_builds_the_parts_of_its_checkpoint(monkeypatch, folde
     data, checkpoint = build_data(config), read_checkpoint(f"run/{SAVED['checkpoint']}")
     spec = replace(data.spec, standardized=False)
     VAEModule.from_config(config, spec).load_state_dict(checkpoint["state_dict"])
+
+
+def test_every_part_that_a_config_named_is_one_with_these_parameters():
+    wrong = []
+    for group, parts in NAMED["parts"].items():
+        for target, given in parts.items():
+            kind = resolve(target, group)
+            makers = (kind, kind.build) if issubclass(kind, Model) else (kind,)
+            taken = {n: p for maker in makers for n, p in signature(maker).parameters.items()}
+            if not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+                wrong += [f"{target}.{key}" for key in given if key not in taken]
+    assert not wrong
+
+
+@pytest.mark.parametrize("variant", NAMED["models"])
+def test_the_weights_of_a_model_have_the_names_they_had(variant):
+    model = build_model(settings_of(*variant.split()), SPEC)
+    shapes = {key: list(value.shape) for key, value in model.state_dict().items()}
+    assert shapes == NAMED["models"][variant]

@@ -53,6 +53,13 @@ def test_the_model_and_the_headline_figure_are_told_with_the_error():
     assert "On the test data the ELBO is -97.26 ± 0.12 nats per example" in told("Fit")[1]
 
 
+def test_of_another_model_nothing_is_said_that_it_need_not_use():
+    report = report_of()
+    report.config["model"] = {"_target_": "vae.models.Factors", "width": 2, "encoder": CONV}
+    report.config["objective"] = {"_target_": "vae.objectives.IWAE"}
+    assert verdict(report)[0].text.startswith("Factors, objective IWAE; trained on 8,000 examples")
+
+
 @pytest.mark.parametrize(
     ("given", "tone", "words"),
     [

@@ -26,7 +26,7 @@ TARGETS = (
     "vae.instantiate.import_module",
     "vae.cli.environment.subprocess.run",
     "vae.data.images.Path",
-    "vae.networks.mlp.nn.Sequential",
+    "vae.networks.network.nn.Sequential",
     "vae.networks.__builtins__",
     "vae.data.cache.shutil.rmtree",
     "lightning.pytorch.Trainer",

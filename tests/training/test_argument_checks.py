@@ -20,10 +20,10 @@ from vae.instantiate import resolve
 
 Distribution.set_default_validate_args(sys.argv[1] == "on")
 resolve("zuko.flows.NSF", "prior")
-import vae, vae.training.measure
+import vae, vae.training.step
 for found in pkgutil.walk_packages(vae.__path__, "vae."):
     import_module(found.name)
-vae.training.measure.compiled()
+vae.training.step.compiled()
 assert Distribution._validate_args == (sys.argv[1] == "on")
 """
 

@@ -295,10 +295,5 @@ class DataModule(LightningDataModule):
 
     def describe(self) -> dict[str, str | int]:
         """Return what a report should say about the data; loads them if need be."""
-        return described(
-            self.parts,
-            self.preprocess,
-            batch_size=self.batch_size_for(),
-            split_seed=self.splitter.seed,
-            seed=self.seed,
-        )
+        seeds = {"split_seed": self.splitter.seed, "seed": self.seed}
+        return described(self.parts, self.preprocess, batch_size=self.batch_size_for(), **seeds)

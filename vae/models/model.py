@@ -16,16 +16,16 @@ from vae.checks import check_int
 from vae.distributions import Likelihood
 from vae.draws import At, Centers, Draws, FromPrior, Posterior
 from vae.models.border import check_examples, check_fields, check_given
-from vae.models.fields import Fields, columns, count_rows, one_or_all, values_of
+from vae.models.fields import Fields, count_rows, one_or_all, values_of
 from vae.models.importance import log_weights
 from vae.models.imputing import Imputed, impute
+from vae.models.sampling import sampled
 from vae.models.standardize import Standardize
 from vae.parts import Parts
 from vae.spec import DataSpec
 from vae.trace import Trace
 
 D = TypeVar("D", bound=Draws)
-DECODED = 500  # latents that are decoded at once where samples are drawn
 
 
 class Model(nn.Module, ABC):
@@ -219,19 +219,8 @@ class Model(nn.Module, ABC):
             ValueError: If ``n`` is below 1, a temperature is not positive, or a field is missing
                 or has another length.
         """
-        given = check_given(given, n, temperature)
-        drawn = self.ran(given, FromPrior(n, temperature, likelihoods=False))
-        if not drawn.pending:
-            return one_or_all(values_of(drawn, noise=noise))
-        known = {name: one.x[0] for name, one in drawn.observed.items() if one.x is not None}
-        parts = []
-        # Some at a time: the activations of ten thousand pictures leave every cache and the memory.
-        for rows in torch.arange(n).split(DECODED):
-            b = slice(int(rows[0]), int(rows[-1]) + 1)
-            latents = {name: columns(each.point, b) for name, each in drawn.latents.items()}
-            fields = {name: field[b] for name, field in {**given, **known}.items()}
-            parts.append(values_of(self.ran(fields, At(latents)), noise=noise))
-        return one_or_all({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+        known = check_given(given, n, temperature)
+        return one_or_all(sampled(self.run, n, known, temperature, noise=noise))
 
     @torch.no_grad()
     def reconstruct(self, batch: Batch | Tensor) -> Any:

@@ -15,6 +15,5 @@ __all__ = [
 from vae.networks.attention import SelfAttention
 from vae.networks.conv import ConvDecoder, ConvEncoder
 from vae.networks.linear import Linear
-from vae.networks.mlp import MLP, GatedMLP
-from vae.networks.network import Network
+from vae.networks.network import MLP, GatedMLP, Network
 from vae.networks.resnet import ResNetDecoder, ResNetEncoder

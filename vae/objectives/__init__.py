@@ -31,9 +31,8 @@ from vae.objectives.estimators import DReG, Estimator, Pathwise, ScoreFunction, 
 from vae.objectives.free_bits import FreeBits
 from vae.objectives.iwae import IWAE
 from vae.objectives.miwae import MIWAE
-from vae.objectives.objective import Objective
+from vae.objectives.objective import START, Objective, Progress
 from vae.objectives.penalized import Penalized
 from vae.objectives.piwae import PIWAE
-from vae.objectives.progress import START, Progress
 from vae.objectives.renyi import Renyi
 from vae.objectives.schedule import Cyclical, Linear, Schedule, Stages

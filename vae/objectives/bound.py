@@ -7,8 +7,7 @@ from abc import abstractmethod
 from torch import Tensor
 
 from vae.objectives.estimators import Estimator, Pathwise
-from vae.objectives.objective import Objective
-from vae.objectives.progress import START, Progress
+from vae.objectives.objective import START, Objective, Progress
 from vae.objectives.schedule import Schedule
 from vae.trace import Trace
 

@@ -5,8 +5,7 @@ __all__ = ["FreeBits"]
 import torch
 from torch import Tensor
 
-from vae.objectives.objective import Objective
-from vae.objectives.progress import START, Progress
+from vae.objectives.objective import START, Objective, Progress
 from vae.objectives.schedule import Schedule
 from vae.trace import Latent, Trace
 

@@ -7,8 +7,7 @@ from typing import final
 
 from torch import Tensor, nn
 
-from vae.objectives.objective import Objective
-from vae.objectives.progress import START, Progress
+from vae.objectives.objective import START, Objective, Progress
 from vae.trace import Trace
 
 

@@ -9,8 +9,8 @@ from vae.objectives.bound import Bound, refuse_shared
 from vae.objectives.estimators import Estimator, slope
 from vae.objectives.iwae import log_mean_exp
 from vae.objectives.miwae import check_groups, mean_of_groups
+from vae.objectives.objective import START, Progress
 from vae.objectives.paths import along_paths
-from vae.objectives.progress import START, Progress
 from vae.trace import Trace
 
 

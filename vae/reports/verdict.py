@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 from vae.evaluation import Figure, Report
 from vae.evaluation.collapse import THRESHOLDS
 from vae.evaluation.importance import UNTRUSTED
+from vae.models import VAE
+from vae.objectives import ELBO
+from vae.priors import StandardNormal
 from vae.reports.curve import judged
 
 GOOD, PLAIN, CAUTION, BAD = "good", "plain", "caution", "bad"
 FAR = 2.0  # standard errors by which two estimates of log p(x) differ
-USUAL = {"prior": "StandardNormal", "objective": "ELBO"}
+USUAL: dict[str, type] = {"prior": StandardNormal, "objective": ELBO}
 
 
 class Remark(NamedTuple):
@@ -43,10 +46,13 @@ def trained(report: Report) -> Iterator[Remark]:
     if not isinstance(model, Mapping):
         return
     data, step = report.protocol.get("data", {}), report.protocol.get("step")
-    told = [f"VAE of {net_name(model)} nets with {model.get('latent_dim')} latent variables"]
-    told.append(f"{class_of(report.config, 'likelihood')} likelihood")
-    for name, usual in USUAL.items():
-        if class_of(report.config, name) not in ("", usual):
+    told = [class_of(report.config, "model")]
+    if told == [VAE.__name__]:
+        told = [f"VAE of {net_name(model)} nets with {model.get('latent_dim')} latent variables"]
+        told.append(f"{class_of(report.config, 'likelihood')} likelihood")
+    # Other models need not make use of every group.
+    for name in USUAL if len(told) > 1 else ("objective",):
+        if class_of(report.config, name) not in ("", USUAL[name].__name__):
             told.append(f"{name} {class_of(report.config, name)}")
     count = data.get("train_examples")
     examples = f"{count:,} examples of " if isinstance(count, int) else ""
@@ -56,8 +62,13 @@ def trained(report: Report) -> Iterator[Remark]:
 
 
 def net_name(model: Mapping[str, Any]) -> str:
-    """Return the kind of a model's net, such as ``conv``, by the class of its encoder."""
-    return class_of(model, "encoder").removesuffix("Encoder").lower() or "model"
+    """Return the kind of a model's net, such as ``conv``, by the class of its encoder.
+
+    Of another model than a VAE it is the model's own class.
+    """
+    kind = class_of({"model": model}, "model")
+    net = class_of(model, "encoder").removesuffix("Encoder").lower()
+    return (net if kind == VAE.__name__ else kind) or "model"
 
 
 def class_of(settings: Mapping[str, Any], name: str) -> str:

@@ -1,6 +1,6 @@
 """Running means of figures, without a synchronisation per step."""
 
-__all__ = ["Meter", "NegativeKLError", "NonFiniteError", "check_figures"]
+__all__ = ["Meter", "NegativeKLError", "NonFiniteError", "check_figures", "with_totals"]
 
 from collections.abc import Callable, Mapping
 from math import isfinite
@@ -8,6 +8,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
+from vae.objectives.penalties.adversary import DISCRIMINATOR
 from vae.training.reading import Reading
 
 
@@ -150,3 +151,17 @@ def check_figures(means: Mapping[str, float], num_examples: float, step: int) ->
             "and no KL is negative: posterior or prior is not the density of what is drawn. Try "
             "trainer.precision=32-true, or another posterior or prior."
         )
+
+
+def with_totals(means: dict[str, float]) -> dict[str, float]:
+    """Return the figures with the true ELBO, whatever the objective, and the loss before them.
+
+    A game's two terms are left out of the loss: they say how well the discriminator plays.
+    """
+    of_a_game = {name.removesuffix(DISCRIMINATOR) for name in means if name.endswith(DISCRIMINATOR)}
+    loss = sum(
+        mean
+        for name, mean in means.items()
+        if name.startswith("objective/") and name.removesuffix(DISCRIMINATOR) not in of_a_game
+    )
+    return {"elbo": means["log_likelihood"] - means["kl"], "loss": loss, **means}

@@ -28,12 +28,11 @@ from vae.training.capture import CapturedStep
 from vae.training.guard import Guard
 from vae.training.length import check_length, total_steps
 from vae.training.lightning_adapter import AdaptedModule, StepCount, recount_groups
-from vae.training.measure import compiled, measure, terms_and_figures, with_totals
-from vae.training.meter import Meter, check_figures
+from vae.training.meter import Meter, check_figures, with_totals
 from vae.training.scheduled_weights import ScheduledWeights
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
-from vae.training.step import EagerStep, Step, StepResult
+from vae.training.step import EagerStep, Step, StepResult, compiled, measure, terms_and_figures
 from vae.training.update import Update, make_optimizers
 
 TRAINING, EVALUATION = 0, 1  # streams of noise: evaluation never draws what training would

@@ -1,22 +1,55 @@
 """A training step: from a batch to new weights, and what is to be told of it."""
 
-__all__ = ["EagerStep", "Step", "StepResult"]
+__all__ = [
+    "Compiled",
+    "EagerStep",
+    "Scalars",
+    "Step",
+    "StepResult",
+    "compiled",
+    "measure",
+    "terms_and_figures",
+]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import reduce
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
 
+from vae.argument_checks import unchecked
+from vae.batch import Batch
 from vae.data import Draft
 from vae.models import Model
 from vae.objectives import Objective, Progress
+from vae.trace import Trace
 from vae.training.guard import all_finite, drop_if_bad, first_bad, joint_sum, watched_parameters
-from vae.training.measure import Scalars, terms_and_figures
 from vae.training.parallel import summed_if_sharded
 from vae.training.update import Update, gradient_norm
+
+Scalars = dict[str, Tensor]
+
+
+def measure(
+    model: Model, objective: Objective, batch: Batch, at: Progress
+) -> tuple[Trace, Scalars, Scalars]:
+    """Return the trace of a batch, the objective's terms, and all figures to be averaged.
+
+    The figures are the two parts of the true ELBO, whatever the objective, and the terms.
+    """
+    trace = model(batch, num_samples=objective.num_samples(at), num_examples=at.num_examples)
+    terms = objective(trace, at)
+    figures = {"log_likelihood": trace.log_px, "kl": trace.kl}
+    return trace, terms, figures | {f"objective/{name}": term for name, term in terms.items()}
+
+
+def terms_and_figures(
+    model: Model, objective: Objective, batch: Batch, at: Progress
+) -> tuple[Scalars, Scalars]:
+    """Return terms and figures alone: tensors, which compiled code can hand out."""
+    return measure(model, objective, batch, at)[1:]
 
 
 class StepResult(NamedTuple):
@@ -139,3 +172,50 @@ class EagerStep(Step):
         for parameter in self.parameters.values():
             parameter.grad = None  # with which the optimizers change nothing
         return culprit, None
+
+
+def compiled(model: Model) -> "Compiled":
+    """Return `terms_and_figures`, compiled as one graph: cut in two, gradients may be wrong.
+
+    Of a model that names parts to be compiled, each of these is one instead.
+    """
+    settings: Any = torch._dynamo.config
+    settings.trace_autograd_ops = True  # where torch knows of it
+    with unchecked():
+        for name in model.compiled_parts:
+            model.get_submodule(name).compile(fullgraph=True)
+        if model.compiled_parts:
+            return Compiled(terms_and_figures)
+        return Compiled(torch.compile(terms_and_figures, fullgraph=True))
+
+
+class Compiled:
+    """A compiled function that says so when its first call fails.
+
+    Args:
+        function: Compiled when it is first called.
+    """
+
+    def __init__(self, function: Callable[..., tuple[Scalars, Scalars]]) -> None:
+        self.function = function
+        self.works = False
+
+    def __call__(
+        self, model: Model, objective: Objective, batch: Batch, at: Progress
+    ) -> tuple[Scalars, Scalars]:
+        """Return what the function returns.
+
+        Raises:
+            ValueError: If the parts cannot be compiled.
+        """
+        try:
+            result = self.function(model, objective, batch, at)
+        except Exception as error:
+            if self.works:
+                raise
+            message = (str(error) or type(error).__name__).splitlines()[0]
+            raise ValueError(
+                f"these parts cannot be compiled ({message}): use compile=false"
+            ) from error
+        self.works = True
+        return result

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from vae.distributions import Conditional
 from vae.distributions.likelihoods import (
     Bernoulli,
     DiscretizedLogistic,
@@ -16,6 +17,7 @@ from vae.distributions.likelihoods import (
     OptimalScale,
     PixelwiseScale,
 )
+from vae.networks import Linear
 
 SHAPE = (2, 3, 4)
 FITTED = {  # the likeliest scale of errors
@@ -98,3 +100,14 @@ def test_what_learns_no_scale_or_was_told_one_stays_as_it_is(likelihood):
     before = {name: value.clone() for name, value in likelihood.state_dict().items()}
     assert likelihood.start_at(examples(torch.float64)) is None
     assert all(torch.equal(value, before[n]) for n, value in likelihood.state_dict().items())
+
+
+def test_a_likelihood_of_another_field_is_left_alone():
+    """Examples are of x: a net that tells labels, say, does not start at pictures."""
+    for shape, started in ((SHAPE, True), ((24,), False)):
+        px = Conditional(
+            Linear((2,), (2 * shape[0], *shape[1:])), Normal(shape, scale=PixelwiseScale())
+        )
+        before = px.net.affine.bias.clone()
+        px.initialize(lambda n: examples(torch.float32)[:n])
+        assert torch.equal(px.net.affine.bias, before) is not started

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.optim import Optimizer
 
-from vae.objectives.objective import Objective
+from vae.objectives.objective import START, Objective, Progress
 from vae.objectives.penalties.adversary import DISCRIMINATOR, Adversary
 from vae.objectives.penalties.latents import draws
-from vae.objectives.progress import START, Progress
 from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 

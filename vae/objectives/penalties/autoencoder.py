@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from vae.distributions.rescaled import standardized
-from vae.objectives.objective import Objective
+from vae.objectives.objective import START, Objective, Progress
 from vae.objectives.penalties.latents import latent_with_paths
-from vae.objectives.progress import START, Progress
 from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 

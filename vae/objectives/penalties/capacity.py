@@ -4,8 +4,7 @@ __all__ = ["Capacity"]
 
 from torch import Tensor
 
-from vae.objectives.objective import Objective
-from vae.objectives.progress import START, Progress
+from vae.objectives.objective import START, Objective, Progress
 from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 

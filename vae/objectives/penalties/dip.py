@@ -5,9 +5,8 @@ __all__ = ["DIP"]
 import torch
 from torch import Tensor
 
-from vae.objectives.objective import Objective
+from vae.objectives.objective import START, Objective, Progress
 from vae.objectives.penalties.latents import only_latent
-from vae.objectives.progress import START, Progress
 from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 

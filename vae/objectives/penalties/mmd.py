@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from vae.objectives.objective import Objective
+from vae.objectives.objective import START, Objective, Progress
 from vae.objectives.penalties.latents import draws
-from vae.objectives.progress import START, Progress
 from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 

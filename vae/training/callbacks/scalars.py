@@ -15,8 +15,7 @@ from torch import Tensor
 
 from vae.data import DataModule
 from vae.training.cutting import cut_events
-from vae.training.measure import with_totals
-from vae.training.meter import check_figures
+from vae.training.meter import check_figures, with_totals
 from vae.training.module import VAEModule
 from vae.training.reading import Reading
 
