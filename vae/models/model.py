@@ -50,9 +50,7 @@ class Model(nn.Module, ABC):
     Example:
         >>> from torch.distributions import Independent, Normal
         >>> class Line(Model):
-        ...     @classmethod
-        ...     def build(cls, spec, parts):
-        ...         return cls()
+        ...     build = classmethod(lambda cls, spec, parts: cls())
         ...     def run(self, batch, draws):
         ...         q = lambda: Independent(Normal(batch["x"][:, :1] / 2, 0.7), 1)
         ...         z = draws.latent("z", q=q, p=Independent(Normal(torch.zeros(1), 1.0), 1))
