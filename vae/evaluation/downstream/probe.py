@@ -2,7 +2,7 @@
 
 __all__ = ["Probe"]
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -95,13 +95,18 @@ class Probe(Evaluation):
             "neighbors": k,
             "penalty": self.penalty,
         }
-        notes = [
-            f"{count:,} of {len(z_test):,} examples are left out of {name}: their classes have no "
-            "training code."
-            for name, count in unknown.items()
-            if count
-        ]
+        notes = notes_of(unknown, len(z_test))
         return Section("Probes of the latents", figures, protocol, {"accuracy": rows}, notes=notes)
+
+
+def notes_of(unknown: Mapping[str, int], num_examples: int) -> list[str]:
+    """Say how many examples are left out of each target."""
+    return [
+        f"{count:,} of {num_examples:,} examples are left out of {name}: their classes have no "
+        "training code."
+        for name, count in unknown.items()
+        if count
+    ]
 
 
 def targets_of(
