@@ -57,12 +57,7 @@ class Probe(Evaluation):
             NotApplicable: If the data have neither labels nor factors, if the subject's split is
                 ``train``, or if its classes are others than those of the training codes.
         """
-        if subject.split == "train":
-            raise NotApplicable(
-                "probes are fitted to training codes and judged on others; use split=test"
-            )
-        if subject.spec.num_classes is None and not subject.spec.factor_names:
-            raise NotApplicable("the data have neither labels nor ground-truth factors to predict")
+        refuse_without_targets(subject)
         train, test = subject.codes(self.num_train, "train"), subject.codes()
         z_train, z_test = standardized(train.z, test.z)
         k = min(self.neighbors, len(z_train))
@@ -97,6 +92,16 @@ class Probe(Evaluation):
         }
         notes = notes_of(unknown, len(z_test))
         return Section("Probes of the latents", figures, protocol, {"accuracy": rows}, notes=notes)
+
+
+def refuse_without_targets(subject: Subject) -> None:
+    """Refuse training codes, and data in which nothing is known of an example."""
+    if subject.split == "train":
+        raise NotApplicable(
+            "probes are fitted to training codes and judged on others; use split=test"
+        )
+    if subject.spec.num_classes is None and not subject.spec.factor_names:
+        raise NotApplicable("the data have neither labels nor ground-truth factors to predict")
 
 
 def notes_of(unknown: Mapping[str, int], num_examples: int) -> list[str]:
