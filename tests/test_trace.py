@@ -1,5 +1,6 @@
+import pytest
 import torch
-from torch.distributions import Independent, MultivariateNormal, kl_divergence
+from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
 from tests.linear_gaussian import LinearGaussian
 from vae.distributions import LogScaleNormal
@@ -61,3 +62,26 @@ def test_a_trace_is_printed_as_a_summary_and_named_without_a_computation():
     assert f"{trace.elbo.mean():,.2f} ± " in printed
     several = str(Trace(trace.latents * 2, trace.observed))
     assert several.count("z  ") == 2
+
+
+def test_what_counts_nothing_may_be_anything():
+    """Missing values and padding give neither a density nor a gradient, whatever stands there."""
+    loc = torch.zeros(3, 4, 5, requires_grad=True)
+    px, x = Independent(Normal(loc, 1.0), 1), torch.randn(4, 5)
+    holed = x.clone()
+    holed[1], holed[3, 2] = float("nan"), float("inf")
+    weight, mask = torch.tensor([1.0, 0.0, 1.0, 1.0]), holed.isfinite()
+    one = Observed("x", px, holed, weight.expand(3, 4), mask)
+    expected = (Normal(loc, 1.0).log_prob(x) * mask).sum(-1)
+    assert torch.allclose(one.log_px, expected)
+    one.log_px.sum().backward()
+    assert torch.equal(loc.grad != 0, mask.expand(3, 4, 5))
+    q = Independent(Normal(torch.full((4, 2), float("nan")), 1.0, validate_args=False), 1)
+    padded = Latent("z", q, normal(2), torch.zeros(3, 4, 2), weight=torch.zeros(4))
+    assert not torch.stack([padded.log_q, padded.log_p, padded.kl]).any()
+    assert not padded.kl_per_dim.any()
+    whole = Observed(
+        "x", MultivariateNormal(torch.zeros(3, 4, 2), torch.eye(2)), x[:, :2], mask=mask
+    )
+    with pytest.raises(ValueError, match="x has a mask, but p.x.z. is MultivariateNormal, which"):
+        _ = whole.log_px

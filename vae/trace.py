@@ -116,15 +116,11 @@ class Latent:
 
     @computed_once
     def kl_per_dim(self) -> Tensor | None:
-        """KL of each latent variable, ``(K, B, D)``, of whatever shape the event is.
-
-        ``None`` where q or p does not factorise.
-        """
+        """KL of each of D dimensions, ``(K, B, D)``; ``None`` where q or p does not factorise."""
         q, p = self.q, self.p
         if not (isinstance(q, Independent) and isinstance(p, Independent)):
             return None
-        dims = q.reinterpreted_batch_ndims
-        if p.reinterpreted_batch_ndims != dims:
+        if (dims := q.reinterpreted_batch_ndims) != p.reinterpreted_batch_ndims:
             return None
         try:
             kl = kl_divergence(q.base_dist, p.base_dist)
@@ -176,9 +172,11 @@ class Observed:
             raise ValueError(
                 f"the values of {self.name} are not known: there is no density of them"
             )
-        if isinstance(weight, Tensor):  # a gradient through NaN is NaN, also where it counts 0
-            trailing = (1,) * (x.dim() - weight.dim())
-            x = torch.where(weight.reshape(*weight.shape, *trailing) == 0, 0.5, x)
+        # A gradient through NaN is NaN, also where it counts 0; ½ is what every density knows.
+        blank = 0.5 if x.is_floating_point() else 0
+        if isinstance(weight, Tensor):
+            trailing = (1,) * len(self.px.event_shape)
+            x = torch.where(weight.reshape(*weight.shape, *trailing) == 0, blank, x)
         if self.mask is None:
             return weighed(self.px.log_prob(x), weight)
         if not isinstance(self.px, Independent) or self.px.base_dist.event_shape:
@@ -186,7 +184,7 @@ class Observed:
                 f"{self.name} has a mask, but p(x|z) is {kind(self.px)}, which does not factorise "
                 "over its values: use a weight per example"
             )
-        each = self.px.base_dist.log_prob(torch.where(self.mask, x, 0.5))
+        each = self.px.base_dist.log_prob(torch.where(self.mask, x, blank))
         dims = tuple(range(-self.px.reinterpreted_batch_ndims, 0))
         return weighed(torch.where(self.mask, each, 0.0).sum(dims), weight)
 
@@ -227,11 +225,7 @@ class Trace:
         return table([*self.latents, *self.observed], numbers)
 
     def __getitem__(self, name: str) -> Latent:
-        """Return the latent variable of a name.
-
-        Raises:
-            KeyError: If there is none.
-        """
+        """Return the latent variable of a name, or raise a KeyError."""
         for latent in self.latents:
             if latent.name == name:
                 return latent
@@ -239,20 +233,12 @@ class Trace:
 
     @property
     def px(self) -> Distribution:
-        """The likelihood of the only observed variable.
-
-        Raises:
-            ValueError: If there are several.
-        """
+        """The likelihood of the only observed variable; an error if there are several."""
         return the_only(self.observed).px
 
     @property
     def x(self) -> Tensor | None:
-        """The values of the only observed variable.
-
-        Raises:
-            ValueError: If there are several.
-        """
+        """The values of the only observed variable; an error if there are several."""
         return the_only(self.observed).x
 
     @computed_once
@@ -306,11 +292,7 @@ def total(values: list[Tensor]) -> Tensor:
 
 
 def the_only(observed: tuple[Observed, ...]) -> Observed:
-    """Return the only observed variable.
-
-    Raises:
-        ValueError: If there are several.
-    """
+    """Return the only observed variable, or raise a ValueError."""
     if len(observed) != 1:
         names = ", ".join(variable.name for variable in observed)
         raise ValueError(f"this needs a model of one observed variable; got {names or 'none'}")

@@ -91,7 +91,8 @@ class Draws(ABC):
                 if the variable is shared. Whatever it reads of x is to be read inside.
             p: The prior p(z), batch shape ``()``, ``(B,)`` or ``(K, B)``, or what makes it.
             weight: How much its densities count, broadcastable to ``(K, B)``: 0 where an example
-                has no such variable; ``None`` counts all once.
+                has no such variable, whose q and p must be finite all the same; ``None`` counts
+                all once.
             shared: Whether all examples share it, as weights of a net.
             event: Shape of one value, if it is known: values that are given are looked at.
 
