@@ -74,17 +74,17 @@ PARTS = {
         f"estimator={name} objective={bound}": [*MLP, f"estimator={name}", f"objective={bound}"]
         for name, bound in (
             ("stl", "elbo"),
-            ("stl", "iwae"),
             ("dreg", "iwae"),
             ("dreg", "ciwae"),
             ("dreg", "miwae"),
             ("dreg", "renyi"),
-            ("score", "elbo"),
             ("score", "iwae"),
         )
     },
+    "estimator=score": [*MLP, "estimator=score", "objective.num_samples=2"],
     "estimator=score posterior=categorical": [
         *MLP,
+        "objective.num_samples=2",
         "posterior=categorical",
         "posterior.temperature=null",
         "estimator=score",

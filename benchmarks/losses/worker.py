@@ -22,18 +22,23 @@ from vae.objectives import Objective
 
 
 class Recorder(pl.Callback):
-    """Notes the terms of the loss of every batch, and a digest of all parameters after it."""
+    """Notes the terms of the loss of every batch, and a digest of all parameters after it.
 
-    def __init__(self) -> None:
+    Args:
+        listens: Whether to note the terms, which cuts a compiled step in two.
+    """
+
+    def __init__(self, *, listens: bool = True) -> None:
+        self.listens = listens
         self.batches: list[dict[str, str]] = []
         self.terms: dict[str, str] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen to the outermost objective, wherever the module keeps it."""
-        objective = next(part for part in pl_module.modules() if isinstance(part, Objective))
-        objective.register_forward_hook(self.note)
+        if self.listens:
+            objective = next(part for part in pl_module.modules() if isinstance(part, Objective))
+            objective.register_forward_hook(self.note)
 
-    @torch.compiler.disable
     def note(self, objective: torch.nn.Module, args: Any, terms: dict[str, torch.Tensor]) -> None:
         """Note the terms that one batch gave."""
         if objective.training:
@@ -65,7 +70,8 @@ def work() -> None:
 
 def trained(arguments: list[str]) -> dict[str, Any]:
     """Return what a run of the training command notes, or why there is none."""
-    recorder, fit, told = Recorder(), pl.Trainer.fit, io.StringIO()
+    recorder = Recorder(listens="compile=true" not in arguments)
+    fit, told = pl.Trainer.fit, io.StringIO()
     figures: dict[str, str] = {}
 
     def watched(trainer: pl.Trainer, *args: Any, **options: Any) -> None:
