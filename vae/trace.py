@@ -79,7 +79,7 @@ class Latent:
 
     @property
     def summary(self) -> tuple[str, str, str]:
-        """Its name, shape and distributions."""
+        """Name, shape and distributions."""
         return self.name, shape(self.z), f"q {kind(self.q)}, p {kind(self.p)}"
 
     @property
@@ -90,8 +90,8 @@ class Latent:
     @computed_once
     def log_q(self) -> Tensor:
         """Log q(z|x), ``(K, B)``."""
-        known = self.known_log_q
-        return weighed(self.q.log_prob(self.z) if known is None else known, self.weight)
+        log_q = self.q.log_prob(self.z) if self.known_log_q is None else self.known_log_q
+        return weighed(log_q, self.weight)
 
     @computed_once
     def log_p(self) -> Tensor:
@@ -172,11 +172,9 @@ class Observed:
             raise ValueError(
                 f"the values of {self.name} are not known: there is no density of them"
             )
-        # A gradient through NaN is NaN, also where it counts 0; ½ is what every density knows.
-        blank = 0.5 if x.is_floating_point() else 0
         if isinstance(weight, Tensor):
             trailing = (1,) * len(self.px.event_shape)
-            x = torch.where(weight.reshape(*weight.shape, *trailing) == 0, blank, x)
+            x = torch.where(weight.reshape(*weight.shape, *trailing) == 0, blank(self.px), x)
         if self.mask is None:
             return weighed(self.px.log_prob(x), weight)
         if not isinstance(self.px, Independent) or self.px.base_dist.event_shape:
@@ -184,7 +182,7 @@ class Observed:
                 f"{self.name} has a mask, but p(x|z) is {kind(self.px)}, which does not factorise "
                 "over its values: use a weight per example"
             )
-        each = self.px.base_dist.log_prob(torch.where(self.mask, x, blank))
+        each = self.px.base_dist.log_prob(torch.where(self.mask, x, blank(self.px)))
         dims = tuple(range(-self.px.reinterpreted_batch_ndims, 0))
         return weighed(torch.where(self.mask, each, 0.0).sum(dims), weight)
 
@@ -198,6 +196,7 @@ class Trace:
         observed: The observed ones.
         rerun: Runs the model on the same batch under other `Draws`; ``None`` of a trace that no
             model made.
+        num_examples: How many examples share the variables that are shared.
 
     Example:
         >>> import torch
@@ -216,6 +215,7 @@ class Trace:
     latents: tuple[Latent, ...]
     observed: tuple[Observed, ...]
     rerun: Callable[[Any], None] | None = field(default=None, compare=False)
+    num_examples: int = 1
 
     def __repr__(self) -> str:
         return f"Trace(latents {self.latents}, observed {self.observed})"
@@ -226,10 +226,7 @@ class Trace:
 
     def __getitem__(self, name: str) -> Latent:
         """Return the latent variable of a name, or raise a KeyError."""
-        for latent in self.latents:
-            if latent.name == name:
-                return latent
-        raise KeyError(f"no latent {name}: there are {', '.join(a.name for a in self.latents)}")
+        return {latent.name: latent for latent in self.latents}[name]
 
     @property
     def px(self) -> Distribution:
@@ -286,6 +283,11 @@ def weighed(value: Tensor, weight: Tensor | float | None) -> Tensor:
     return weight * value
 
 
+def blank(px: Distribution) -> float | int:
+    """Return a value of finite density: the gradient through NaN is NaN, also where it counts 0."""
+    return 0 if px.support is not None and px.support.is_discrete else 0.5
+
+
 def total(values: list[Tensor]) -> Tensor:
     """Return the sum of tensors, at least one."""
     return reduce(torch.add, values)
@@ -294,6 +296,5 @@ def total(values: list[Tensor]) -> Tensor:
 def the_only(observed: tuple[Observed, ...]) -> Observed:
     """Return the only observed variable, or raise a ValueError."""
     if len(observed) != 1:
-        names = ", ".join(variable.name for variable in observed)
-        raise ValueError(f"this needs a model of one observed variable; got {names or 'none'}")
+        raise ValueError(f"this needs a model of one observed variable; got {len(observed)}")
     return observed[0]

@@ -3,8 +3,18 @@
 Each is open to new kinds of distribution through ``register``.
 """
 
-__all__ = ["center", "draw", "in_logarithms", "points", "tempered"]
+__all__ = [
+    "center",
+    "check_latent",
+    "check_observed",
+    "check_rows",
+    "draw",
+    "in_logarithms",
+    "points",
+    "tempered",
+]
 
+from collections.abc import Sequence
 from functools import singledispatch
 
 from torch import Tensor
@@ -15,6 +25,8 @@ from vae.distributions.joint import Joint
 from vae.distributions.mixture import UniformMixture
 from vae.distributions.normal import LogScaleNormal
 from vae.flows import NormalizingFlow
+
+HINT = "dimensions of the event are told by Independent(distribution, number of them)"
 
 
 def draw(q: Distribution, *lead: int) -> tuple[Tensor, Tensor | None]:
@@ -111,3 +123,89 @@ def points(q: Distribution, z: Tensor) -> Tensor:
     while isinstance(q, (Independent, UniformMixture)):
         q = q.base_dist if isinstance(q, Independent) else q.components
     return z.exp() if isinstance(q, LogGumbelSoftmax) else z
+
+
+def check_rows(name: str, q: Distribution, num_rows: int | None) -> None:
+    """Refuse a posterior whose last batch dimension are not the examples.
+
+    Raises:
+        ValueError: Naming its batch shape.
+    """
+    lead = q.batch_shape
+    if num_rows is not None and lead and lead[-1] not in (1, num_rows):
+        raise ValueError(
+            f"q of {name} has batch shape {tuple(lead)} for {num_rows} examples; expected (B,), or "
+            f"(K, B): {HINT}"
+        )
+
+
+def check_latent(
+    name: str, q: Distribution, p: Distribution, z: Tensor, weight: Tensor | float | None
+) -> None:
+    """Refuse a prior and a posterior of different events, and other batches than the draw's.
+
+    Raises:
+        ValueError: Naming the shapes.
+    """
+    lead = z.shape[:2]
+    if not fits(p.batch_shape, lead):
+        raise ValueError(
+            f"p of {name} has batch shape {tuple(p.batch_shape)}; expected (), (B,) or "
+            f"(K, B) = {tuple(lead)}: {HINT}"
+        )
+    if not q.event_shape == p.event_shape == z.shape[2:]:
+        raise ValueError(
+            f"q and p of {name} are of events of other shapes, {tuple(q.event_shape)} and "
+            f"{tuple(p.event_shape)}"
+        )
+    check_weight(name, weight, lead)
+
+
+def check_observed(
+    name: str,
+    px: Distribution,
+    x: Tensor,
+    weight: Tensor | None,
+    mask: Tensor | None,
+    num_rows: int,
+) -> None:
+    """Refuse a likelihood of other examples or events than the values, and weights of others.
+
+    Raises:
+        ValueError: Naming the shapes.
+    """
+    event, lead = px.event_shape, px.batch_shape
+    if len(lead) > 2 or (lead and lead[-1] not in (1, num_rows)):
+        raise ValueError(
+            f"p({name}|z) has batch shape {tuple(lead)} for {num_rows} examples; expected (K, B): "
+            f"{HINT}"
+        )
+    rows = x.shape[: x.dim() - len(event)]
+    if x.shape[len(rows) :] != event or len(rows) not in (1, 2) or rows[-1] not in (1, num_rows):
+        raise ValueError(
+            f"{name} has shape {tuple(x.shape)}, and p({name}|z) is of events of shape "
+            f"{tuple(event)} for {num_rows} examples: expected (B, *event)"
+        )
+    check_weight(name, weight, (*lead[:-1], num_rows))
+    if mask is not None and mask.dim() != 1 + len(event):
+        raise ValueError(
+            f"the mask of {name} has shape {tuple(mask.shape)}; expected that of its "
+            f"values, (B, *event), with {1 + len(event)} dimensions"
+        )
+
+
+def check_weight(name: str, weight: Tensor | float | None, lead: Sequence[int]) -> None:
+    """Refuse a weight that is not one of each example."""
+    if isinstance(weight, Tensor) and not fits(weight.shape, lead):
+        raise ValueError(
+            f"the weight of {name} has shape {tuple(weight.shape)}; expected (B,) or (K, B) = "
+            f"{tuple(lead)}"
+        )
+
+
+def fits(shape: Sequence[int], lead: Sequence[int]) -> bool:
+    """Say whether a shape is that of ``(K, B)``, its end, or of size 1 where it is not."""
+    if len(shape) > len(lead):
+        return False
+    end = lead[len(lead) - len(shape) :]
+    return all(a in (1, b) for a, b in zip(shape, end, strict=True))

@@ -8,13 +8,20 @@ wanted in some runs: it is called at once or not at all, never later.
 __all__ = ["NOT_MADE", "Asked", "Draws", "Posterior", "made"]
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, TypeVar, overload
 
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae.distributions.sampling import draw, in_logarithms, points
+from vae.distributions.sampling import (
+    check_latent,
+    check_observed,
+    check_rows,
+    draw,
+    in_logarithms,
+    points,
+)
 from vae.trace import Latent, Observed, Trace
 
 T = TypeVar("T")
@@ -72,6 +79,23 @@ class Draws(ABC):
         self.latents: dict[str, Latent] = {}
         self.observed: dict[str, Observed] = {}
         self.pending = False
+        self.num_rows: int | None = None  # how many examples there are, if that is known
+
+    @property
+    def named(self) -> Collection[str]:
+        """Names of variables that were given to it."""
+        return ()
+
+    def refuse_unknown(self) -> None:
+        """Refuse a name that was given and is none of a latent variable, after a run.
+
+        Raises:
+            ValueError: If there is one.
+        """
+        if unknown := [name for name in self.named if name not in self.latents]:
+            raise ValueError(
+                f"the model has no latent {', '.join(unknown)}; it has {', '.join(self.latents)}"
+            )
 
     def latent(
         self,
@@ -104,8 +128,12 @@ class Draws(ABC):
         """
         if name in self.latents:
             raise ValueError(f"the model has two latents named {name}")
+        if shared and weight is not None:
+            raise ValueError(f"{name} is shared by all examples: it takes no weight of each")
         counts = 1 / self.num_examples if shared else weight
         latent = self.choose(Asked(name, q, p, counts, shared, event))
+        if latent.p is not NOT_MADE and latent.q is not NOT_MADE:
+            check_latent(name, latent.q, latent.p, latent.z, latent.weight)
         self.latents[name] = latent
         return latent.point
 
@@ -167,6 +195,8 @@ class Draws(ABC):
             px = px()
         elif x is None:
             x = px.sample()
+        if x is not None and self.num_rows is not None:
+            check_observed(name, px, x, weight, mask, self.num_rows)
         self.observed[name] = Observed(name, px, x, weight, mask)
         return x
 
@@ -190,7 +220,8 @@ class Draws(ABC):
 
     def trace(self, rerun: Callable[["Draws"], None] | None = None) -> Trace:
         """Return what the run said."""
-        return Trace(tuple(self.latents.values()), tuple(self.observed.values()), rerun)
+        latents, observed = tuple(self.latents.values()), tuple(self.observed.values())
+        return Trace(latents, observed, rerun, self.num_examples)
 
 
 class Posterior(Draws):
@@ -214,14 +245,22 @@ class Posterior(Draws):
         num_examples: int = 1,
     ) -> None:
         super().__init__(likelihoods=likelihoods, num_examples=num_examples)
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1; got {num_samples}")
         self.num_samples = num_samples
         self.proposals = proposals
         self.priors = priors
+
+    @property
+    def named(self) -> Collection[str]:
+        """Names of the proposals."""
+        return self.proposals or ()
 
     def choose(self, asked: Asked) -> Latent:
         """Return the variable with a draw from q."""
         proposed = None if self.proposals is None else self.proposals.get(asked.name)
         q = in_logarithms(asked.q() if proposed is None else proposed)
+        check_rows(asked.name, q, self.num_rows)
         z, log_q = draw_rows(q, self.num_samples, asked)
         p = in_logarithms(made(asked.p)) if self.priors else NOT_MADE
         return asked.latent(q, p, z, log_q, points(q, z))

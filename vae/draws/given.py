@@ -2,7 +2,7 @@
 
 __all__ = ["At", "Centers", "FromPrior", "Replay"]
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
@@ -28,18 +28,24 @@ class FromPrior(Draws):
         likelihoods: bool = True,
     ) -> None:
         super().__init__(likelihoods=likelihoods)
-        self.num_rows = num_rows
+        self.count = num_rows
         self.temperature = temperature
+
+    @property
+    def named(self) -> Collection[str]:
+        """Names of the variables that have a temperature of their own."""
+        return self.temperature if isinstance(self.temperature, Mapping) else ()
 
     def choose(self, asked: Asked) -> Latent:
         """Return the variable with a draw from p, ``(1, num_rows, *event)``."""
         t = self.temperature
-        scale = t if isinstance(t, float | int) else t.get(asked.name, 1.0)
+        scale = t.get(asked.name, 1.0) if isinstance(t, Mapping) else t
         p = made(asked.p) if scale == 1 else tempered(made(asked.p), scale)
-        if p.batch_shape:
-            z = p.sample() if len(p.batch_shape) > 1 else p.sample()[None]
+        count, event = 1 if asked.shared else self.count, p.event_shape
+        if p.batch_shape.numel() == 1:  # of all rows the same, or made of what they share
+            z = p.sample((count,)).reshape(1, count, *event)
         else:
-            z = p.sample((1 if asked.shared else self.num_rows,))[None]
+            z = p.sample().reshape(1, -1, *event)
         return asked.latent(NOT_MADE, p, z)
 
 
@@ -77,6 +83,11 @@ class At(Draws):
         super().__init__(likelihoods=likelihoods)
         self.values = values
         self.rest = rest
+
+    @property
+    def named(self) -> Collection[str]:
+        """Names of the values."""
+        return () if isinstance(self.values, Tensor) else self.values
 
     def choose(self, asked: Asked) -> Latent:
         """Return the variable with its value."""

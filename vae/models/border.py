@@ -107,8 +107,8 @@ def check_fields(batch: Batch | Tensor, names: Sequence[str]) -> Batch:
 def check_lengths(batch: Batch) -> None:
     """Refuse fields that are no tensors, or not of as many examples."""
     for name, value in batch.items():
-        if name != "x" and not isinstance(value, Tensor):
-            raise TypeError(f"{name} must be a tensor; got {type(value).__name__}")
+        if name != "x" and not (isinstance(value, Tensor) and value.dim()):
+            raise TypeError(f"{name} must be a tensor, (B, ...); got {value!r:.40}")
     lengths = {name: len(value) for name, value in batch.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the fields of a batch must be equally long; got {lengths}")
@@ -126,9 +126,11 @@ def check_given(
     check_int("n", n)
     each = temperature.values() if isinstance(temperature, Mapping) else [temperature]
     for scale in each:
-        if not 0 < scale < inf:
+        if not isinstance(scale, int | float) or not 0 < scale < inf:
             raise ValueError(f"temperature must be above 0 and finite; got {scale}")
     given = {} if given is None else given
+    if not isinstance(given, Mapping):
+        raise TypeError(f"given must hold fields by name, such as label; got {given!r:.40}")
     check_lengths(given)
     for name, value in given.items():
         if len(value) != n:

@@ -1,8 +1,8 @@
 """The named fields of a batch, and values that are returned by name or alone."""
 
-__all__ = ["Fields", "columns", "count_rows", "one_or_all", "values_of"]
+__all__ = ["Fields", "columns", "count_rows", "means_of", "one_or_all", "values_of"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -23,8 +23,14 @@ class Fields(dict[str, Tensor]):
 
 
 def count_rows(batch: Batch) -> int:
-    """Return how many examples a batch has."""
-    return len(next(iter(batch.values())))
+    """Return how many examples a batch has.
+
+    Raises:
+        ValueError: If it has no field.
+    """
+    for value in batch.values():
+        return len(value)
+    raise ValueError("a batch must have a field, such as x; got none")
 
 
 def columns(value: Tensor, b: slice) -> Tensor:
@@ -37,16 +43,35 @@ def one_or_all(values: Mapping[str, Any]) -> Any:
     return next(iter(values.values())) if len(values) == 1 else dict(values)
 
 
-def values_of(draws: Draws, *, noise: bool = False) -> dict[str, Tensor]:
-    """Return the means of the first sample's likelihoods, or draws from them, ``(B, *event)``.
+def means_of(draws: Draws, n: int) -> dict[str, Tensor]:
+    """Return the means of the likelihoods of the first sample, ``(n, *event)``."""
+    return {
+        name: rows(variable.px.mean, n, variable.px.event_shape)
+        for name, variable in draws.observed.items()
+    }
 
-    A value that was drawn in the run, and that the model went on with, is that draw.
+
+def values_of(draws: Draws, n: int, *, noise: bool) -> dict[str, Tensor]:
+    """Return values of the observed variables, ``(n, *event)``.
+
+    Those that the model went on with, given or drawn, are these. The others are the means of the
+    likelihoods, or draws from them.
     """
     values = {}
     for name, variable in draws.observed.items():
-        if not noise:
-            value = variable.px.mean
+        px = variable.px
+        if variable.x is not None:
+            value = variable.x
+        elif not noise:
+            value = px.mean
         else:
-            value = variable.px.sample() if variable.x is None else variable.x
-        values[name] = value[0]
+            value = px.sample((n,)) if px.batch_shape.numel() == 1 else px.sample()
+            value = value.reshape(-1, n, *px.event_shape)
+        values[name] = rows(value, n, px.event_shape)
     return values
+
+
+def rows(value: Tensor, n: int, event: Sequence[int]) -> Tensor:
+    """Return ``(n, *event)`` of ``(n, *event)`` or of ``(K, n, *event)``, whose first it is."""
+    one = value if value.dim() == 1 + len(event) else value[0]
+    return one.expand(n, *event)

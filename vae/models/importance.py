@@ -35,7 +35,9 @@ def log_weights(
     for done in range(0, num_samples, step):
         count = min(step, num_samples - done)
         drawn = Posterior(count, proposals=proposals, priors=False, likelihoods=False)
+        drawn.num_rows = num_rows
         run(batch, drawn)
+        drawn.refuse_unknown()
         # A posterior that was given no draws is the same in the next block.
         alike = {
             n: latent.q for n, latent in drawn.latents.items() if len(latent.q.batch_shape) < 2

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from vae.batch import Batch
+from vae.checks import check_int
 from vae.draws import Draws, Posterior, Replay
 from vae.models.importance import refuse_shared
 from vae.trace import Trace
@@ -90,7 +91,14 @@ def impute(
         Leveraging the Exact Likelihood of Deep Latent Variable Models (Mattei, Frellsen, 2018),
         1802.04826: its correction.
     """
+    for name, value, low in (("chains", chains, 1), ("steps", steps, 1), ("burn_in", burn_in, 0)):
+        check_int(name, value, low=low)
     x = batch["x"]
+    if missing.dtype != torch.bool or missing.shape != x.shape:
+        raise ValueError(
+            f"missing must be truth values of shape {tuple(x.shape)}, as x; got {missing.dtype} of "
+            f"shape {tuple(missing.shape)}"
+        )
     start = samples_for(model, batch, chains) if start is None else start
     start = start.expand(chains, *x.shape).flatten(0, 1)
     fields = {name: copied(value, chains) for name, value in batch.items()}

@@ -15,8 +15,8 @@ from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Likelihood
 from vae.draws import At, Centers, Draws, FromPrior, Posterior
-from vae.models.border import check_examples, check_fields, check_given
-from vae.models.fields import Fields, count_rows, one_or_all, values_of
+from vae.models.border import check_examples, check_fields, check_given, check_type
+from vae.models.fields import Fields, count_rows, means_of, one_or_all
 from vae.models.importance import log_weights
 from vae.models.imputing import Imputed, impute
 from vae.models.sampling import sampled
@@ -119,6 +119,8 @@ class Model(nn.Module, ABC):
         """
         batch = check_fields(batch, self.fields)
         likelihood = self.likelihood
+        if likelihood is None and "x" in batch:
+            check_type(batch["x"], None, exact=False)
         if likelihood is not None and "x" in batch:
             first = next(self.parameters(), None)
             dtype = None if first is None or self.standardize is not None else first.dtype
@@ -143,8 +145,12 @@ class Model(nn.Module, ABC):
             num_examples: How many examples share the variables that are shared; 0 means B.
         """
         batch = batch if isinstance(batch, Mapping) else {"x": batch}
+        if not torch.compiler.is_compiling():
+            batch = Fields(batch)
+        num_rows = len(next(iter(batch.values()))) if batch else count_rows(batch)
         if draws is None:
-            draws = Posterior(num_samples, num_examples=num_examples or count_rows(batch))
+            draws = Posterior(num_samples, num_examples=num_examples or num_rows)
+        draws.num_rows = num_rows
         self.run(batch, draws)
         return draws.trace(lambda others: self.run(batch, others))
 
@@ -225,7 +231,8 @@ class Model(nn.Module, ABC):
     @torch.no_grad()
     def reconstruct(self, batch: Batch | Tensor) -> Any:
         """Return the mean of p(x|z) at the centre of q(z|x), ``(B, *event)``; see `encode`."""
-        return one_or_all(values_of(self.ran(self.check(batch), Centers())))
+        batch = self.check(batch)
+        return one_or_all(means_of(self.ran(batch, Centers()), count_rows(batch)))
 
     @torch.no_grad()
     def log_weights(
@@ -286,5 +293,7 @@ class Model(nn.Module, ABC):
 
     def ran(self, batch: Batch | None, draws: D) -> D:
         """Run the model and return what chose its values."""
+        draws.num_rows = count_rows(batch) if batch else None
         self.run(Fields(batch or {}), draws)
+        draws.refuse_unknown()
         return draws

@@ -30,14 +30,15 @@ def sampled(
     """
     drawn = FromPrior(n, temperature, likelihoods=False)
     run(Fields(given), drawn)
+    drawn.refuse_unknown()
     if not drawn.pending:
-        return values_of(drawn, noise=noise)
-    known = {name: one.x[0] for name, one in drawn.observed.items() if one.x is not None}
+        return values_of(drawn, n, noise=noise)
+    known = values_of(drawn, n, noise=noise)
     parts = []
     for rows in torch.arange(n).split(DECODED):
         b = slice(int(rows[0]), int(rows[-1]) + 1)
         latents = {name: columns(each.point, b) for name, each in drawn.latents.items()}
         decoded = At(latents)
         run(Fields({name: field[b] for name, field in {**given, **known}.items()}), decoded)
-        parts.append(values_of(decoded, noise=noise))
+        parts.append(values_of(decoded, len(rows), noise=noise))
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

@@ -127,7 +127,7 @@ def at_bound(model: Model, px: Distribution) -> str | None:
         return None
     low, high = LOG_SCALE_BOUNDS
     shares = torch.stack([log_scale < low + NEAR, log_scale > high - NEAR]).double()
-    below, above = shares.flatten(1).mean(1).tolist()
+    below, above = shares.reshape(2, -1).mean(1).tolist()
     if max(below, above) < PART_OF_VALUES:
         return None
     share = "" if log_scale.dim() <= 1 else f" for {max(below, above):.0%} of the values"

@@ -64,6 +64,7 @@ class DIP(Objective):
                 f"dip needs a posterior that knows its mean and variance; got "
                 f"{type(q).__name__}. Use posterior=normal."
             ) from None
+        mean, variance = (t.reshape(-1, *q.event_shape) for t in (mean, variance))
         centered = (mean - mean.mean(0)).flatten(1)
         covariance = centered.T @ centered / len(centered)
         if self.variance:

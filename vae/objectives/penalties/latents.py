@@ -52,5 +52,8 @@ def draws(trace: Trace) -> tuple[Tensor, Tensor]:
     z = posterior_draws(trace)
     with torch.no_grad():
         p = only_latent(trace).p
-        u, _ = draw(p, len(z))
+        if p.batch_shape.numel() == 1:
+            u = draw(p, len(z))[0].reshape(len(z), *p.event_shape)
+        else:  # a prior of each example
+            u = draw(p)[0].reshape(-1, *z.shape[:1], *p.event_shape)[0]
     return z, points(p, u).flatten(1)
