@@ -14,6 +14,7 @@ from vae.objectives import ELBO
 ROOT = Path(__file__).parents[2]
 IMPORTS = """
 import pkgutil, sys
+from types import SimpleNamespace
 from importlib import import_module
 from torch.distributions import Distribution
 from vae.instantiate import resolve
@@ -23,7 +24,7 @@ resolve("zuko.flows.NSF", "prior")
 import vae, vae.training.step
 for found in pkgutil.walk_packages(vae.__path__, "vae."):
     import_module(found.name)
-vae.training.step.compiled()
+vae.training.step.compiled(SimpleNamespace(compiled_parts=()))
 assert Distribution._validate_args == (sys.argv[1] == "on")
 """
 
