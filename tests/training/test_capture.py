@@ -127,6 +127,20 @@ def test_replayed_steps_are_the_steps(tmp_path, variant):
     assert recording.captured.count == 2 * STEPS > WARM_UP
 
 
+class StepWeighted(ELBO):
+    """The ELBO, whose KL is weighted by the number of the step."""
+
+    def forward(self, trace, at):
+        terms = super().forward(trace, at)
+        return {**terms, "kl": terms["kl"] * (1 + at.step)}
+
+
+def test_a_recorded_step_knows_its_number(tmp_path):
+    _, state, _ = finished(tmp_path, [], Recording(), objective=StepWeighted())
+    _, expected, _ = finished(tmp_path, [], objective=StepWeighted())
+    assert close(state, expected)
+
+
 @SKIPS
 @pytest.mark.parametrize("how", [Recording, Deferred])
 def test_bad_steps_are_dropped_and_told_after_the_group(tmp_path, how):

@@ -5,6 +5,7 @@ import torch
 
 from tests.training.runs import make_run, make_trainer, same
 from vae.cli import trainer_checks
+from vae.objectives import ELBO, Schedule
 from vae.training import measure
 
 COMPILES = pytest.mark.skipif(not trainer_checks.COMPILES, reason="an older torch")
@@ -56,6 +57,28 @@ def test_weights_are_those_of_the_plain_step(tmp_path, own_noise, overrides, mos
     for name, value in plain.items():
         assert torch.allclose(value, compiled[name], rtol=1e-4, atol=1e-6), name
     assert same(weights_of(tmp_path, overrides, compiled=True), compiled)
+
+
+class Jump(Schedule):
+    """A user's own schedule, with a branch in Python."""
+
+    def __call__(self, step):
+        return 1.0 if step < 5 else 4.0 + step
+
+
+@COMPILES
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch about itself
+def test_any_schedule_is_followed_without_a_new_program(tmp_path, own_noise):
+    ends = []
+    for compiled in (True, False):
+        module, data = make_run(tmp_path)
+        module.objective, module.compiled = ELBO(Jump()), compiled
+        make_trainer(tmp_path).fit(module, data)
+        ends.append(module.state_dict())
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+    for name, value in ends[1].items():
+        assert torch.allclose(value, ends[0][name], rtol=1e-4, atol=1e-6), name
 
 
 def test_a_step_of_two_graphs_is_refused(tmp_path, own_noise):

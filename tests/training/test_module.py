@@ -216,3 +216,12 @@ def test_a_trainer_alone_sets_the_statistics_of_the_data(tmp_path):
     make_trainer(tmp_path, epochs=1).fit(module, data)
     assert torch.equal(module.model.standardize.shift, data.statistics()[0])
     assert torch.equal(module.model.standardize.scale, data.statistics()[1])
+
+
+def test_the_data_are_asked_for_all_that_is_read(tmp_path):
+    module, data = make_run(tmp_path)
+    seen = set()
+    module.model.register_forward_pre_hook(lambda model, inputs: seen.add(tuple(inputs[0])))
+    module.objective.fields = ("index",)
+    make_trainer(tmp_path, epochs=1).fit(module, data)
+    assert seen == {("x", "index")}

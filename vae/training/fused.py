@@ -44,7 +44,8 @@ class FusedAdam:
     def step(self) -> None:
         """Update the parameters by their gradients."""
         grads = [p.grad for p in self.parameters]
-        if not self.state or any(grad is None for grad in grads):
+        missing = [grad for grad in grads if grad is None]
+        if not self.state or missing:
             self.optimizer.step()
             self.state = self.gather()
             return

@@ -56,10 +56,13 @@ def all_finite(values: Sequence[Tensor]) -> bool:
     """Say whether all values are finite; the one synchronisation of a step.
 
     A sum is the cheapest look at every value: NaN and infinities come through it. On the CPU each
-    is read alone, elsewhere all at once.
+    is read alone, elsewhere all at once. Lists are faster here than what yields one by one.
+
+    Args:
+        values: At least one, all on one device.
     """
-    if all(v.is_cpu for v in values):
-        return isfinite(sum(v.sum().item() for v in values))
+    if values[0].is_cpu:
+        return isfinite(sum([v.sum().item() for v in values]))
     return isfinite(joint_sum(values).item())
 
 

@@ -40,6 +40,7 @@ class Update:
         self.strategy = strategy
         self.clip = clip
         self.optimizers = strategy.optimizers
+        self.parameters = {o: list(parameters_of(o)) for o in self.optimizers}
         precision = strategy.precision_plugin
         # Of half precision, where several optimizers share one scale of the loss.
         self.scaler = precision.scaler if isinstance(precision, MixedPrecision) else None
@@ -87,14 +88,14 @@ class Update:
         if self.clip is not None:
             # Lightning's way to it refuses fused optimizers in mixed precision, as if their
             # gradients were still scaled.
-            clip_grad_norm_(parameters_of(optimizer), self.clip)
+            clip_grad_norm_(self.parameters[optimizer], self.clip)
         if self.steps_directly:
             self.steps[optimizer]()
         elif self.scaler is not None:
             self.scaler.step(optimizer)
         else:
             self.strategy.optimizer_step(optimizer, lambda: None)
-        for parameter in parameters_of(optimizer):
+        for parameter in self.parameters[optimizer]:
             parameter.grad = None
 
 
