@@ -14,6 +14,7 @@ from vae.cli.overrides import hydra_quoted
 from vae.cli.places import CHECKPOINTS
 from vae.files import check_whole
 from vae.instantiate import resolve
+from vae.training.lightning_adapter import epochs_done
 from vae.training.storage import newest
 
 
@@ -25,10 +26,10 @@ def further(trainer: pl.Trainer, callbacks: Mapping[str, Any]) -> list[str]:
         callbacks: Their settings, by name.
     """
     epochs, steps = trainer.max_epochs or -1, trainer.max_steps
-    done: Any = trainer.fit_loop.epoch_progress.current
+    done = epochs_done(trainer)
     settings = []
-    if 0 < epochs <= done.processed:
-        settings.append(f"trainer.max_epochs={2 * done.processed}")
+    if 0 < epochs <= done:
+        settings.append(f"trainer.max_epochs={2 * done}")
     if 0 < steps <= trainer.global_step:
         settings.append(f"trainer.max_steps={2 * trainer.global_step}")
     kinds = {name: resolve(node["_target_"], "callbacks") for name, node in callbacks.items()}

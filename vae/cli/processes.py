@@ -70,6 +70,8 @@ def ended_together(trainer: "pl.Trainer") -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        from vae.training.lightning_adapter import take_processes  # not before torch is wanted
+
         others = take_processes(trainer)
         if others and is_lost_process(error):
             wait_for_any(others)
@@ -80,21 +82,6 @@ def ended_together(trainer: "pl.Trainer") -> Iterator[None]:
         if failed:
             raise AnotherFailed(failed[0]) from None
         raise
-
-
-def take_processes(trainer: "pl.Trainer") -> list[Popen[bytes]]:
-    """Return the processes that a trainer has started, and have Lightning forget them.
-
-    Lightning 2.6 looks at them every five seconds, and kills this process if one has failed.
-    """
-    from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
-
-    launcher = trainer.strategy.launcher
-    if not isinstance(launcher, _SubprocessScriptLauncher):
-        return []
-    others = list(launcher.procs)
-    launcher.procs.clear()
-    return others
 
 
 def wait_for_any(others: list[Popen[bytes]]) -> None:

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from vae.cli.kinds import kind_of
 from vae.cli.length import OPEN
 from vae.cli.places import CHECKPOINTS, PLACES
-from vae.nested import leaves, lookup
+from vae.nested import leaves
 from vae.saved import PREFIX, Saved, read_checkpoint
+from vae.training.lightning_adapter import processes_of
 from vae.training.storage import newest
 
 STATE = ("callbacks", "epoch", "global_step", "loops", "lr_schedulers", "optimizer_states")
@@ -93,9 +94,7 @@ def read_resumed(path: Path) -> Resumed:
             "start from its weights, init=<the file>"
         )
     shapes = shapes_of(checkpoint["state_dict"])
-    loaders = lookup(checkpoint, "loops.fit_loop.state_dict.combined_loader", None)
-    processes = loaders[0]["world_size"] if loaders else None
-    return Resumed(path, config, checkpoint["global_step"], processes, shapes)
+    return Resumed(path, config, checkpoint["global_step"], processes_of(checkpoint), shapes)
 
 
 def check_resume(settings: Mapping[str, Any], resumed: Resumed) -> None:

@@ -9,22 +9,28 @@ __all__ = [
     "Averaging",
     "Saving",
     "StepCount",
+    "epochs_done",
     "is_last_group",
+    "processes_of",
     "recount_groups",
     "share_over_all",
+    "take_processes",
 ]
 
 from abc import abstractmethod
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.strategies import ModelParallelStrategy
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from vae.data import TrainBatches
+from vae.nested import lookup
 
 set_plainly = object.__setattr__  # for what is neither parameter, buffer nor module
 
@@ -173,3 +179,27 @@ def recount_groups(checkpoint: dict[str, Any], loader: TrainBatches) -> None:
             counts[name] -= surplus
     loop["epoch_loop.state_dict"]["_batches_that_stepped"] -= surplus
     progress["is_last_batch"] = False
+
+
+def processes_of(checkpoint: dict[str, Any]) -> int | None:
+    """Return how many processes a checkpoint was trained by; ``None`` if it does not say."""
+    loaders = lookup(checkpoint, "loops.fit_loop.state_dict.combined_loader", None)
+    return loaders[0]["world_size"] if loaders else None
+
+
+def epochs_done(trainer: pl.Trainer) -> int:
+    """Return how many epochs are over."""
+    return trainer.fit_loop.epoch_progress.current.processed
+
+
+def take_processes(trainer: pl.Trainer) -> list[Popen[bytes]]:
+    """Return the processes that a trainer has started, and have Lightning forget them.
+
+    It looks at them every five seconds, and kills this process if one has failed.
+    """
+    launcher = trainer.strategy.launcher
+    if not isinstance(launcher, _SubprocessScriptLauncher):
+        return []
+    others = list(launcher.procs)
+    launcher.procs.clear()
+    return others
