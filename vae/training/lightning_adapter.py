@@ -189,7 +189,9 @@ def processes_of(checkpoint: dict[str, Any]) -> int | None:
 
 def epochs_done(trainer: pl.Trainer) -> int:
     """Return how many epochs are over."""
-    return trainer.fit_loop.epoch_progress.current.processed
+    done: Any = trainer.fit_loop.epoch_progress.current
+    count: int = done.processed
+    return count
 
 
 def take_processes(trainer: pl.Trainer) -> list[Popen[bytes]]:
