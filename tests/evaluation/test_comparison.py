@@ -162,6 +162,7 @@ def judged(x, split_seed=0, seed=0, test_size=20, max_examples=None, **settings)
     sizes = {"split_seed": split_seed, "seed": seed, "test_size": test_size}
     data = DataModule(source, batch_size=4, **sizes, **settings)
     model = torch.nn.Linear(1, 1)
+    model.fields = ("x",)
     return Subject(model, data, max_examples=max_examples).protocol["fingerprint"]
 
 
