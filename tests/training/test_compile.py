@@ -6,7 +6,7 @@ import torch
 from tests.training.runs import make_run, make_trainer, same
 from vae.cli import trainer_checks
 from vae.objectives import ELBO, Schedule
-from vae.training import measure
+from vae.training import step
 
 COMPILES = pytest.mark.skipif(not trainer_checks.COMPILES, reason="an older torch")
 STAGES = ["objective.num_samples.values=[1,2,3]", "objective.num_samples.starts=[5,9]"]
@@ -100,8 +100,8 @@ def test_what_cannot_be_compiled_is_told_at_the_first_call_only():
         return {}, {}
 
     with pytest.raises(ValueError, match=r"\(no such operator\): use compile=false"):
-        measure.Compiled(function)(None, None, None, 1)
-    later = measure.Compiled(function)
+        step.Compiled(function)(None, None, None, 1)
+    later = step.Compiled(function)
     later(None, None, torch.ones(1), 1)
     with pytest.raises(NotImplementedError):
         later(None, None, None, 1)
