@@ -78,7 +78,8 @@ def test_everything_that_draws_sees_through_one_window(name, monkeypatch):
         before = len(spans)
         evaluation(subject)
         assert len(spans) > before, evaluation
-    draw_all(subject.model, subject.examples(2)["x"], 2, 1, value_range(subject.data))
+    x = {"x": subject.examples(2)["x"]}
+    draw_all(subject.model, x, 2, 1, value_range(subject.data))
     assert set(spans) == {RANGES[name]}
 
 
