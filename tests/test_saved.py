@@ -111,7 +111,7 @@ WRONG_TO_RESUME = {
     "no optimizer": (lambda c: c.pop("optimizer_states"), "since it lacks optimizer_states"),
     "no prior": (
         lambda c: c["hyper_parameters"]["config"].pop("prior"),
-        "since it lacks prior",
+        "the checkpoint was trained with prior._target_=None, this run has prior._target_=vae",
     ),
     "two processes": (
         lambda c: loader_of(c).update(world_size=2),
