@@ -66,12 +66,9 @@ def codes_of(model: Model, batch: Batch) -> Tensor:
 
     Latents that all examples share say nothing of one, and are not among them.
     """
-    found = model.embed(batch)
-    if isinstance(found, Tensor):
-        return found.flatten(1)
-    latents = model.ran(model.check(batch), Centers(likelihoods=False)).latents
-    own = [found[name].flatten(1) for name, latent in latents.items() if not latent.shared]
-    return torch.cat(own, 1)
+    latents = model.ran(model.check(batch), Centers(likelihoods=False)).latents.values()
+    own = [latent for latent in latents if len(latents) == 1 or not latent.shared]
+    return torch.cat([latent.point[0].flatten(1) for latent in own], 1)
 
 
 def some(values: Any, b: slice) -> Any:

@@ -4,7 +4,7 @@ __all__ = ["Imputed", "impute", "r_hat", "samples_for"]
 
 from collections.abc import Callable, Iterable
 from math import log
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from vae.checks import check_int
 from vae.draws import Draws, Posterior, Replay
 from vae.models.importance import refuse_shared
 from vae.trace import Trace
+
+D = TypeVar("D", bound=Draws)
 
 
 class Imputed(NamedTuple):
@@ -41,8 +43,8 @@ class Imputed(NamedTuple):
 class Sampled(Protocol):
     """What is asked of a model."""
 
-    def run(self, batch: Batch, draws: Draws) -> None:
-        """Say which variables there are; see `Model.run`."""
+    def ran(self, batch: Batch, draws: D) -> D:
+        """Run the model; see `Model.ran`."""
 
     def sample(self, n: int, *, given: Batch | None = None) -> Any:
         """Generate examples; see `Model.sample`."""
@@ -103,7 +105,7 @@ def impute(
     start = start.expand(chains, *x.shape).flatten(0, 1)
     fields = {name: copied(value, chains) for name, value in batch.items()}
     whole, hidden = fields.pop("x"), copied(missing, chains)
-    state = Chain(model.run, fields, torch.where(hidden, start, whole))
+    state = Chain(model, fields, torch.where(hidden, start, whole))
     means, densities, accepted = Means(model.standardized), [], 0.0
     for step in track(range(burn_in + steps)):
         state.x = torch.where(hidden, state.px.sample()[0], whole)
@@ -123,32 +125,25 @@ class Chain:
     r"""The latents of some examples, all of a model's together, and the x that is filled in.
 
     Args:
-        run: Of the model.
+        model: In evaluation mode.
         fields: Of the batch, besides x.
         x: With missing values filled in, ``(B, *event)``.
     """
 
-    def __init__(self, run: Callable[[Batch, Draws], None], fields: Batch, x: Tensor) -> None:
-        self.run, self.fields, self.x = run, fields, x
+    def __init__(self, model: Sampled, fields: Batch, x: Tensor) -> None:
+        self.model, self.fields, self.x = model, fields, x
         first = Posterior()
-        self.run(self.batch, first)
+        self.trace(first)
         refuse_shared(first)
         if "x" not in first.observed:
             raise ValueError(
                 f"missing values are those of x; the model makes {list(first.observed)}"
             )
-        self.z = {name: latent.z for name, latent in first.latents.items()}
-        self.px = first.observed["x"].px
-
-    @property
-    def batch(self) -> dict[str, Tensor]:
-        """What the model is given."""
-        return {**self.fields, "x": self.x}
+        self.take(first)
 
     def trace(self, draws: Draws) -> Trace:
-        """Return the trace at what is chosen."""
-        self.run(self.batch, draws)
-        return draws.trace()
+        """Return the trace of the x that is filled in."""
+        return self.model.ran({**self.fields, "x": self.x}, draws).trace()
 
     def move(self, *, always: bool) -> float:
         """Propose new latents, take them or not, and return the share that was taken.
@@ -156,27 +151,26 @@ class Chain:
         Args:
             always: Take all of them; the share is then not counted.
         """
-        proposed = self.trace(Posterior())
-        new = {latent.name: latent.z for latent in proposed.latents}
-        share = 0.0
+        proposed = Posterior()
+        trace = self.trace(proposed)
         if always:
-            self.z = new
-        else:
-            log_w = self.trace(Replay(self.z)).log_weight
-            better = torch.rand_like(log_w[0]).log() < proposed.log_weight[0] - log_w[0]
-            self.z = {
-                name: torch.where(better.view(1, -1, *[1] * (z.dim() - 2)), new[name], z)
-                for name, z in self.z.items()
-            }
-            share = better.double().mean().item()
-        self.px = self.decoded()
-        return share
+            self.take(proposed)
+            return 0.0
+        log_w = self.trace(Replay(self.z)).log_weight[0]
+        better = torch.rand_like(log_w).log() < trace.log_weight[0] - log_w
+        mixed = {
+            name: torch.where(better.view(1, -1, *[1] * (z.dim() - 2)), latent.z, z)
+            for (name, z), latent in zip(self.z.items(), proposed.latents.values(), strict=True)
+        }
+        chosen = Replay(mixed, posteriors=False)
+        self.trace(chosen)
+        self.take(chosen)
+        return better.double().mean().item()
 
-    def decoded(self) -> Distribution:
-        """Return p(x|z) at the latents."""
-        draws = Replay(self.z, posteriors=False)
-        self.run(self.batch, draws)
-        return draws.observed["x"].px
+    def take(self, draws: Draws) -> None:
+        """Go on with the latents of a run, and with p(x|z) at them."""
+        self.z = {name: latent.z for name, latent in draws.latents.items()}
+        self.px = draws.observed["x"].px
 
 
 class Means:
