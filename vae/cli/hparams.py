@@ -10,9 +10,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from vae.cli.kinds import PARTS
 from vae.evaluation import Report, Section
 
-PARTS = ("model", "posterior", "prior", "likelihood", "objective", "estimator", "optimizer")
 FIGURES = ("elbo", "log_likelihood", "kl", "nll", "active_units")
 # TensorBoard takes the columns of all runs from one of them, whichever that is: each names all.
 COLUMNS = ("val/best_elbo", "val/best_loss", *(f"test/{name}" for name in FIGURES))
