@@ -1,6 +1,6 @@
 """Ways of choosing the values of a model's variables."""
 
-__all__ = ["At", "Centers", "Draws", "FromPrior", "Posterior", "Replay"]
+__all__ = ["At", "Centers", "Draws", "FromPrior", "Posterior", "Replay", "count_rows"]
 
-from vae.draws.draws import Draws, Posterior
+from vae.draws.draws import Draws, Posterior, count_rows
 from vae.draws.given import At, Centers, FromPrior, Replay

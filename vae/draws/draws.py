@@ -5,7 +5,7 @@ at the centre of q is what it is run under. A part of the model is a function wh
 wanted in some runs: it is called at once or not at all, never later.
 """
 
-__all__ = ["NOT_MADE", "Asked", "Draws", "Posterior", "made"]
+__all__ = ["NOT_MADE", "Asked", "Draws", "Posterior", "count_rows", "made"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar, overload
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vae.batch import Batch
 from vae.distributions.sampling import (
     check_latent,
     check_observed,
@@ -266,17 +267,20 @@ class Posterior(Draws):
         return asked.latent(q, p, z, log_q, points(q, z))
 
 
+def count_rows(batch: Batch) -> int:
+    """Return how many examples a batch has, or raise a ``ValueError`` if it has no field."""
+    for value in batch.values():
+        return len(value)
+    raise ValueError("a batch must have a field, such as x; got none")
+
+
 def made(p: Made) -> Distribution:
     """Return a distribution that may have to be made first."""
     return p if isinstance(p, Distribution) else p()
 
 
 def draw_rows(q: Distribution, num_samples: int, asked: Asked) -> tuple[Tensor, Tensor | None]:
-    """Draw ``(K, B, *event)`` from q of any batch shape that the convention knows.
-
-    Raises:
-        ValueError: If its batch shape is another.
-    """
+    """Draw ``(K, B, *event)`` from q of a batch shape that the convention knows, or refuse it."""
     lead = q.batch_shape
     if len(lead) == 1 and not asked.shared:
         return draw(q, num_samples)

@@ -11,6 +11,7 @@ from torch import Tensor
 from vae.batch import Batch
 from vae.evaluation.named import Latents, given_of, mean_of_x, some, the_x
 from vae.models import Model
+from vae.models.fields import pieces
 
 
 @torch.no_grad()
@@ -75,8 +76,7 @@ def decoded(
     named = {"": paths} if isinstance(paths, Tensor) else paths
     shape = torch.broadcast_shapes(*(value.shape[:lead] for value in named.values()))
     found = []
-    for rows in torch.arange(shape.numel()).split(max_rows):
-        b = slice(int(rows[0]), int(rows[-1]) + 1)
+    for b in pieces(shape.numel(), max_rows):
         z = {name: some(value.flatten(0, lead - 1), b) for name, value in named.items()}
         fields = {
             name: some(value.flatten(0, lead - 1), b) for name, value in (given or {}).items()

@@ -1,13 +1,12 @@
 """The named fields of a batch, and values that are returned by name or alone."""
 
-__all__ = ["Fields", "columns", "count_rows", "means_of", "one_or_all", "values_of"]
+__all__ = ["Fields", "columns", "means_of", "one_or_all", "pieces", "values_of"]
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
-from vae.batch import Batch
 from vae.draws import Draws
 
 
@@ -20,17 +19,6 @@ class Fields(dict[str, Tensor]):
             f"the model reads {name}, and the fields that are known here are {known}: give it, or "
             "let the model read it inside q"
         )
-
-
-def count_rows(batch: Batch) -> int:
-    """Return how many examples a batch has.
-
-    Raises:
-        ValueError: If it has no field.
-    """
-    for value in batch.values():
-        return len(value)
-    raise ValueError("a batch must have a field, such as x; got none")
 
 
 def columns(value: Tensor, b: slice) -> Tensor:
@@ -75,3 +63,9 @@ def rows(value: Tensor, n: int, event: Sequence[int]) -> Tensor:
     """Return ``(n, *event)`` of ``(n, *event)`` or of ``(K, n, *event)``, whose first it is."""
     one = value if value.dim() == 1 + len(event) else value[0]
     return one.expand(n, *event)
+
+
+def pieces(n: int, size: int) -> Iterator[slice]:
+    """Yield the places of ``n`` rows, at most ``size`` at a time."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))

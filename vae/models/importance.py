@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vae.batch import Batch
-from vae.draws import Draws, Posterior, Replay
-from vae.models.fields import columns, count_rows
+from vae.draws import Draws, Posterior, Replay, count_rows
+from vae.models.fields import columns
 
 DRAWN = 4096  # latents drawn at once: fixed, so that no draw depends on how many are decoded
 
 
 def log_weights(
-    run: Callable[[Batch, Draws], None],
+    ran: Callable[[Batch, Draws], Draws],
     batch: Batch,
     num_samples: int,
     max_rows: int,
@@ -34,10 +34,7 @@ def log_weights(
     result: Tensor | None = None
     for done in range(0, num_samples, step):
         count = min(step, num_samples - done)
-        drawn = Posterior(count, proposals=proposals, priors=False, likelihoods=False)
-        drawn.num_rows = num_rows
-        run(batch, drawn)
-        drawn.refuse_unknown()
+        drawn = ran(batch, Posterior(count, proposals=proposals, priors=False, likelihoods=False))
         # A posterior that was given no draws is the same in the next block.
         alike = {
             n: latent.q for n, latent in drawn.latents.items() if len(latent.q.batch_shape) < 2
@@ -50,10 +47,9 @@ def log_weights(
             result = trace.log_q.new_empty(num_samples, num_rows)
         for k, b in slices(count, num_rows, max_rows):
             latents = {n: columns(latent.z[k], b) for n, latent in drawn.latents.items()}
-            replayed = Replay(latents, posteriors=False)
-            run({name: field[b] for name, field in batch.items()}, replayed)
+            some = {name: field[b] for name, field in batch.items()}
             rows = slice(done + k.start, done + min(k.stop, count))
-            result[rows, b] = replayed.trace().log_joint
+            result[rows, b] = ran(some, Replay(latents, posteriors=False)).trace().log_joint
         result[done : done + count] -= trace.log_q
     assert result is not None
     return result

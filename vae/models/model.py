@@ -14,9 +14,9 @@ from torch.distributions import Distribution
 from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Likelihood
-from vae.draws import At, Centers, Draws, FromPrior, Posterior
+from vae.draws import At, Centers, Draws, FromPrior, Posterior, count_rows
 from vae.models.border import check_examples, check_fields, check_given, check_type
-from vae.models.fields import Fields, count_rows, means_of, one_or_all
+from vae.models.fields import Fields, means_of, one_or_all
 from vae.models.importance import log_weights
 from vae.models.imputing import Imputed, impute
 from vae.models.sampling import sampled
@@ -145,13 +145,10 @@ class Model(nn.Module, ABC):
             num_examples: How many examples share the variables that are shared; 0 means B.
         """
         batch = batch if isinstance(batch, Mapping) else {"x": batch}
-        if not torch.compiler.is_compiling():
-            batch = Fields(batch)
-        num_rows = len(next(iter(batch.values()))) if batch else count_rows(batch)
+        num_rows = count_rows(batch)
         if draws is None:
             draws = Posterior(num_samples, num_examples=num_examples or num_rows)
-        draws.num_rows = num_rows
-        self.run(batch, draws)
+        self.ran(batch, draws)
         return draws.trace(lambda others: self.run(batch, others))
 
     def encode(self, batch: Batch | Tensor) -> Any:
@@ -226,7 +223,7 @@ class Model(nn.Module, ABC):
                 or has another length.
         """
         known = check_given(given, n, temperature)
-        return one_or_all(sampled(self.run, n, known, temperature, noise=noise))
+        return one_or_all(sampled(self.ran, n, known, temperature, noise=noise))
 
     @torch.no_grad()
     def reconstruct(self, batch: Batch | Tensor) -> Any:
@@ -261,7 +258,7 @@ class Model(nn.Module, ABC):
         check_int("num_samples", num_samples)
         check_int("max_rows", max_rows)
         checked = self.check(batch, scored=True)
-        return log_weights(self.run, checked, num_samples, max_rows, proposals or {})
+        return log_weights(self.ran, checked, num_samples, max_rows, proposals or {})
 
     def log_likelihood(
         self, batch: Batch | Tensor, *, num_samples: int, max_rows: int = 4096
@@ -292,8 +289,9 @@ class Model(nn.Module, ABC):
         return impute(self, batch, missing, start, chains=chains, burn_in=burn_in, steps=steps)
 
     def ran(self, batch: Batch | None, draws: D) -> D:
-        """Run the model and return what chose its values."""
+        """Run the model on the fields that are known, and return what chose its values."""
+        batch = batch or {}
         draws.num_rows = count_rows(batch) if batch else None
-        self.run(Fields(batch or {}), draws)
+        self.run(batch if torch.compiler.is_compiling() else Fields(batch), draws)
         draws.refuse_unknown()
         return draws

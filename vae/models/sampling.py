@@ -9,13 +9,13 @@ from torch import Tensor
 
 from vae.batch import Batch
 from vae.draws import At, Draws, FromPrior
-from vae.models.fields import Fields, columns, values_of
+from vae.models.fields import columns, pieces, values_of
 
 DECODED = 500  # latents that are decoded at once
 
 
 def sampled(
-    run: Callable[[Batch, Draws], None],
+    ran: Callable[[Batch, Draws], Draws],
     n: int,
     given: Batch,
     temperature: float | Mapping[str, float],
@@ -28,17 +28,13 @@ def sampled(
     is known then; the other likelihoods are made of some latents at a time, since the activations
     of ten thousand pictures leave every cache and the memory.
     """
-    drawn = FromPrior(n, temperature, likelihoods=False)
-    run(Fields(given), drawn)
-    drawn.refuse_unknown()
-    if not drawn.pending:
-        return values_of(drawn, n, noise=noise)
+    drawn = ran(given, FromPrior(n, temperature, likelihoods=False))
     known = values_of(drawn, n, noise=noise)
+    if not drawn.pending:
+        return known
     parts = []
-    for rows in torch.arange(n).split(DECODED):
-        b = slice(int(rows[0]), int(rows[-1]) + 1)
+    for b in pieces(n, DECODED):
         latents = {name: columns(each.point, b) for name, each in drawn.latents.items()}
-        decoded = At(latents)
-        run(Fields({name: field[b] for name, field in {**given, **known}.items()}), decoded)
-        parts.append(values_of(decoded, len(rows), noise=noise))
+        fields = {name: field[b] for name, field in {**given, **known}.items()}
+        parts.append(values_of(ran(fields, At(latents)), b.stop - b.start, noise=noise))
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

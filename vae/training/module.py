@@ -17,9 +17,9 @@ from vae.argument_checks import unchecked
 from vae.build import build_model, build_objective, read_checkpoint
 from vae.data import Batch, DataSpec, Draft, Group
 from vae.data.randomness import stream_seed
+from vae.draws import count_rows
 from vae.instantiate import instantiate
 from vae.models import Model
-from vae.models.fields import count_rows
 from vae.objectives import Objective, Progress
 from vae.older import complete
 from vae.trace import Trace

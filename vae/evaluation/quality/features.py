@@ -16,6 +16,7 @@ from vae.evaluation.quality.standin import BATCH, FEATURES, train_stand_in
 from vae.evaluation.quality.view import View
 from vae.evaluation.subject import BATCH as DECODED
 from vae.evaluation.subject import Subject
+from vae.models.fields import pieces
 
 TRAINING_PICTURES = 5000  # at most: a stand-in sees them several times
 SAMPLES, STAND_IN = 1, 2  # streams of random numbers: the samples are the same for every net
@@ -122,7 +123,7 @@ def feature_sets(
     with torch.random.fork_rng():
         torch.manual_seed(stream_seed(subject.seed, SAMPLES))
         z = model.sample_latents(count, given=given)
-    parts = subject.track(slices(count, DECODED), "samples", -(-count // DECODED))
+    parts = subject.track(pieces(count, DECODED), "samples", -(-count // DECODED))
     sets = {
         "real": real,
         "samples": [net(view(mean_of_x(model, some(z, b), some(given, b)))) for b in parts],
@@ -131,8 +132,3 @@ def feature_sets(
     if subject.split != "train":
         sets["training"] = [net(view(batch["x"])) for batch in subject.batches(count, "train")]
     return {kind: torch.cat(features) for kind, features in sets.items()}
-
-
-def slices(count: int, size: int) -> list[slice]:
-    """Return the places of so many examples, some at a time."""
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
