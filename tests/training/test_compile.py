@@ -12,18 +12,6 @@ COMPILES = pytest.mark.skipif(not trainer_checks.COMPILES, reason="an older torc
 STAGES = ["objective.num_samples.values=[1,2,3]", "objective.num_samples.starts=[5,9]"]
 
 
-@pytest.fixture
-def own_noise():
-    """The noise of eager torch, which compiled code otherwise draws in its own way."""
-    torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
-    torch._inductor.config.fallback_random = True
-    yield
-    torch._inductor.config.fallback_random = False
-    torch._dynamo.config.allow_unspec_int_on_nn_module = False
-    torch._dynamo.config.trace_autograd_ops = False
-
-
 def weights_of(folder, overrides, *, compiled):
     module, data = make_run(folder, *overrides)
     if compiled:

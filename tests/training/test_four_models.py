@@ -96,11 +96,8 @@ def test_a_resumed_run_ends_bit_for_bit_as_one_that_was_not_stopped(name, tmp_pa
 @pytest.mark.skipif(not COMPILES, reason="an older torch")
 @pytest.mark.filterwarnings("ignore")  # of torch about itself
 @pytest.mark.parametrize("name", MODELS)
-def test_a_compiled_step_is_the_eager_one(name, tmp_path, monkeypatch):
+def test_a_compiled_step_is_the_eager_one(name, tmp_path, own_noise):
     """Of the chain its cell is compiled, not the loop, which is compiled anew for each length."""
-    torch._dynamo.reset()
-    monkeypatch.setattr(torch._inductor.config, "fallback_random", True)  # eager torch's noise
-    monkeypatch.setattr(torch._dynamo.config, "trace_autograd_ops", False)  # and back again
     eager, _, _ = trained(name, tmp_path, max_steps=6)
     module, data = made(name, tmp_path)
     module.compiled = True
