@@ -34,6 +34,8 @@ WRONG = [  # the command and its arguments, and what the message must say
     (["train", RUN, "photos"], "did you mean data=images data.root=photos?"),
     (["train", RUN, "tars"], "did you mean data=shards data.root=tars?"),
     (["train", RUN, "x.npy"], "did you mean data=array data.path=x.npy?"),
+    (["train", RUN, "x.csv"], "did you mean data=table data.path=x.csv?"),
+    (["train", RUN, "data=table", "data.path=none.csv"], "set data.path to a table in text"),
     (["train", RUN, "old"], "did you mean resume=old or init=old?"),
     (["train", RUN, "no/where"], "a path is given by resume=, init=, data.root= or data.path="),
     (["train", RUN, "resume=none"], "no checkpoint at none"),
@@ -57,7 +59,7 @@ WRONG = [  # the command and its arguments, and what the message must say
 def test_names_and_paths_are_told_before_torch_is_loaded(tmp_path):
     for folder in ("photos", "tars", "old/checkpoints", "lr=0.1/run"):
         (tmp_path / folder).mkdir(parents=True)
-    for file in ("x.npy", "old/checkpoints/last.ckpt", "tars/a.tar"):
+    for file in ("x.npy", "x.csv", "old/checkpoints/last.ckpt", "tars/a.tar"):
         (tmp_path / file).touch()
     given = json.dumps([arguments for arguments, _ in WRONG])
     done = start("", "-c", SCRIPT, given, folder=tmp_path)

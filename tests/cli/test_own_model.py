@@ -9,7 +9,6 @@ from torch import nn
 
 import vae
 from tests.cli.command import array, call
-from vae import instantiate
 from vae.build import build_model
 from vae.distributions import Joint, LogScaleNormal
 from vae.models import Model
@@ -50,6 +49,7 @@ class Factors(Model):
 OWN = [
     "data=array",
     "model=linear",
+    f"plugins=[{__name__}]",
     f"model._target_={__name__}.Factors",
     "~model.decoder",
     "~model.latent_dim",
@@ -61,22 +61,17 @@ OWN = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def allowed(monkeypatch):
-    packages = (*instantiate.PACKAGES["model"], __name__)
-    monkeypatch.setitem(instantiate.PACKAGES, "model", packages)
-
-
 @pytest.mark.parametrize("others", [[], ["~posterior", "~prior", "~likelihood"]])
 def test_it_needs_no_part_that_it_does_not_ask_for(monkeypatch, capsys, tmp_path, others):
     """With others' parts in the settings, or without."""
     arguments = [*OWN, *others, array(tmp_path), "penalty=factor", "test=false"]
     status, _, message = call(monkeypatch, capsys, tmp_path, *arguments)
     assert status == 0, message
-    assert "log_scale" in vae.load(tmp_path / "run").state_dict()
-    assert vae.load(tmp_path / "run").sample(3).shape == (3, 6)
-    folder = vae.export(tmp_path / "run", tmp_path / "shared")
-    assert vae.load(folder).sample(3).shape == (3, 6)
+    named = {"plugins": [__name__]}
+    assert "log_scale" in vae.load(tmp_path / "run", **named).state_dict()
+    assert vae.load(tmp_path / "run", **named).sample(3).shape == (3, 6)
+    folder = vae.export(tmp_path / "run", tmp_path / "shared", **named)
+    assert vae.load(folder, **named).sample(3).shape == (3, 6)
     going_on = [*arguments, "resume=auto", "trainer.max_epochs=2"]
     status, _, message = call(monkeypatch, capsys, tmp_path, *going_on)
     assert status == 0, message

@@ -10,7 +10,7 @@ from tests.cli.command import TINY, array, call
 from tests.compose import settings_of
 from vae.build import build_data
 from vae.cli.train import prepare_model
-from vae.distributions.normal import LOG_SCALE_BOUNDS, soft_bound
+from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, soft_bound
 from vae.saved import read_saved
 from vae.training import VAEModule
 

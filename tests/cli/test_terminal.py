@@ -10,9 +10,9 @@ from PIL import Image
 
 from tests.cli.command import TINY, call
 from vae.cli import app
-from vae.cli.summary import notes_of
+from vae.cli.display import notes_of
 from vae.evaluation import Figure, Report, Section
-from vae.evaluation.prior_gap import caveats
+from vae.evaluation.measures.prior_gap import caveats
 from vae.terminal import console, say
 
 HOSTILE = "\x1b]0;owned\x9c\x1b[2J\u202e[red]x:smile:"

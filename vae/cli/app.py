@@ -8,6 +8,7 @@ Exit status: 0 done, 1 the run failed, 2 the input was wrong, 128 + n ended by s
 __all__ = ["evaluate", "train"]
 
 import os
+import shlex
 import sys
 import time
 from collections import Counter
@@ -24,15 +25,32 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from vae.cli.arguments import check_arguments, without_dashes
-from vae.cli.compose import CONF, choices
 from vae.cli.folders import Folders
 from vae.cli.help import shorten_help
 from vae.cli.launch import agree_on_folder
 from vae.cli.messages import LONGEST, WRONG_PATH, explain, incomplete, is_lost_process, place
 from vae.cli.overrides import hydra_quoted, parsed, recorded_overrides
+from vae.cli.own_configs import check_own_configs
 from vae.cli.places import CHECKPOINTS, check_free, check_places
 from vae.cli.processes import AnotherFailed, end_with_parent, is_further, shared_job
-from vae.cli.sweeps import compare_one_figure, is_sweep, record_failure, remove_record
+from vae.cli.search_path import (
+    CONF,
+    OwnConfigs,
+    choices,
+    config_folders,
+    configs_of,
+    is_group,
+    searching,
+)
+from vae.cli.seeds import one_for_each_seed
+from vae.cli.sweeps import (
+    best_is_greatest,
+    compare_one_figure,
+    is_sweep,
+    record_failure,
+    remove_record,
+)
+from vae.cli.typed_words import COMPLETION, command_line
 from vae.files import check_links
 from vae.interruption import Interrupted
 from vae.visible import visible
@@ -50,11 +68,16 @@ def train() -> None:
             return run(config)
 
     end_with_parent()
-    with one_message():
-        resume_arguments(sys.argv)
-        agree_on_folder(sys.argv)
-        compare_one_figure(sys.argv)
-    command("train", task)
+    with one_message(), configs_of(sys.argv):
+        if not any(flag in sys.argv for flag in COMPLETION):
+            one_for_each_seed(sys.argv)
+            given = sys.argv[1:]
+            resume_arguments(sys.argv)
+            check_own_configs("train", sys.argv[1:], given)
+            agree_on_folder(sys.argv)
+            compare_one_figure(sys.argv)
+            best_is_greatest(sys.argv)
+        command("train", task)
 
 
 def evaluate() -> None:
@@ -65,7 +88,9 @@ def evaluate() -> None:
 
         return run(config)
 
-    command("eval", task)
+    with one_message("eval"), configs_of(sys.argv):
+        check_own_configs("eval", sys.argv[1:], sys.argv[1:])
+        command("eval", task)
 
 
 def resume_arguments(arguments: list[str]) -> None:
@@ -114,9 +139,13 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     """Run a Hydra task; end with one clear message and a status if anything fails."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed
 
+    folders = OwnConfigs.named, config_folders()[1:]
+
     def guarded(config: DictConfig) -> Any:
-        with one_message(config_name):
+        with one_message(config_name), searching(*folders):  # perhaps in another process
             check_places(config, config_name, HydraConfig.get().runtime.choices.get("data", ""))
+            if config.get("seeds") is not None:
+                raise ValueError("seeds= makes a sweep, which the command line alone can ask for")
             if config_name == "train" and config.get("resume") is None and not is_sweep():
                 folder = Path(HydraConfig.get().runtime.output_dir)
                 check_links(folder)
@@ -169,6 +198,8 @@ def ordered(arguments: list[str], name: str = "train") -> list[str]:
     if given.experimental_rerun:
         raise ValueError("--experimental-rerun is not supported: go on with resume=<run folder>")
     settings = given.overrides
+    if given.shell_completion:
+        return arguments
     for setting in settings:
         if setting.lstrip("+~")[:1] in ("", "=", "@"):
             raise ValueError(incomplete(setting))
@@ -187,7 +218,7 @@ def ordered(arguments: list[str], name: str = "train") -> list[str]:
 def check_choices(setting: str) -> None:
     """Refuse a list of choices that holds anything but names, at which Hydra would stumble."""
     override = parsed(setting)
-    if override is None or not (CONF / override.key_or_group).is_dir():
+    if override is None or not is_group(override.key_or_group):
         return
     given = override.value()
     wrong = [name for name in given if not isinstance(name, str)] if isinstance(given, list) else []
@@ -201,7 +232,8 @@ def refuse(message: str, *, name: str) -> NoReturn:
     told = without_dashes(message, name)
     if told != message:
         raise ValueError(told)
-    raise ValueError(f"{message}; python train.py --help lists settings, --hydra-help flags")
+    told = shlex.join([*command_line(name), "--help"])
+    raise ValueError(f"{message}; {told} lists settings, --hydra-help flags")
 
 
 def job_of_sweep(name: str, task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
@@ -213,7 +245,7 @@ def job_of_sweep(name: str, task: Callable[[DictConfig], Any], config: DictConfi
         if is_debugged():
             raise  # Hydra shows it at the end
         record_failure(*explained(error, name))
-        return float("nan")
+        return None  # at a NaN, hydra-optuna-sweeper 1.3.0 ends the search with an error
 
 
 @contextmanager

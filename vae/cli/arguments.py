@@ -5,14 +5,15 @@ __all__ = ["bare_word", "check_arguments", "without_dashes"]
 from collections.abc import Sequence
 from pathlib import Path
 
-from vae.cli.compose import CONF, choices
 from vae.cli.known import is_known, known_settings
 from vae.cli.overrides import hydra_quoted
+from vae.cli.search_path import choices, groups
 from vae.cli.suggestions import setting_meant
 
 LONGEST = 200  # letters of what the user gave that are repeated
 FORM = "is not of the form setting=value"
 ARRAYS = (".npy", ".npz")
+TABLES = (".csv", ".tsv")
 RUN = ("checkpoints", "config.json", "model.safetensors")  # what a folder of a run or export holds
 
 
@@ -65,6 +66,8 @@ def meant_path(path: Path, quoted: str) -> list[str]:
     """Return what may be meant by a path that exists."""
     if path.suffix.lower() in ARRAYS:
         return [f"data=array data.path={quoted}"]
+    if path.suffix.lower() in TABLES:
+        return [f"data=table data.path={quoted}"]
     if path.suffix == ".ckpt" or any((path / name).exists() for name in RUN):
         return [f"resume={quoted}", f"init={quoted}"]
     if path.is_dir():
@@ -75,8 +78,7 @@ def meant_path(path: Path, quoted: str) -> list[str]:
 
 def meant_choice(word: str) -> list[str]:
     """Return the groups of which a word is a choice, as arguments to type."""
-    groups = sorted(path.name for path in CONF.iterdir() if path.is_dir())
-    return [f"{group}={word}" for group in groups if word in choices(group)][:3]
+    return [f"{group}={word}" for group in groups() if word in choices(group)][:3]
 
 
 def without_dashes(message: str, command: str) -> str:

@@ -12,14 +12,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from vae.cli.naming import register_run_name
+from vae.cli.search_path import CONF, choices
 
-CONF = Path(__file__).parents[2] / "conf"
 register_run_name()  # whoever composes settings, here or by Hydra, comes by
-
-
-def choices(group: str) -> list[str]:
-    """Return the options of a config group."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def compose_settings(
@@ -30,6 +25,8 @@ def compose_settings(
     command: str = "train",
 ) -> dict[str, Any]:
     """Return the settings of ``python train.py overrides`` as plain values.
+
+    Choices of the user's own are found as the command finds them; see `vae.cli.search_path`.
 
     Args:
         overrides: As on the command line.

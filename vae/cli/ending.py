@@ -4,14 +4,16 @@ __all__ = ["further", "kept", "stopped"]
 
 import shlex
 from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping, Timer
 
 from vae.cli.overrides import hydra_quoted
 from vae.cli.places import CHECKPOINTS
+from vae.cli.typed_words import command_line
 from vae.files import check_whole
 from vae.instantiate import resolve
 from vae.training.lightning_adapter import epochs_done
@@ -37,7 +39,34 @@ def further(trainer: pl.Trainer, callbacks: Mapping[str, Any]) -> list[str]:
     for name, callback in zip(names, trainer.early_stopping_callbacks, strict=True):
         if has_ended(callback):
             settings.append(f"callbacks.{name}.patience={2 * callback.patience}")
+    named = [f"callbacks.{name}.duration" for name, kind in kinds.items() if kind is Timer]
+    for name, timer in zip(named or ["trainer.max_time"], timers(trainer), strict=False):
+        if is_over(timer):
+            settings.append(f"{name}={in_days(2 * timer.time_elapsed())}")
     return settings
+
+
+def timers(trainer: pl.Trainer) -> list[Timer]:
+    """Return what may end a run after some time."""
+    return [c for c in trainer.callbacks if isinstance(c, Timer)]  # type: ignore[attr-defined]
+
+
+def is_over(timer: Timer) -> bool:
+    """Say whether the time of a run is over."""
+    left = timer.time_remaining()
+    return left is not None and left <= 0
+
+
+def in_days(seconds: float) -> str:
+    """Write a duration as Lightning reads it.
+
+    Example:
+        >>> in_days(93784.2)
+        '01:02:03:05'
+    """
+    minutes, seconds = divmod(ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return ":".join(f"{number:02d}" for number in (*divmod(hours, 24), minutes, seconds))
 
 
 def has_ended(callback: EarlyStopping) -> bool:
@@ -53,6 +82,8 @@ def stopped(trainer: pl.Trainer) -> str:
                 f"; ended early in epoch {trainer.current_epoch}: no better {callback.monitor} in "
                 f"{callback.wait_count} validations"
             )
+    if any(map(is_over, timers(trainer))):
+        return f"; ended in epoch {trainer.current_epoch + 1}: its time is over"
     return ""
 
 
@@ -68,6 +99,6 @@ def kept(folder: Path, settings: Sequence[str] = ()) -> str:
             check_whole(path)
         except ValueError:
             continue
-        resume = ["python", "train.py", f"resume={hydra_quoted(folder)}", *settings]
+        resume = [*command_line("train"), f"resume={hydra_quoted(folder)}", *settings]
         return f"go on from {path.name}: {shlex.join(resume)}"
     return "no checkpoint was saved before"

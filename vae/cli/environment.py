@@ -16,7 +16,11 @@ from typing import Any
 import lightning.pytorch  # noqa: F401  (sets the variable that is changed below)
 import torch
 
+from vae.cli.search_path import config_folders
+
 PACKAGES = ("torch", "torchvision", "lightning", "hydra-core", "zuko", "numpy")
+# Loggers send word of their use and of their errors, also where they log to this machine alone.
+AT_HOME = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false"}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
@@ -24,6 +28,7 @@ def describe_environment() -> dict[str, Any]:
     """Return what is needed to repeat a run, as plain values."""
     return {
         "command": " ".join(sys.argv),
+        "configs": [str(folder) for folder in config_folders()[1:]],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version(name) for name in PACKAGES},
@@ -77,7 +82,9 @@ def prepare_process(threads: int | None) -> None:
     # Lightning has torch ask the driver's library for devices; the optimizer asks at every step,
     # and without a driver each question costs a search for the library, 0.2 ms.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-    for name in ("lightning.pytorch", "lightning.fabric"):
+    for variable, value in AT_HOME.items():
+        os.environ.setdefault(variable, value)
+    for name in ("lightning.pytorch", "lightning.fabric", "alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # Lightning counts groups of batches, we count optimizer steps.
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")

@@ -11,18 +11,20 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from vae.build import build_data, rebuild
-from vae.cli.checkpoints import find_checkpoints, named, run_folder
-from vae.cli.checks import check_data_shape, check_evaluation
+from vae.cli.checkpoint_paths import find_checkpoints, named, run_folder
+from vae.cli.display import show_comparison, show_report
 from vae.cli.environment import prepare_process
 from vae.cli.evaluations import build_evaluations
 from vae.cli.loaded import read_only
 from vae.cli.messages import SWAPPED
 from vae.cli.reporting import headline, make_report, write_report
-from vae.cli.summary import show_comparison, show_report
+from vae.cli.settings_checks import check_data_shape, check_evaluation
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Run, Subject, compare
 from vae.files import check_links
+from vae.instantiate import MODEL
 from vae.older import completed
+from vae.plugins import allowed, check_named, plugins_of
 from vae.saved import Saved, read_saved
 from vae.terminal import console, say
 from vae.training.event_log import EventWriter
@@ -35,7 +37,15 @@ def run(config: DictConfig) -> float:
     settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     check_evaluation(settings)
     prepare_process(settings["threads"])
-    evaluations = build_evaluations(settings["report"], seed=settings["seed"])
+    # Installed packages count for what is typed here alone, not for what the checkpoints say.
+    with allowed(plugins_of(settings, ["report"])):
+        evaluations = build_evaluations(settings["report"], seed=settings["seed"])
+    with allowed(settings["plugins"]):
+        return evaluate_all(settings, evaluations)
+
+
+def evaluate_all(settings: Mapping[str, Any], evaluations: Mapping[str, Evaluation]) -> float:
+    """Evaluate every checkpoint, and compare several."""
     paths = find_checkpoints(settings["checkpoint"])
     names, top = named(paths)
     shown, output = console(), settings["output"] and Path(settings["output"])
@@ -86,6 +96,7 @@ def saved_data(saved: Saved, changes: Mapping[str, Any]) -> DataModule:
     """
     if "data" not in saved.config:
         raise ValueError(f"{saved.path} does not say which data to use: evaluate the checkpoint")
+    check_named(saved.config, (*MODEL, "data"), saved.path)
     settings = replaced(saved.config["data"], changes)
     try:
         data = build_data({"data": settings})

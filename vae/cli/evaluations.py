@@ -8,8 +8,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from vae.build import build_data
-from vae.cli.compose import CONF, choices
 from vae.cli.messages import hint
+from vae.cli.search_path import choices, read_choice
 from vae.data import DataModule
 from vae.evaluation import Evaluation
 from vae.instantiate import instantiate
@@ -44,7 +44,7 @@ def build_evaluations(report: Mapping[str, Any], *, seed: int) -> dict[str, Eval
 
 
 def further_data(wanted: Any, path: str, seed: int) -> DataModule:
-    """Build a data set of ``conf/data``, with some settings replaced; nothing is read yet."""
+    """Build a data set of the group ``data``, with some settings replaced; nothing is read yet."""
     changes = dict(wanted) if isinstance(wanted, Mapping) else {"name": wanted}
     name, known = str(changes.pop("name", "")), choices("data")
     if name not in known:
@@ -52,10 +52,9 @@ def further_data(wanted: Any, path: str, seed: int) -> DataModule:
             f"{path} must be the name of a data set, or {{name: …}} with its settings; got "
             f"{wanted!r}{hint(name, known)}"
         )
-    # The defaults name the likelihood that suits a model of these data.
-    read: Any = OmegaConf.to_container(OmegaConf.load(CONF / "data" / f"{name}.yaml"))
-    node = {key: value for key, value in read.items() if key != "defaults"}
     # Interpolations end where the settings of a run would stand.
-    config = OmegaConf.create({"seed": seed, "group_size": 1, "data": {**node, **changes}})
+    config = OmegaConf.create(
+        {"seed": seed, "group_size": 1, "data": {**read_choice("data", name), **changes}}
+    )
     settings: Any = OmegaConf.to_container(config, resolve=True)
     return build_data(settings)

@@ -1,4 +1,4 @@
-"""TensorBoard's HParams page: the settings that runs are compared by, and the final figures."""
+"""The settings that runs are compared by, and their final figures, for every logger."""
 
 __all__ = ["log_hparams", "writer_of"]
 
@@ -26,18 +26,20 @@ def log_hparams(
     Args:
         trainer: With the loggers.
         settings: Of the run.
-        best: The figure of validation that picked the best weights.
+        best: The figure of validation that picked the best weights, if one did.
         report: On the test data, if it was made.
     """
     metrics = {name.replace("/", "/best_"): value for name, value in best.items()} | tested(report)
-    summaries = hparams(hyperparameters(settings), dict.fromkeys(COLUMNS, 0.0))
+    parameters = hyperparameters(settings)
     for logger in trainer.loggers:
+        logger.log_metrics(metrics, trainer.global_step)
         if isinstance(logger, TensorBoardLogger):
-            logger.log_metrics(metrics, trainer.global_step)
-            for summary in summaries:
+            for summary in hparams(parameters, dict.fromkeys(COLUMNS, 0.0)):
                 file_writer: Any = logger.experiment._get_file_writer()
                 file_writer.add_summary(summary, trainer.global_step)
-            logger.finalize("success")
+        else:
+            logger.log_hyperparams(parameters)
+        logger.finalize("success")
 
 
 def tested(report: Report | None) -> dict[str, float]:

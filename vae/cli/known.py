@@ -10,17 +10,22 @@ import yaml
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from vae.cli.compose import CONF, compose_settings
+from vae.cli.compose import compose_settings
+from vae.cli.search_path import CONF, groups, is_group
 
 HYDRA = "hydra"
 
 
 @cache
+def own_names(command: str) -> frozenset[str]:
+    """Return the first parts of the names of all settings of a command."""
+    read = yaml.safe_load((CONF / f"{command}.yaml").read_text(encoding="utf-8"))
+    return frozenset({*read, HYDRA}) - {"defaults"}
+
+
 def top_names(command: str) -> frozenset[str]:
     """Return the first parts of the names of all settings and groups of a command."""
-    read = yaml.safe_load((CONF / f"{command}.yaml").read_text(encoding="utf-8"))
-    groups = {path.name for path in CONF.iterdir() if path.is_dir()} if command == "train" else ()
-    return frozenset({*read, *groups, HYDRA}) - {"defaults"}
+    return own_names(command) | ({*groups()} if command == "train" else set())
 
 
 def is_known(argument: str, command: str) -> bool:
@@ -35,7 +40,7 @@ def known_settings(arguments: Sequence[str], wrong: str, command: str) -> dict[s
     """Return every setting of a command, composed without the wrong argument."""
     rest = [a for a in arguments if a != wrong and "=" in a and a[0] != "-"]
     rest = [a for a in rest if is_known(a, command)]
-    groups = [a for a in rest if (CONF / a.partition("=")[0]).is_dir()]
+    groups = [a for a in rest if is_group(a.partition("=")[0])]
     for overrides in (rest, groups, []):
         try:
             return compose_settings(overrides, resolve=False, command=command)

@@ -5,7 +5,7 @@ __all__ = ["read_only"]
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from vae.data.cache import CACHE
+from vae.data.formats.cache import CACHE
 from vae.files import holds_cache
 
 

@@ -22,11 +22,11 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from vae.cli.compose import CONF, choices
 from vae.cli.known import known_settings
 from vae.cli.overrides import parsed, quoted
+from vae.cli.search_path import choices, is_group, read_choice
 from vae.cli.suggestions import choice_meant, package_for, setting_meant
-from vae.nested import keys
+from vae.nested import keys, lookup
 
 DEBUG = "Add debug=true for the stack trace."
 LONGEST = 200  # letters of what the user gave that are repeated
@@ -64,7 +64,8 @@ def reason(error: Exception, arguments: list[str], command: str) -> tuple[str, i
     if isinstance(error, ConfigCompositionException) or NO_CHOICE in str(error):
         return composition(error, arguments, command), 2
     if isinstance(error, (HydraException, OmegaConfBaseException)):
-        return interpolation(error) or interpolation(cause) or first_line(cause), 2
+        told = interpolation(error, arguments) or interpolation(cause, arguments)
+        return told or first_line(cause), 2
     if isinstance(error, ValueError):
         return str(error), 2
     if type(error).__name__ == "MisconfigurationException":  # of Lightning, which may not be loaded
@@ -139,14 +140,33 @@ def incomplete(argument: str) -> str:
     return f"{argument[:LONGEST]!r} cannot be read: write setting=value"
 
 
-def interpolation(error: BaseException) -> str | None:
+def interpolation(error: BaseException, arguments: list[str]) -> str | None:
     """Say which setting another one refers to in vain."""
     if isinstance(error, InterpolationKeyError):
-        missing = first_line(error).split("'")[1]
-        return f"{missing} is missing, to which {error.full_key} refers: do not remove it"
+        missing, key = first_line(error).split("'")[1], str(error.full_key)
+        return other_kind(missing, key, arguments) or (
+            f"{missing} is missing, to which {key} refers: do not remove it"
+        )
     if isinstance(error, InterpolationResolutionError):
         return f"{error.full_key} refers to what is not there: {first_line(error)}"
     return None
+
+
+def other_kind(missing: str, key: str, arguments: list[str]) -> str | None:
+    """Say that the choice of one group has no setting to which that of another refers, if so.
+
+    A `BayesianNet` has no latents of its examples, so that there is no posterior or prior of them.
+    """
+    typed = {word.lstrip("+").partition("=")[0]: word.lstrip("+") for word in arguments}
+    group, _, setting = missing.partition(".")
+    ours, other = typed.get(group, ""), typed.get(key.partition(".")[0], "")
+    known = read_choice(group, ours.partition("=")[2]) if ours else {}
+    if not known or not other or setting.partition(".")[0] in known:
+        return None
+    return (
+        f"{ours} has no {setting}, to which {key} refers: leave {other} out, which is for a model "
+        "with latents of each example"
+    )
 
 
 def root(error: BaseException) -> BaseException:
@@ -172,7 +192,7 @@ def missing_choice(error: MissingConfigException) -> str:
     # Of a choice in a list Hydra does not say what there is.
     options = list(error.options or choices(group))
     told = f"{group}={name} does not exist"
-    meant = choice_meant(group, name) if (CONF / group).is_dir() else []
+    meant = choice_meant(group, name) if is_group(group) else []
     if meant:
         return f"{told}; did you mean {' or '.join(meant)}?"
     return f"{told}{hint(name, options)}" if options else first_line(error)
@@ -197,13 +217,23 @@ def composition(error: Exception, arguments: list[str], command: str) -> str:
         if f"Multiple values for {key}." in told and argument.startswith("+"):
             return f"{key} is chosen already: leave the + out of {argument[:LONGEST]}"
         named = value.isidentifier() and value.lower() not in ("null", "true", "false")
-        if NO_CHOICE in told and key and (CONF / key).is_dir() and not named and value[:1] != "[":
+        if NO_CHOICE in told and key and is_group(key) and not named and value[:1] != "[":
             return f"{key}={value[:LONGEST]} is not a choice{hint(value, choices(key))}"
         if f"'{key}'" in told or f"'{key}=" in told or f"'{argument}'" in told:
             if command == "eval" and argument.startswith("data."):
                 return f"settings of the data are added in an evaluation: +{argument[:LONGEST]}"
             return misfit(argument, known_settings(arguments, argument, command), command)
     return first_line(root(error))
+
+
+def settings_are_others(key: str, settings: Mapping[str, Any]) -> bool:
+    """Say whether a setting is of a part from outside, whose names nobody knows here."""
+    node = lookup(settings, key.rpartition(".")[0], None)
+    target = node.get("_target_") if isinstance(node, Mapping) else None
+    home = target.partition(".")[0] if isinstance(target, str) else ""
+    return bool(settings.get("plugins")) and home in {
+        str(name).partition(".")[0] for name in settings["plugins"]
+    }
 
 
 def misfit(argument: str, settings: Mapping[str, Any], command: str) -> str:
@@ -213,6 +243,8 @@ def misfit(argument: str, settings: Mapping[str, Any], command: str) -> str:
     if key not in known:
         if key.startswith("hydra"):
             return f"{key} is not a setting of Hydra: --cfg hydra shows those that there are"
+        if settings_are_others(key, settings):
+            return f"{key} is a setting of a part of your own: add it, +{argument[:LONGEST]}"
         if SWAPPED.get(key) in known:
             return f"{key} is not a setting; did you mean {SWAPPED[key]}={value[:LONGEST]}?"
         return f"{key} is not a setting{setting_meant(argument, settings, command)}"

@@ -17,7 +17,7 @@ def settle_monitor(settings: Mapping[str, Any], objective: Objective) -> dict[st
     callbacks = {}
     for name, node in (settings.get("callbacks") or {}).items():
         if "monitor" in node:
-            node = {**node, "monitor": node["monitor"] or monitor}
+            node = {**node, "monitor": str(node["monitor"] or monitor)}
             if "mode" in node and node["monitor"].startswith("-"):
                 node |= {"monitor": node["monitor"][1:], "mode": "min"}
         callbacks[name] = node

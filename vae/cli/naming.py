@@ -9,9 +9,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-PLACE_OF_OWN_DATA = {"array": "path", "images": "root", "shards": "root"}  # choice: its setting
+PLACE_OF_OWN_DATA = {  # choice: its setting
+    "array": "path",
+    "images": "root",
+    "shards": "root",
+    "table": "path",
+}
 LONGEST_NAME = 40
-ENDINGS = (".npy", ".npz")
+ENDINGS = (".npy", ".npz", ".csv", ".tsv", ".tab", ".txt")
 
 
 def run_name(data: str, model: str, *, _root_: DictConfig) -> str:

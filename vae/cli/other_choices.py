@@ -5,8 +5,8 @@ __all__ = ["with_other_choice"]
 import re
 from pathlib import Path
 
-from vae.cli.compose import CONF, choices
 from vae.cli.naming import PLACE_OF_OWN_DATA
+from vae.cli.search_path import choice_file, choices
 
 GROUPS = (
     "data",
@@ -44,7 +44,7 @@ def with_other_choice(key: str) -> list[tuple[str, str]]:
         (f"{group}={choice}", f"{package(group, choice)}.{name}")
         for group in groups
         for choice in choices(group)
-        if brings(CONF / group / f"{choice}.yaml", name)
+        if brings(choice_file(group, choice), name)
     ]
     own_data = [f"data={choice}" for choice in PLACE_OF_OWN_DATA]
     return sorted(found, key=lambda pair: pair[0] not in own_data)[:MOST]
@@ -55,7 +55,7 @@ def package(group: str, choice: str) -> str:
     return f"{PENALTIES}.{choice}" if group == "penalty" else group
 
 
-def brings(path: Path, name: str) -> bool:
-    """Say whether a choice has a setting of its own with this name."""
-    text = path.read_text(encoding="utf-8")
+def brings(path: Path | None, name: str) -> bool:
+    """Say whether the file of a choice has a setting of its own with this name."""
+    text = path.read_text(encoding="utf-8") if path else ""
     return re.search(rf"^{re.escape(name)}:", text, re.MULTILINE) is not None

@@ -1,7 +1,16 @@
 """The overrides that a resumed run takes over from its folder, which may be somebody else's."""
 
-__all__ = ["hydra_quoted", "parsed", "quoted", "recorded_overrides"]
+__all__ = [
+    "WRITERS",
+    "hydra_quoted",
+    "leads_out",
+    "naming",
+    "parsed",
+    "quoted",
+    "recorded_overrides",
+]
 
+import json
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -11,11 +20,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
-from vae.cli.compose import CONF, choices
+from vae.cli.search_path import CONF, choices, is_group, read_choice
 from vae.files import holds_cache
 from vae.nested import leaves
 
 MAX_BYTES = 1_000_000
+MAX_PLACE = 300  # letters of a path that are repeated
+NO_CHOICE = "there is no such choice"
 WRITERS = ("callbacks", "logger", "trainer")  # groups whose settings name what is written
 
 
@@ -41,13 +52,15 @@ def recorded_overrides(record: Path, given: Sequence[str]) -> list[str]:
         if reason is None:
             accepted.append(text)
         elif override is None or override.key_or_group not in given_keys:
+            reason += configs_of_run(record) if reason == NO_CHOICE else ""
             raise ValueError(
                 f"{record} holds {text!r}, which is not taken over ({reason}): "
                 "remove it, or give the setting anew on the command line"
             )
     recorded = {key_of(text) for text in accepted}
-    if "data.root" in recorded and given_keys.isdisjoint(("data.root", "data.download")):
-        data = [text for text in (*accepted, *given) if key_of(text) == "data"]
+    data = [text for text in (*accepted, *given) if key_of(text) == "data"]
+    placed = "data.root" in recorded or not is_ours(data)
+    if placed and given_keys.isdisjoint(("data.root", "data.download")):
         accepted += ["data.download=false"] if downloads(data) else []
     return accepted
 
@@ -58,11 +71,29 @@ def key_of(text: str) -> str:
     return override.key_or_group if override else ""
 
 
+def is_ours(data: Sequence[str]) -> bool:
+    """Say whether the last of some choices of data, if there are any, is one of ours."""
+    override = parsed(data[-1]) if data else None
+    return override is None or (CONF / "data" / f"{override.value()}.yaml").is_file()
+
+
+def configs_of_run(record: Path) -> str:
+    """Say where the user's own choices were when a run began, if its folder says so."""
+    try:
+        told = json.loads((record.parents[1] / "environment.json").read_text(encoding="utf-8"))
+        places = [str(place)[:MAX_PLACE] for place in told["configs"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+    told = (
+        f" here; the run's own configs were in {', '.join(places)}: start where they are, or add "
+    )
+    return f"{told}--config-dir" if places else ""
+
+
 def downloads(data: Sequence[str]) -> bool:
     """Say whether the last of some choices of data, if there are any, may be downloaded."""
     override = parsed(data[-1]) if data else None
-    config = CONF / "data" / f"{override.value()}.yaml" if override else None
-    return bool(config and config.is_file() and "download" in yaml.safe_load(config.read_text()))
+    return override is not None and "download" in read_choice("data", str(override.value()))
 
 
 def read_list(record: Path) -> list[str]:
@@ -94,13 +125,18 @@ def refusal(text: str, override: Override) -> str | None:
         return "an interpolation may read the environment"
     if "hydra" in f"{key}@{override.package}":
         return "it changes Hydra"
+    if "plugins" in f"{key}@{override.package}":
+        return "the code of a plugin is never run because a file says so"
     settings = dict(leaves(override.value(), key))
     values = settings.values()
-    if (CONF / key).is_dir() or "/" in key:
+    is_node = isinstance(override.value(), dict) and override.package is None
+    if "/" in key or (is_group(key) and not is_node):  # else a part, setting by setting
         if not all(value is None or value in choices(key) for value in values):
-            return "there is no such choice"
+            return NO_CHOICE
     elif key.partition(".")[0] in WRITERS and any(map(leads_out, values)):
         return "it names a place outside the run's folder"
+    elif key.partition(".")[0] == "logger" and any(map(sends, [key, *settings])):
+        return "it would send figures to another place"
     elif key.partition(".")[0] == "data":
         return next(filter(None, (writes(name, value) for name, value in settings.items())), None)
     return None
@@ -118,6 +154,11 @@ def writes(name: str, value: Any) -> str | None:
     return None
 
 
+def sends(name: str) -> bool:
+    """Say whether a logger's setting, or its removal, decides where the figures go."""
+    return name.rpartition(".")[2] in ("offline", "tracking_uri", "artifact_location")
+
+
 def leads_out(value: Any) -> bool:
     """Say whether a value is a path from the root, from a home folder or upwards."""
     path = PurePath(str(value))
@@ -132,6 +173,11 @@ def hydra_quoted(path: Path) -> str:
     if override is not None and override.value() == text:  # not a number, true or null
         return text
     return quoted(text)
+
+
+def naming(plugins: Sequence[str]) -> list[str]:
+    """Return the argument that names plugins, if there are any."""
+    return [f"plugins=[{','.join(plugins)}]"] if plugins else []
 
 
 def quoted(text: str) -> str:

@@ -2,15 +2,17 @@
 
 __all__ = ["CHECKPOINTS", "PLACES", "check_free", "check_places", "fix_places", "with_places"]
 
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from vae.cli.checkpoints import find_checkpoints
+from vae.cli.checkpoint_paths import find_checkpoints
 from vae.cli.naming import PLACE_OF_OWN_DATA
 from vae.cli.overrides import hydra_quoted
+from vae.cli.typed_words import command_line
 
 PLACES = ("path", "labels", "factors", "root", "cache")  # settings of the data that name files
 FILES = ("path", "labels", "factors")
@@ -46,7 +48,7 @@ def check_places(config: DictConfig, command: str, data: str = "") -> None:
     for name in PLACES_TO_SEE.get(data, ()) if isinstance(node, DictConfig) else ():
         given = node.get(name)
         if isinstance(given, str) and given and absent(Path(given)):
-            raise FileNotFoundError(missing_data(name, Path.cwd() / Path(given).expanduser()))
+            raise FileNotFoundError(missing_data(name, Path.cwd() / Path(given).expanduser(), data))
 
 
 def check_start(path: Path) -> None:
@@ -83,8 +85,8 @@ def check_evaluated(config: DictConfig) -> None:
     """Refuse to evaluate nothing."""
     if OmegaConf.is_missing(config, "checkpoint"):
         raise ValueError(
-            "say what to evaluate: python eval.py checkpoint=outputs/… (a run's folder, a folder "
-            "of runs, or a .ckpt file)"
+            f"say what to evaluate: {shlex.join(command_line('eval'))} checkpoint=outputs/… (a "
+            "run's folder, a folder of runs, or a .ckpt file)"
         )
     node = config.get("checkpoint")
     given: Any = OmegaConf.to_container(node) if OmegaConf.is_config(node) else [node]
@@ -92,11 +94,12 @@ def check_evaluated(config: DictConfig) -> None:
         find_checkpoints(given)
 
 
-def missing_data(name: str, path: Path) -> str:
+def missing_data(name: str, path: Path, data: str) -> str:
     """Say that a file or folder of the user's own data is missing."""
     if name == "root":
         return f"There is no folder {path}: set data.root to your own."
-    return f"{path} is no file: set data.{name} to an .npy or .npz file."
+    kind = "a table in text" if data == "table" else "an .npy or .npz file"
+    return f"{path} is no file: set data.{name} to {kind}."
 
 
 def absent(path: Path) -> bool:

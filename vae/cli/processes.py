@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from omegaconf import read_write
 
 from vae.cli.messages import is_lost_process
+from vae.cli.typed_words import words_before
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl
@@ -99,12 +100,14 @@ def shared_job() -> Iterator[None]:
     sweep, that would be the whole sweep again, in another folder.
     """
     arguments = sys.argv
+    first = [arguments[0], *words_before("train")]
     parent = os.environ.get(PARENT)
     os.environ[PARENT] = str(os.getpid())
     places = {name: os.environ.get(name) for name in PLACES}
     job = HydraConfig.get()
+    sys.argv = [*first, *arguments[1:]]
     if job.mode is RunMode.MULTIRUN:
-        sys.argv = [arguments[0], *job.overrides.task]
+        sys.argv = [*first, *job.overrides.task]
         with read_write(job):  # type: ignore[arg-type]
             job.run.dir = job.runtime.output_dir
     try:

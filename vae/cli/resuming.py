@@ -1,6 +1,14 @@
 """Which checkpoint a run goes on from, and which of its settings may change."""
 
-__all__ = ["Resumed", "check_fit", "check_resume", "check_start", "find_resumed"]
+__all__ = [
+    "Resumed",
+    "check_fit",
+    "check_resume",
+    "check_start",
+    "find_resumed",
+    "other_weight",
+    "shapes_of",
+]
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +20,9 @@ from torch import Tensor, nn
 from vae.cli.kinds import kind_of
 from vae.cli.length import OPEN
 from vae.cli.places import CHECKPOINTS, PLACES
+from vae.instantiate import NAMES
 from vae.nested import leaves
+from vae.plugins import check_named
 from vae.saved import PREFIX, Saved, read_checkpoint
 from vae.training.lightning_adapter import processes_of
 from vae.training.storage import newest
@@ -23,7 +33,8 @@ LATER = "standardize."  # what checkpoints of older versions get from the data
 # What a resumed run may change, with all that stands below it, since it takes effect at once and
 # leaves the best figure comparable. Anything else is in weights, moments, order or noise by now.
 FREE = {
-    *("logger", "report", "trainer", "resume", "name", "monitor", "debug"),
+    *("logger", "report", "trainer", "resume", "name", "monitor", "debug", "plugins"),
+    "lr_find",
     *("test", "test_samples", "threads", "deterministic", "compile", "cuda_graph"),
     *("channels_last", "matmul_precision", "group_size", "gradient_clip", "skip_limit"),
     *("data.group_size", "data.on_device", "data.eval_batch_size", "data.min_steps"),
@@ -103,6 +114,7 @@ def check_resume(settings: Mapping[str, Any], resumed: Resumed) -> None:
     Raises:
         ValueError: Naming the setting, both values and what to do.
     """
+    check_named(resumed.config, NAMES, resumed.path)
     given, trained = (sorted(node["penalties"]) for node in (settings, resumed.config))
     if given != trained:
         raise ValueError(

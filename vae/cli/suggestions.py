@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
-from vae.cli.compose import CONF, choices
 from vae.cli.known import is_known
 from vae.cli.other_choices import with_other_choice
+from vae.cli.search_path import choices, groups, is_group
 from vae.cli.synonyms import ADVICE, CHOICES, EVALUATION, PACKAGES, SETTINGS, VALUES
 from vae.nested import keys, lookup
 
@@ -17,7 +17,6 @@ SIDE = ("report", "callbacks", "logger")  # their settings are meant less often 
 ALIKE = 0.7  # ratio of letters in common from which a name is another one misspelt
 OFF = ("false", "none", "null", "no", "0")
 KINDS = ("name", "type", "kind")  # of a part, where a group's choice is one word
-CHOSEN = tuple(sorted(path.name for path in CONF.iterdir() if path.is_dir()))
 PART = 4  # letters from which a name may be a part of another
 
 
@@ -69,7 +68,7 @@ def advice_on(name: str, value: str) -> str | None:
         return f": {advice}"
     if "=" in target and value.lower() in OFF:
         return ": it is off unless it is asked for, so leave it out"
-    if target and (CONF / target).is_dir() and value and not choice_meant(target, value):
+    if target and is_group(target) and value and not choice_meant(target, value):
         return f": write {target}= and one of {', '.join(choices(target))}"
     return None
 
@@ -88,7 +87,7 @@ def candidates(
     target = find(EVALUATION if command == "eval" else SETTINGS, name)
     if target is not None and (not within or target in known or target.startswith(group)):
         yield translated(target, name, value, known)
-    if plain(name) in KINDS and group in CHOSEN:
+    if plain(name) in KINDS and group in groups():
         yield choice_meant(group, value)
     own = [k for k in named(name, settings, known) if not within or k.partition(".")[0] not in SIDE]
     yield [valued(k, name, value) for k in own]
@@ -146,14 +145,14 @@ def translated(target: str, name: str, value: str, known: Sequence[str]) -> list
         return [other_value(target, value) or target.format(shown(value.strip("[]")))]
     if "=" in target or target.startswith("+"):
         return [target if "=" in target else f"{target}={shown(value)}"]
-    if (CONF / target).is_dir() and target != "report":
+    if is_group(target) and target != "report":
         return choice_meant(target, value)
     return [valued(target, name, value)] if target in known or "hydra." in target else []
 
 
 def valued(key: str, name: str, value: str) -> str:
     """Return a setting with the value that it has here for one that it has elsewhere."""
-    if key in CHOSEN and value not in choices(key):
+    if key in groups() and value not in choices(key):
         return next(iter(choice_meant(key, value)), key)
     return other_value(name, value) or other_value(key, value) or given(key, value)
 
@@ -183,7 +182,7 @@ def choice_meant(group: str, name: str) -> list[str]:
     target = find(CHOICES.get(group, {}), name)
     if target is not None:
         return [target]
-    others = [other for other in CHOSEN if other != group]
+    others = [other for other in groups() if other != group]
     return (
         [chosen(other, o) for other in others for o in choices(other) if plain(o) == plain(name)]
         or [chosen(group, option) for option in containing(name, own)]

@@ -3,7 +3,16 @@
 What only the end of a job or a sweep needs is imported there: the command line answers at once.
 """
 
-__all__ = ["FailedJobs", "compare_one_figure", "is_sweep", "record_failure", "remove_record"]
+__all__ = [
+    "MULTIRUN",
+    "FailedJobs",
+    "best_is_greatest",
+    "compare_one_figure",
+    "failed_jobs",
+    "is_sweep",
+    "record_failure",
+    "remove_record",
+]
 
 import json
 import sys
@@ -13,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from vae.cli.overrides import parsed
 from vae.visible import visible
@@ -24,7 +33,10 @@ if TYPE_CHECKING:
 RECORD = "failed.json"  # in the folder of a job, which another machine may have run
 MULTIRUN = ("-m", "--multirun")
 LOSS = ("estimator", "experiment", "objective", "penalties", "penalty")
+DIRECTION = "hydra.sweeper.direction"
 FIGURE = "val/elbo"  # means the same whatever the loss
+GREATEST = "maximize"
+BEST = "optimization_results.yaml"  # of Optuna's sweeper, in the folder of the sweep
 WIDTH = 160  # of a table that goes to a file
 
 
@@ -47,6 +59,16 @@ def compare_one_figure(arguments: list[str]) -> None:
     if any(key.partition(".")[0] in LOSS for key in several):
         arguments.append(f"monitor={FIGURE}")
         print(f"the jobs are compared by {FIGURE}; monitor=... compares them by another figure")
+
+
+def best_is_greatest(arguments: list[str]) -> None:
+    """Let a sweeper that searches look for the greatest figure, which a run returns to it.
+
+    That of Optuna looks for the smallest, and would end with the worst, unless it is told.
+    """
+    keys = [setting.key_or_group for setting in map(parsed, arguments) if setting is not None]
+    if "hydra/sweeper" in keys and DIRECTION not in keys and "hydra/sweeper=optuna" in arguments:
+        arguments.append(f"{DIRECTION}={GREATEST}")
 
 
 def remove_record() -> None:
@@ -80,26 +102,58 @@ def record() -> Path:
 class FailedJobs(Callback):
     """Ends a sweep with the table of its failed jobs and the status of the first of them."""
 
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Look for the records of the jobs.
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Refuse to search for the worst run.
 
         Raises:
-            SystemExit: If there is one.
+            SystemExit: If that is what the sweeper would do; of other errors Hydra only warns.
         """
-        from rich.console import Console
+        direction = config.hydra.sweeper.get("direction", GREATEST)
+        if getattr(direction, "name", direction) != GREATEST:
+            told = getattr(direction, "name", direction)
+            print(
+                f"error: {DIRECTION}={told} would look for the worst run, since a run returns the "
+                f"figure of monitor=, or its negative where less is better: {DIRECTION}={GREATEST}",
+                file=sys.stderr,
+            )
+            sys.exit(2)
 
-        records = list(Path(config.hydra.sweep.dir).rglob(RECORD))
-        failed = sorted((json.loads(p.read_text()) for p in records), key=lambda job: job["job"])
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Look for the records of the jobs, and say what a search has found.
+
+        Raises:
+            SystemExit: If a job failed.
+        """
+        folder = Path(config.hydra.sweep.dir)
+        show_best(folder / BEST)
+        failed = failed_jobs(folder)
         if not failed:
             return
+        from rich.console import Console
+
         console = Console(stderr=True)
         if not console.is_terminal:
             console.width = WIDTH
-        for path in records:
+        for path in folder.rglob(RECORD):
             if len(list(path.parent.iterdir())) == 1:  # the job never began: leave no folder
                 path.unlink()
         console.print(failed_table(failed, list(config.hydra.overrides.task)))
         sys.exit(failed[0]["status"])
+
+
+def failed_jobs(folder: Path) -> list[dict[str, Any]]:
+    """Return the records of the jobs of a sweep that failed, in their order."""
+    records = (json.loads(path.read_text()) for path in folder.rglob(RECORD))
+    return sorted(records, key=lambda job: job["job"])
+
+
+def show_best(path: Path) -> None:
+    """Print the settings that Optuna's sweeper found best, which it only writes to a file."""
+    if not path.is_file():
+        return
+    found: Any = OmegaConf.to_container(OmegaConf.load(path))
+    words = " ".join(f"{name}={value}" for name, value in found["best_params"].items())
+    print(f"best of the sweep: {visible(words)}, with {found['best_value']:.3f}: {path}")
 
 
 def failed_table(failed: list[dict[str, Any]], given: list[str]) -> "Table":

@@ -32,6 +32,7 @@ SETTINGS = {  # here: elsewhere
     "data.test_size": "test_split",
     "model": "arch architecture backbone model_name net network",
     "model.latent_dim": "latent_size latent_dims latents n_latents z_dim z_size nz code_size",
+    "model.condition=[label]": "class_conditional cond conditioning",
     "model.encoder.hidden=[{}]": "hidden_dim hidden_size hidden_dims layers",
     "likelihood": "loss recon_loss reconstruction_loss criterion decoder_dist output_dist",
     "objective.beta": "kl_weight kld_weight kl_coeff kl_coefficient kl_beta",
@@ -85,21 +86,25 @@ CHOICES = {
     "data": {
         "data=images": "folder pictures custom",
         "data=array": "numpy npy npz",
+        "data=table": "csv tsv tabular dataframe",
         "data=shards": "webdataset tar tars",
     },
     "model": {
         "model=conv": "cnn vae autoencoder",
         "model=mlp": "fc dense feedforward",
+        "model=conv model.condition=[label]": "cvae conditional conditional_vae",
     },
     "posterior": {
         "posterior=normal": "gaussian diagonal diagonal_gaussian mean_field",
-        "posterior=nsf": "flow iaf maf",
+        "posterior=nsf": "flow spline",
         "posterior=categorical": "gumbel gumbel_softmax discrete",
         "posterior=constant": "delta deterministic",
+        "posterior=bernoulli": "binary bits binary_concrete",
+        "posterior=von_mises_fisher": "vmf hyperspherical svae sphere",
     },
     "prior": {
         "prior=standard_normal": "gaussian n01",
-        "prior=nsf": "flow maf iaf realnvp",
+        "prior=nsf": "flow iaf realnvp spline",
         "posterior=categorical prior=uniform_categorical": "uniform categorical",
     },
     "likelihood": {
@@ -147,8 +152,8 @@ ADVICE = {  # what has no setting here, and why
     "the nets have none; optimizer.weight_decay= acts against overfitting": "dropout",
 }
 
-PACKAGES = {  # what brings Hydra's own choices, and what else it takes: tried with Hydra 1.3.8
-    "hydra-optuna-sweeper, and add hydra.sweeper.direction=maximize": "hydra/sweeper=optuna",
+PACKAGES = {  # what brings Hydra's own choices: tried with Hydra 1.3.8
+    "hydra-optuna-sweeper": "hydra/sweeper=optuna",
     "hydra-joblib-launcher": "hydra/launcher=joblib",
     "hydra-submitit-launcher": "hydra/launcher=submitit_slurm hydra/launcher=submitit_local",
 }

@@ -4,7 +4,7 @@ __all__ = ["run"]
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -15,40 +15,39 @@ import lightning.pytorch as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from vae import terminal
-from vae.build import build_data, check_parts, rebuild
-from vae.cli.checks import check_batches, check_settings
-from vae.cli.ending import further, kept, stopped
+from vae.build import build_data
+from vae.cli.batch_limits import settle_batches
+from vae.cli.display import show_run
+from vae.cli.ending import further, kept
 from vae.cli.environment import prepare_process
 from vae.cli.evaluations import build_evaluations
+from vae.cli.finishing import finish
 from vae.cli.folders import taken
-from vae.cli.hparams import log_hparams, writer_of
-from vae.cli.length import describe_length, settle_length
-from vae.cli.monitor import check_monitor, settle_monitor
+from vae.cli.length import describe_length
+from vae.cli.overrides import naming
 from vae.cli.places import check_free, fix_places, with_places
+from vae.cli.preparing import made, sized
 from vae.cli.processes import ended_together
+from vae.cli.rate_search import RATES, search_rate
 from vae.cli.record import Record
-from vae.cli.reporting import make_report, write_report
 from vae.cli.resuming import Resumed, check_fit, check_resume, check_start, find_resumed
-from vae.cli.summary import show_commands, show_report, show_run
+from vae.cli.settings_checks import check_read, check_settings
 from vae.data import DataModule
-from vae.evaluation import Evaluation, Subject
-from vae.instantiate import instantiate, resolve
+from vae.instantiate import MODEL, NAMES, resolve
 from vae.interruption import Interrupted
 from vae.models import Model
 from vae.nested import lookup
 from vae.networks.products import use_products
 from vae.older import completed
+from vae.plugins import allowed, check_named, plugins_of
 from vae.saved import read_saved
 from vae.starting import start_at_data
 from vae.training import VAEModule
-from vae.training.profiler import NoProfiler
 from vae.training.rates import rate_factor
-from vae.training.storage import DurableCheckpoints
+from vae.training.sinks import end_loggers
 
-UNSETTLED = {"max_epochs": -1, "check_val_every_n_epoch": 1}  # where the settings say null
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # of Lightning, torchrun and Slurm
 
 
@@ -56,20 +55,28 @@ def run(config: DictConfig) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
     places = fix_places(config)
     settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    check_settings(settings)
-    prepare_process(settings["threads"])
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    overrides = with_places(HydraConfig.get().overrides.task, places)
-    record = Record(config, overrides, folder)
-    # The first process has the lock.
-    alone = taken(folder, lambda: record.written) if is_first_process() else nullcontext()
-    with alone, noting_what_is_kept(record):
-        return train(settings, folder, record)
+    settings["plugins"] = plugins_of(settings, typed_groups(settings))
+    with allowed(settings["plugins"]):
+        check_settings(settings)
+        prepare_process(settings["threads"])
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        overrides = with_places(HydraConfig.get().overrides.task, places)
+        record = Record(config, overrides, folder)
+        # The first process has the lock.
+        begun = lambda: record.written or (folder / RATES).is_file()  # noqa: E731
+        alone = taken(folder, begun) if is_first_process() else nullcontext()
+        with alone, noting_what_is_kept(record, naming(settings["plugins"])):
+            return train(settings, folder, record)
+
+
+def typed_groups(settings: dict[str, Any]) -> Iterable[str]:
+    """Return the groups of which the user has typed all: of a run that goes on, none for sure."""
+    return NAMES if settings.get("resume") in (None, "auto") else ()
 
 
 @contextmanager
-def noting_what_is_kept(record: Record) -> Iterator[None]:
-    """Note on the error that ends a run what it has left to go on from."""
+def noting_what_is_kept(record: Record, plugins: Sequence[str]) -> Iterator[None]:
+    """Note on the error that ends a run what it has left to go on from, by which arguments."""
     try:
         yield
     except Exception as error:
@@ -78,7 +85,7 @@ def noting_what_is_kept(record: Record) -> Iterator[None]:
                 f"{record.folder} is gone: it was removed or moved while the run wrote to it"
             ) from error
         if record.written:
-            error.add_note(kept(record.folder))
+            error.add_note(kept(record.folder, plugins))
         raise
 
 
@@ -89,6 +96,7 @@ def is_first_process() -> bool:
 
 def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
+    settings, grouping = settle_batches(settings)
     evaluations = build_evaluations(settings["report"], seed=settings["seed"])
     data = build_data(settings)
     console = terminal.console(quiet=not is_first_process())
@@ -96,31 +104,30 @@ def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     check_free(folder, resumed and resumed.path)
     if resumed is not None:
         settings = resumed_settings(settings, resumed)
-    torch.manual_seed(settings["seed"])
-    module = VAEModule.from_config(settings, data.spec)
-    settings = settle_monitor(settings, module.objective)
-    check_monitor(settings, check_parts(module.model, module.objective, data.spec))
-    trainer = build_trainer(settings)
+    settings, module, trainer = made(settings, data, folder)
+    check_read(module.model, HydraConfig.get().overrides.task)
     trainer.callbacks.append(record)  # type: ignore[attr-defined]  # after those that may refuse
     if resumed is not None:
         check_fit(resumed, module, trainer.world_size)
     elif settings["init"] is not None:
         start_from(module.model, settings, data)
-    data.setup("fit")
     open_ended = settings["trainer"]["max_epochs"] is None and resumed is None
     recorded = {} if resumed is None else resumed.config
-    settings = settle_length(settings, recorded, data, trainer.world_size)
-    check_batches(settings, data, trainer.world_size)
-    set_length(trainer, module, settings)
+    settings = sized(settings, recorded, module, data, trainer)
     record.settle(settings)
     told = {"training": describe_length(settings, data, trainer.world_size, open_ended)}
-    told |= fit_rate(module, settings, trainer.world_size)
+    told |= grouping | fit_rate(module, settings, trainer.world_size)
     if trainer.is_global_zero:
         show_run(console, module.model, data, folder, told)
     prepare_model(module, data, settings)
-    with ended_together(trainer):
-        seconds = fit(trainer, module, data, resumed, record)
-    return finish(settings, trainer, data, evaluations, folder, console, seconds)
+    if settings["lr_find"] is not False:
+        return search_rate(settings, module, data, folder, console)
+    try:
+        with ended_together(trainer):
+            seconds = fit(trainer, module, data, resumed, record)
+        return finish(settings, trainer, data, evaluations, folder, console, seconds)
+    finally:
+        end_loggers(trainer.loggers)
 
 
 def resumed_settings(settings: dict[str, Any], resumed: Resumed) -> dict[str, Any]:
@@ -129,6 +136,8 @@ def resumed_settings(settings: dict[str, Any], resumed: Resumed) -> dict[str, An
     Raises:
         ValueError: If another one differs that may not.
     """
+    if settings["trainer"]["fast_dev_run"]:
+        raise ValueError("trainer.fast_dev_run tries a new run: leave it, or resume=, out")
     given = any(o.lstrip("+~").startswith("likelihood") for o in HydraConfig.get().overrides.task)
     if not given and "likelihood" in resumed.config:  # not that of today
         settings = {**settings, "likelihood": resumed.config["likelihood"]}
@@ -154,7 +163,8 @@ def fit(
     except SystemExit:  # Lightning's answer to Ctrl-C, where no checkpoint callback notes signals
         raise KeyboardInterrupt from None
     except Interrupted as end:
-        settings = further(trainer, module.hparams["config"]["callbacks"])
+        config: Any = module.hparams["config"]
+        settings = further(trainer, config["callbacks"]) + naming(config["plugins"])
         raise Interrupted(end.number, f"{end}\n{kept(record.folder, settings)}") from end
     except (LookupError, TypeError, AttributeError) as error:
         if resumed is None or record.written:
@@ -170,14 +180,6 @@ def fit(
     return time.perf_counter() - started
 
 
-def set_length(trainer: pl.Trainer, module: VAEModule, settings: dict[str, Any]) -> None:
-    """Give the Trainer, and the checkpoints, the numbers that were settled with the data."""
-    trainer.fit_loop.max_epochs = settings["trainer"]["max_epochs"]
-    trainer.check_val_every_n_epoch = settings["trainer"]["check_val_every_n_epoch"]
-    settled = {group: settings[group] for group in ("data", "trainer")}
-    module.hparams["config"] = {**module.hparams["config"], **settled}
-
-
 def start_from(model: Model, settings: dict[str, Any], data: DataModule) -> None:
     """Give a model the weights of another run, or the averages of them that it kept.
 
@@ -189,6 +191,7 @@ def start_from(model: Model, settings: dict[str, Any], data: DataModule) -> None
         ValueError: If it is damaged, or its weights do not fit.
     """
     saved = completed(read_saved(settings["init"]), data)
+    check_named(saved.config, MODEL, saved.path)
     if saved.spec.standardized != data.spec.standardized:
         raise ValueError(
             f"init: {saved.path} was trained with data.standardize="
@@ -214,27 +217,6 @@ def fit_rate(module: VAEModule, settings: dict[str, Any], world_size: int) -> di
     return told
 
 
-def build_trainer(settings: dict[str, Any]) -> pl.Trainer:
-    """Build the Trainer with its loggers and callbacks; `set_length` ends an open length."""
-    loggers = instantiate(settings.get("logger") or {}, "logger")
-    callbacks = instantiate(settings.get("callbacks") or {}, "callbacks")
-    node = {**settings["trainer"]}
-    node |= {name: value for name, value in UNSETTLED.items() if node[name] is None}
-    trainer: pl.Trainer = instantiate(
-        node,
-        "trainer",
-        logger=list(loggers.values()),
-        callbacks=list(callbacks.values()),
-        profiler=NoProfiler(),
-        plugins=[DurableCheckpoints()],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-    )
-    return trainer
-
-
 def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any]) -> None:
     """Start data-dependent parameters at examples and set how the nets are executed."""
     if settings["init"] is None:
@@ -246,35 +228,3 @@ def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any])
     torch.backends.cudnn.allow_tf32 = settings["matmul_precision"] != "highest"
     module.compiled = settings["compile"]
     module.cuda_graph = settings["cuda_graph"]
-
-
-def finish(
-    settings: dict[str, Any],
-    trainer: pl.Trainer,
-    data: DataModule,
-    evaluations: dict[str, Evaluation],
-    folder: Path,
-    console: Console,
-    seconds: float,
-) -> float:
-    """Evaluate the best checkpoint, report, and return the figure that picked it, to maximise."""
-    keeper: Any = trainer.checkpoint_callback
-    score = float(keeper.best_model_score)
-    monitored = -score if keeper.mode == "min" else score
-    best = Path(keeper.best_model_path)
-    if not trainer.is_global_zero:
-        return monitored
-    chosen = f"best.ckpt by {keeper.monitor} {score:.3f}"
-    title = f"trained {trainer.global_step:,} steps in {seconds:.0f} s; {chosen}{stopped(trainer)}"
-    report = None
-    if settings["test"]:
-        saved = read_saved(best)
-        model = rebuild(saved).to(trainer.strategy.root_device).eval()
-        report = make_report(Subject(model, data), saved, evaluations)
-        write_report(report, folder, writer_of(trainer), step=saved.step)
-        show_report(console, report, folder, title=title)
-    else:
-        console.print(title, highlight=False, soft_wrap=True)
-    log_hparams(trainer, settings, {str(keeper.monitor): score}, report)
-    show_commands(console, folder, best, further(trainer, settings["callbacks"]))
-    return monitored

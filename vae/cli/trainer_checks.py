@@ -1,11 +1,14 @@
 """Settings of the Trainer that this training loop or this machine cannot do."""
 
-__all__ = ["COMPILES", "check_compiler", "check_graph", "check_sharded", "check_trainer"]
+__all__ = ["COMPILES", "check_compiler", "check_graph", "check_sharded", "check_trainer", "on_gpu"]
 
+import inspect
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
+import lightning.pytorch as pl
 import torch
 from torch.optim import Optimizer
 
@@ -15,39 +18,46 @@ from vae.instantiate import fits
 from vae.nested import lookup
 
 NEEDED = ("devices", "num_nodes", "strategy")
+LEAST = {  # limits in batches, and whether they must leave something to do
+    "limit_train_batches": True,
+    "limit_val_batches": False,
+    "limit_test_batches": True,
+    "overfit_batches": False,
+    "val_check_interval": True,
+}
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 COMPILER = "2.14"  # the first torch whose compiled steps were seen to be the plain ones
 COMPILES = torch.__version__ >= COMPILER
-INSTEAD = {  # settings of Lightning's Trainer that would fall short here, and what does the same
+INSTEAD = {  # arguments of Lightning's Trainer that are given here otherwise
     "accumulate_grad_batches": "accumulate=",
     "barebones": "logger=none",
     "callbacks": "callbacks=[default,...]",
+    "default_root_dir": "hydra.run.dir=",
     "enable_checkpointing": "callbacks.checkpoint",
-    "fast_dev_run": "trainer.max_steps=",
     "gradient_clip_algorithm": "gradient_clip=",
     "gradient_clip_val": "gradient_clip=",
-    "limit_train_batches": "data.train_size=",
-    "limit_val_batches": "data.val_size=",
-    "logger": "logger=none",
-    "overfit_batches": "data.train_size=",
-    "val_check_interval": "trainer.check_val_every_n_epoch=",
+    "logger": "logger=[tensorboard,csv]",
 }
+PROGRAMS = (  # those that the program sets, or has no use for
+    *("enable_autolog_hparams", "limit_predict_batches", "model_registry", "plugins"),
+    *("reload_dataloaders_every_n_epochs", "use_distributed_sampler"),
+)
+TRAINER = tuple(inspect.signature(pl.Trainer).parameters)
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
     """Refuse what Lightning takes and this training loop does not, or this machine has not."""
     for name in NEEDED:
         lookup({"trainer": trainer}, f"trainer.{name}")
-    for name, instead in INSTEAD.items():
-        if name in trainer:
-            raise ValueError(f"trainer.{name} is not a setting here: use {instead} instead")
+    check_arguments(trainer)
     strategy = trainer["strategy"]
     epochs, interval = trainer["max_epochs"] or -1, trainer["check_val_every_n_epoch"] or 1
     if strategy not in STRATEGIES and not isinstance(strategy, Mapping):
         raise ValueError(
             f"trainer.strategy must be auto or ddp; got {strategy!r}. Use trainer=ddp or fsdp"
         )
-    if 0 < epochs < interval:
+    check_limits(trainer)
+    if 0 < epochs < interval and trainer["limit_val_batches"] != 0:
         raise ValueError(
             f"trainer.check_val_every_n_epoch={interval} is more than "
             f"trainer.max_epochs={epochs}: nothing would be validated, and nothing kept"
@@ -59,6 +69,41 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
         raise ValueError("trainer.precision=16-mixed needs a GPU. Use bf16-mixed or 32-true")
     check_launch(trainer["num_nodes"], trainer["devices"])
     check_devices(trainer["devices"], torch.cuda.device_count() if gpu else None)
+
+
+def check_arguments(trainer: Mapping[str, Any]) -> None:
+    """Refuse what is no argument of Lightning's Trainer, or is given otherwise here."""
+    for name in trainer:
+        if name in INSTEAD:
+            raise ValueError(f"trainer.{name} is not a setting here: use {INSTEAD[name]} instead")
+        if name in PROGRAMS:
+            raise ValueError(f"trainer.{name} is the program's own to set: leave it out")
+        if name not in TRAINER and name != "_target_":
+            close = get_close_matches(str(name), TRAINER, 1)
+            hint = f"did you mean {close[0]}?" if close else "docs/lightning.md lists those it has"
+            raise ValueError(f"trainer.{name} is not an argument of Lightning's Trainer; {hint}")
+
+
+def check_limits(trainer: Mapping[str, Any]) -> None:
+    """Refuse a limit that leaves nothing to do, or that Lightning would take for another."""
+    for name, least in LEAST.items():
+        value = trainer[name]
+        low = "(0" if least else "[0"
+        if isinstance(value, float) and not 0 <= value <= 1:
+            raise ValueError(f"trainer.{name} must be a whole number or in {low}, 1]; got {value}")
+        if isinstance(value, (int, float)) and (value < 0 or (value == 0 and least)):
+            wanted = "above 0" if least else "at least 0"
+            raise ValueError(f"trainer.{name} must be {wanted}; got {value}")
+    time = trainer["max_time"]
+    if isinstance(time, str) and not set(time) - set("0: "):
+        raise ValueError(
+            f"trainer.max_time must be above 0 (days:hours:minutes:seconds); got {time}"
+        )
+    if trainer["fast_dev_run"] < 0:
+        raise ValueError(
+            f"trainer.fast_dev_run must be true, false or a number of steps; got "
+            f"{trainer['fast_dev_run']}"
+        )
 
 
 def on_gpu(trainer: Mapping[str, Any]) -> bool:
