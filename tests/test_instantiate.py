@@ -13,7 +13,7 @@ def test_nested_parts_are_built_inside_out():
     objective = instantiate(
         {
             "_target_": "vae.objectives.ELBO",
-            "beta": {"_target_": "vae.objectives.Linear", "end": 4.0, "steps": 10},
+            "beta": {"_target_": "vae.objectives.LinearSchedule", "end": 4.0, "steps": 10},
         },
         "objective",
     )
@@ -78,7 +78,7 @@ def test_a_part_can_be_named_only_where_it_belongs(target, group):
         "torch.hub.load",
         "torch.utils.collect_env.run",
         "numpy.load",
-        "vae.data.images.os.system",
+        "vae.data.formats.images.os.system",
         "vae.cli.app.os.system",
         "vae.build.load",
         "vae.instantiate.import_module",

@@ -4,7 +4,9 @@ __all__ = [
     "build_data",
     "build_model",
     "build_objective",
+    "check_described",
     "check_parts",
+    "filled",
     "load",
     "read_checkpoint",
     "rebuild",
@@ -13,7 +15,7 @@ __all__ = [
 import inspect
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,13 +27,14 @@ from torch import nn
 
 from vae.batch import blank
 from vae.data import DataModule, make_data
-from vae.instantiate import REFUSALS, check_settings, first_line, instantiate, resolve
+from vae.instantiate import MODEL, REFUSALS, check_settings, first_line, instantiate, resolve
 from vae.limits import Budget
 from vae.models import Model
 from vae.nested import lookup
 from vae.objectives import Objective, Pathwise, Penalized
 from vae.older import lacks_statistics
-from vae.parts import Parts, check_part
+from vae.parts import Parts, check_part, kind
+from vae.plugins import trusted
 from vae.saved import Saved, read_checkpoint, read_saved
 from vae.spec import DataSpec
 
@@ -70,20 +73,33 @@ def build_model(config: Mapping[str, Any], spec: DataSpec) -> Model:
     """
     node = lookup(config, "model")
     check_part("model", node)
-    kind: Any = resolve(node["_target_"], "model")
-    if not issubclass(kind, Model) or inspect.isabstract(kind):
-        raise ValueError(f"model must be a model; got {kind.__name__}")
-    own = {name: value for name, value in node.items() if name != "_target_"}
-    check_settings(own, kind.build, "model")
+    chosen: Any = resolve(node["_target_"], "model")
+    if not issubclass(chosen, Model) or inspect.isabstract(chosen):
+        raise ValueError(f"model must be a model; got {chosen.__name__}")
+    own = settings_of_model(node, chosen)
+    check_settings(own, chosen.build, "model")
     try:
-        model = kind.build(spec, Parts(config, spec, instantiate), **own)
+        model = chosen.build(spec, Parts(config, spec, instantiate), **own)
     except ValueError:  # which says what is wrong
         raise
     except REFUSALS as error:
         raise ValueError(f"model: {first_line(error)}") from error
     if spec.standardized and model.standardize is None:
-        raise ValueError(f"{kind.__name__} does not take standardize: use data.standardize=false")
+        raise ValueError(f"{chosen.__name__} does not take standardize: use data.standardize=false")
     return model
+
+
+def settings_of_model(node: Mapping[str, Any], model: type[Model]) -> dict[str, Any]:
+    """Return the settings of a model's `build`, but empty ones of which it does not know.
+
+    A model of one's own may take its nets from the file of another, with all that is in there.
+    """
+    known = inspect.signature(model.build).parameters
+    return {
+        name: value
+        for name, value in node.items()
+        if name != "_target_" and (name in known or value not in ([], None))
+    }
 
 
 def build_objective(config: Mapping[str, Any], model: Model, spec: DataSpec) -> Objective:
@@ -98,18 +114,28 @@ def build_objective(config: Mapping[str, Any], model: Model, spec: DataSpec) -> 
         ValueError: If a setting is wrong, or the objective takes no estimator but the pathwise one.
     """
     node, estimator = config["objective"], instantiate(config["estimator"], "estimator")
-    kind = resolve(node["_target_"], "objective")
-    takes_one = "estimator" in inspect.signature(kind).parameters
+    chosen = resolve(node["_target_"], "objective")
+    takes_one = "estimator" in inspect.signature(chosen).parameters
     if not takes_one and not isinstance(estimator, Pathwise):
         raise ValueError(
-            f"objective {kind.__name__} has the pathwise gradient only. "
+            f"objective {chosen.__name__} has the pathwise gradient only. "
             "Use estimator=pathwise, or another objective."
         )
-    objective: Objective = instantiate(node, "objective", estimator=estimator)
+    objective = instantiate(node, "objective", estimator=estimator)
+    check_objective(objective, "objective")
     if not config["penalties"]:
         return objective
     facts = {**dict(model.named_children()), **latent_facts(model, spec)}
-    return Penalized(objective, instantiate(config["penalties"], "penalties", **facts))
+    penalties = instantiate(config["penalties"], "penalties", **facts)
+    for name, penalty in penalties.items():
+        check_objective(penalty, f"penalties.{name}")
+    return Penalized(objective, penalties)
+
+
+def check_objective(part: Any, name: str) -> None:
+    """Refuse what is no objective where the settings must hold one."""
+    if not isinstance(part, Objective):
+        raise ValueError(f"{name} must be an objective; got {kind(part)}")
 
 
 def latent_facts(model: Model, spec: DataSpec) -> dict[str, Any]:
@@ -163,7 +189,13 @@ def refused_together() -> Iterator[None]:
         raise ValueError(f"the parts of the model do not fit together: {told}") from error
 
 
-def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
+def load(
+    path: str | Path,
+    *,
+    model: Model | None = None,
+    device: str | torch.device = "cpu",
+    plugins: Sequence[str] = (),
+) -> Model:
     """Load the model of a run or of an export, in evaluation mode, from the file alone.
 
     Where the run kept an exponential moving average of its weights, these are the averages.
@@ -175,26 +207,73 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     Args:
         path: A checkpoint written by ``train.py``, or the folder of its run, of which the best one
             is taken; or what `vae.export` wrote.
+        model: Given again where the file does not say how it is made, since it was put together in
+            Python; changed in place.
         device: Where to put the model.
+        plugins: Packages or modules from outside of which its parts may be. Their code is run, and
+            they are trusted with whatever the file says; a file alone never makes a name one.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, or was not written by this framework.
+        ValueError: If it is damaged, was not written by this framework, holds parts of a plugin
+            that was not named, or the weights of another model than is given.
     """
-    return rebuild(read_saved(path)).to(device).eval()
+    saved = read_saved(path)
+    return (rebuild(saved, plugins) if model is None else filled(model, saved)).to(device).eval()
 
 
-def rebuild(saved: Saved) -> Model:
-    """Build the model that a file holds, which may be somebody else's.
+def check_described(config: Mapping[str, Any], path: Path) -> None:
+    """Refuse to make the model of a file that does not say how."""
+    if not config:
+        raise ValueError(
+            f"{path} holds a model that was put together in Python: give it again, "
+            "vae.load(path, model=<the same model>)"
+        )
+
+
+def filled(model: Model, saved: Saved) -> Model:
+    """Return a model with the weights that a file holds of one that is made alike.
 
     Raises:
-        ValueError: If its config describes no model, a far larger one, or one of other weights.
+        ValueError: If its weights have other names or shapes.
     """
+    ours, theirs = (
+        {name: tuple(weight.shape) for name, weight in state.items()}
+        for state in (model.state_dict(), saved.state)
+    )
+    for name in sorted(ours.keys() | theirs.keys()):
+        if ours.get(name) != theirs.get(name):
+            raise ValueError(
+                f"{saved.path} holds the weights of another model: {name} is "
+                f"{theirs.get(name, 'missing')} there and {ours.get(name, 'missing')} here"
+            )
+    model.load_state_dict(saved.state)
+    return model
+
+
+def rebuild(saved: Saved, plugins: Sequence[str] = ()) -> Model:
+    """Build the model that a file holds, which may be somebody else's.
+
+    Args:
+        saved: What the file holds.
+        plugins: As of `load`, besides those that are allowed already.
+
+    Raises:
+        ValueError: If its config describes no model, a far larger one, or one of other weights, or
+            parts of a plugin that is not allowed.
+    """
+    with trusted(plugins, saved.config, MODEL, saved.path):
+        return built(saved)
+
+
+def built(saved: Saved) -> Model:
+    """Build the model that a file holds, of parts that are allowed."""
     if lacks_statistics(saved.config, saved.spec):
         warnings.warn(
             f"{saved.path} holds neither mean nor width of its standardised data: x is in z-scores",
-            stacklevel=3,
+            stacklevel=4,
         )
+    check_described(saved.config, saved.path)
     try:
         with Budget(saved.path.stat().st_size):
             model = build_model(saved.config, saved.spec)

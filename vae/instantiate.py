@@ -9,23 +9,27 @@ __all__ = [
     "NAMES",
     "PACKAGES",
     "REFUSALS",
+    "TRAINED",
     "check_settings",
     "first_line",
     "instantiate",
     "resolve",
+    "todays",
 ]
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
-from types import NoneType, UnionType
+from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from vae.argument_checks import unchecked
+from vae.plugins import find_class, may_be_plugin
 
 
 def listed(home: str, names: str) -> frozenset[str]:
@@ -40,6 +44,7 @@ OPTIMIZERS |= {"pytorch_optimizer.SOAP"}
 # The groups from which a model is made; nothing else of a loaded file is needed to sample.
 MODEL = ("model", "posterior", "prior", "likelihood")
 LOSS = ("objective", "estimator", "penalties")
+TRAINED = (*MODEL, *LOSS, "optimizer", "scheduler")  # of which a module in training is made
 NAMES: dict[str, frozenset[str]] = {  # for each group, the names that its nodes may have
     **dict.fromkeys(MODEL, ACTIVATIONS | FLOWS),
     **dict.fromkeys(LOSS, ACTIVATIONS | OPTIMIZERS),
@@ -47,21 +52,31 @@ NAMES: dict[str, frozenset[str]] = {  # for each group, the names that its nodes
     "scheduler": frozenset(),
     # They read files, fetch from addresses of their own and keep a cache of pictures: no more.
     "data": listed("vae.data", "Array Images Sprites CelebA CIFAR10 CIFAR100 EMNIST FashionMNIST")
-    | listed("vae.data", "FactorSet KMNIST MNIST Omniglot STL10 SVHN Shards"),
+    | listed("vae.data", "FactorSet KMNIST MNIST Omniglot STL10 SVHN Shards Table"),
     "trainer": listed("vae.training", "DataParallel ShardedParallel")
     | frozenset(["lightning.pytorch.Trainer"]),
     # Lightning's own stands in the records of older runs.
-    "logger": frozenset(["lightning.pytorch.loggers.TensorBoardLogger", "vae.training.EventLog"]),
+    "logger": listed("lightning.pytorch.loggers", "MLFlowLogger TensorBoardLogger WandbLogger")
+    | listed("vae.training", "EventLog TableLog"),
     "report": frozenset(),
-    "callbacks": listed("lightning.pytorch.callbacks", "EarlyStopping ModelCheckpoint"),
+    "callbacks": listed("lightning.pytorch.callbacks", "EarlyStopping ModelCheckpoint Timer")
+    | listed("lightning.pytorch.callbacks", "DeviceStatsMonitor LearningRateMonitor ModelSummary")
+    | listed("lightning.pytorch.callbacks", "RichModelSummary RichProgressBar TQDMProgressBar"),
 }
 PACKAGES: dict[str, tuple[str, ...]] = {  # and the packages whose exported classes count too
-    **dict.fromkeys(MODEL, ("vae.distributions", "vae.models", "vae.networks", "vae.priors")),
+    **dict.fromkeys(
+        MODEL, ("vae.bayesian", "vae.distributions", "vae.models", "vae.networks", "vae.priors")
+    ),
     **dict.fromkeys(LOSS, ("vae.networks", "vae.objectives", "vae.objectives.penalties")),
     "scheduler": ("vae.training",),
     "callbacks": ("vae.training.callbacks",),
     "report": ("vae.evaluation",),
 }
+MOVED = {  # names in files from before two classes shared one, and what they are called since
+    "vae.objectives.Linear": "vae.objectives.LinearSchedule",
+    "vae.training.callbacks.Progress": "vae.training.callbacks.ProgressLine",
+}
+UNKNOWN = (AttributeError, NameError, SyntaxError, TypeError)  # of an annotation
 # What constructors of torch, Lightning and zuko raise at a wrong value.
 REFUSALS = (
     ArithmeticError,
@@ -82,11 +97,13 @@ def resolve(target: Any, group: str) -> type[Any]:
 
     Raises:
         ValueError: If it is neither among the group's `NAMES` nor a class that one of its
-            `PACKAGES` exports, or the package that it comes from is not installed.
+            `PACKAGES` exports nor one of a plugin that is allowed, or the package that it comes
+            from is not installed.
     """
-    home, _, name = str(target).rpartition(".")
+    target = MOVED.get(str(target), str(target))
+    home, _, name = target.rpartition(".")
     exported = home in PACKAGES.get(group, ()) and name in import_module(home).__all__
-    if str(target) in NAMES[group] or exported:
+    if target in NAMES[group] or exported:
         try:
             with unchecked():  # zuko's import switches them off
                 found: Any = getattr(import_module(home), name)
@@ -95,7 +112,21 @@ def resolve(target: Any, group: str) -> type[Any]:
             raise ValueError(f"{target} needs a package: pip install {package}") from error
         if isinstance(found, type):
             return found
-    raise ValueError(f"_target_ {target} is not a part that a config may name under {group}")
+    elif (own := find_class(target, group)) is not None:
+        return own
+    told = f"_target_ {target} is not a part that a config may name under {group}"
+    top = target.partition(".")[0]
+    hint = f"; a class from outside needs plugins=[{top}]" if home and may_be_plugin(top) else ""
+    raise ValueError(f"{told}{hint}")
+
+
+def todays(node: Any) -> Any:
+    """Return settings in which parts that had another name bear that of today; see `MOVED`."""
+    if isinstance(node, dict):
+        return {key: todays(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [todays(value) for value in node]
+    return MOVED.get(node, node) if isinstance(node, str) else node
 
 
 def instantiate(node: Any, path: str, **facts: Any) -> Any:
@@ -199,11 +230,29 @@ def check_complete(given: Mapping[str, Any], signature: inspect.Signature, path:
 
 def check_types(values: Mapping[str, Any], target: Callable[..., Any], path: str) -> None:
     """Refuse a value that is not of the type its parameter is annotated with."""
-    hints = get_type_hints(getattr(target, "__init__") if isinstance(target, type) else target)  # noqa: B009
+    hints = hints_of(target)
     for key, value in values.items():
         if key in hints and not fits(value, hints[key]):
             wanted = describe(hints[key])
             raise ValueError(f"{join(path, key)} must be {wanted}; got {value!r}")
+
+
+def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
+    """Return the types of a function's parameters, or of a class's, as far as they are known.
+
+    Those of a class from elsewhere may be texts that mean nothing where they stand: Lightning's
+    `WandbLogger` (2.6) is annotated with what only a type checker imports.
+    """
+    function = getattr(target, "__init__") if isinstance(target, type) else target  # noqa: B009
+    try:
+        return get_type_hints(function)
+    except UNKNOWN:
+        found: dict[str, Any] = {}
+        for name, hint in getattr(function, "__annotations__", {}).items():
+            with suppress(*UNKNOWN):
+                alone = SimpleNamespace(__annotations__={name: hint})
+                found |= get_type_hints(alone, function.__globals__)
+        return found
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -218,7 +267,10 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, (list, tuple)) and all(fits(v, items[0]) for v in value)
     if hint in (int, float):
         return not isinstance(value, bool) and isinstance(value, (int, hint))
-    return not isinstance(origin, type) or isinstance(value, origin)
+    try:
+        return not isinstance(origin, type) or isinstance(value, origin)
+    except TypeError:  # a protocol that cannot be asked at run time
+        return True
 
 
 def describe(hint: Any) -> str:

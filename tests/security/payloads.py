@@ -25,10 +25,10 @@ TARGETS = (
     "vae.build.load",
     "vae.instantiate.import_module",
     "vae.cli.environment.subprocess.run",
-    "vae.data.images.Path",
+    "vae.data.formats.images.Path",
     "vae.networks.network.nn.Sequential",
     "vae.networks.__builtins__",
-    "vae.data.cache.shutil.rmtree",
+    "vae.data.formats.cache.shutil.rmtree",
     "lightning.pytorch.Trainer",
     "lightning.pytorch.loggers.TensorBoardLogger",
 )

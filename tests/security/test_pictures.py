@@ -10,11 +10,12 @@ from PIL import EpsImagePlugin
 from tests.compose import settings_of
 from tests.data.test_shards import write
 from vae.cli.evaluate import saved_data
-from vae.data import CelebA, DataSpec, Images, Omniglot, Shards, opening
+from vae.data import CelebA, DataSpec, Images, Omniglot, Shards
+from vae.data.formats import opening
 from vae.saved import Saved
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
-PACKAGE = Path(opening.__file__).parents[1]
+PACKAGE = Path(opening.__file__).parents[2]
 
 
 @pytest.fixture

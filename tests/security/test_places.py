@@ -59,7 +59,7 @@ def test_a_cache_that_is_there_is_used_and_so_is_what_the_user_says(tmp_path, ho
 
 
 def test_an_evaluation_downloads_nothing_unless_it_is_told_to(tmp_path, monkeypatch):
-    monkeypatch.setattr("vae.data.digits._fetch", lambda root, name: pytest.fail("a download"))
+    monkeypatch.setattr("vae.data.sets.digits._fetch", lambda root, name: pytest.fail("a download"))
     config = settings_of("data=mnist", f"data.root='{tmp_path / 'there'}'")
     saved = Saved(tmp_path / "best.ckpt", config, DataSpec("mnist", (1, 28, 28), "boolean"), {})
     with pytest.raises(FileNotFoundError, match=r"mnist needs .* data\.download=false"):

@@ -42,6 +42,11 @@ REFUSED = {
     "callbacks.pictures.folder='~/elsewhere'": "outside the run's folder",
     "+logger.more={_target_: x, save_dir: /tmp/elsewhere}": "outside the run's folder",
     "+trainer.default_root_dir=/tmp/elsewhere": "outside the run's folder",
+    "+callbacks={x: {_target_: x, dirpath: /tmp/elsewhere}}": "outside the run's folder",
+    "+data={source: {_target_: x, root: /tmp}}": "is data.root",
+    "+data={source: {_target_: x}, download: true}": "would download",
+    "+model@hydra={callbacks: {x: {_target_: os.system}}}": "changes Hydra",
+    "plugins=[evil]": "the code of a plugin is never run",
 }
 ACCEPTED = [
     "model=mlp",
@@ -57,6 +62,7 @@ ACCEPTED = [
     "trainer.precision=bf16-mixed",
     "optimizer.lr=1e-3",
     "~scheduler",
+    "+prior={_target_: my_parts.Heavy, width: 2.0}",
 ]
 
 

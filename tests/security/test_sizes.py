@@ -4,7 +4,7 @@ import hashlib
 import json
 import struct
 import zipfile
-from copy import copy
+from copy import copy, deepcopy
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 import vae
 from tests.security.payloads import hostile_checkpoint
 from vae.data import Array, Images
+from vae.limits import FREE_VALUES, Budget
 
 
 def test_a_zip_bomb_is_refused(tmp_path):
@@ -102,6 +103,15 @@ def test_a_model_far_larger_than_its_file_is_not_built(tmp_path, name):
     message = "Storage size calculation overflowed" if name == "beyond 32 bits" else "far larger"
     with pytest.raises(ValueError, match=message):
         vae.load(path)
+
+
+def test_copies_count():
+    few, many = torch.zeros(1000), torch.zeros(FREE_VALUES)
+    with Budget(0):
+        copied = deepcopy(few)
+    assert copied.equal(few)
+    with pytest.raises(ValueError, match="far larger"), Budget(0):
+        deepcopy(many)
 
 
 def test_a_model_of_another_shape_is_refused_by_name(tmp_path):
