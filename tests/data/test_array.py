@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from vae.data import Array, DataModule, headers, values
+from vae.data import Array, DataModule
+from vae.data.formats import headers, values
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -115,7 +116,7 @@ def test_what_float32_cannot_tell_apart_stays_as_it_is(saved, dtype):
 
 def test_bytes_of_0_and_1_are_bits(saved, monkeypatch):
     """Also where the first 1 stands far in the file, and the first larger value further still."""
-    monkeypatch.setattr("vae.data.headers.BLOCK", 64)
+    monkeypatch.setattr("vae.data.formats.headers.BLOCK", 64)
     x = np.zeros((40, 6), np.uint8)
     x[30:, 2] = 1
     for mmap in (False, True):
@@ -130,7 +131,7 @@ def test_bytes_of_0_and_1_are_bits(saved, monkeypatch):
 
 
 def test_bits_among_bytes_are_looked_for_up_to_the_first_other_value(saved, monkeypatch):
-    monkeypatch.setattr("vae.data.headers.BLOCK", 64)
+    monkeypatch.setattr("vae.data.formats.headers.BLOCK", 64)
     looked = []
     blocks = headers.stored_bytes
     monkeypatch.setattr(

@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from tests.data.test_shards import source, vectors
-from vae.data import Array, Images, Omniglot, cache, sums
+from vae.data import Array, Images, Omniglot, sums
+from vae.data.formats import cache
 from vae.data.sums import BLOCK, block_sums, is_whole
 from vae.files import remove_abandoned
 

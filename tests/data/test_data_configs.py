@@ -1,4 +1,4 @@
-"""Every file in conf/data makes a data module, and hands each short name on to its source."""
+"""Every file in vae/conf/data makes a data module, and hands each short name on to its source."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.data.test_shards import png, write
 from vae.build import build_data
 from vae.data import make_data
 
-CONF = Path(__file__).parents[2] / "conf"
+CONF = Path(__file__).parents[2] / "vae" / "conf"
 
 
 def load(name, **settings):
@@ -35,11 +35,13 @@ def instantiate(node):
 def test_every_data_config_builds(name, tmp_path):
     Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
     np.save(tmp_path / "a.npy", np.zeros((50, 4)))
+    (tmp_path / "a.csv").write_text("a,b\n" + "0,1\n" * 50)
     write(tmp_path / "a.tar", {"a.png": png()})
     own = {
         "images": {"root": str(tmp_path), "cache": str(tmp_path / "cache")},
         "array": {"path": str(tmp_path / "a.npy")},
         "shards": {"root": str(tmp_path), "cache": str(tmp_path)},
+        "table": {"path": str(tmp_path / "a.csv")},
     }
     config = load(name, **own.get(name, {}))
     data = make_data(config, instantiate)
@@ -56,7 +58,7 @@ def test_short_names_reach_the_source():
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("images", "root"), ("array", "path"), ("shards", "root")]
+    ("name", "key"), [("images", "root"), ("array", "path"), ("shards", "root"), ("table", "path")]
 )
 def test_the_users_own_data_must_be_named(name, key):
     with pytest.raises(ValueError, match=rf"data={name} needs data\.{key}="):

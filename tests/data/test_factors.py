@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from vae.data import DataModule, FactorSet, factors
-from vae.data.factors import SETS
+from vae.data import DataModule, FactorSet
+from vae.data.sets import factors
+from vae.data.sets.factors import SETS
 
 SIZES = {  # of the fake files
     "dsprites": {"shape": 3, "scale": 2, "orientation": 2, "posX": 2, "posY": 3},
@@ -224,7 +225,7 @@ def test_an_hdf5_file_that_reads_another_file_is_refused(make, tmp_path):
 
 def test_a_missing_package_is_named(make, monkeypatch):
     source, *_ = make("shapes3d")
-    monkeypatch.setattr("vae.data.standard.find_spec", lambda name: None)
+    monkeypatch.setattr("vae.data.sets.standard.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="shapes3d needs the package h5py: pip install h5py"):
         source.load()
 

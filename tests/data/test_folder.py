@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from vae.data import DataModule, Images
-from vae.data.folder import list_folder
+from vae.data.formats.folder import list_folder
 
 
 def put(folder: Path, count: int, value: int = 9, suffix: str = "png") -> None:

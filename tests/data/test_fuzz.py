@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vae.data import Array, DataModule, Images
+from vae.data import Array, DataModule, Images, Table
 
 pytestmark = [  # of numpy and Pillow, about bytes that they can make sense of
     pytest.mark.filterwarnings("ignore:Reading .* required additional header parsing"),
@@ -53,6 +53,11 @@ def picture(kind):
 
 GOOD = RNG.normal(size=(12, 5)).astype(np.float32)
 ARRAYS = [npy(GOOD), npz(GOOD), archive(npy(GOOD))]
+TABLES = [
+    b"a,b,c\n" + b"1,2.5,x\n-3,NA,y\n" * 9,
+    b'"n n"\t"m"\n' + b'"1,5"\t2\n3\t4\n' * 9,
+    b"# a b\n" + b" 1e3  2 \n" * 9,
+]
 PICTURES = [picture(kind) for kind in FORMATS]
 
 
@@ -97,6 +102,14 @@ def check_array(folder, content, suffix):
     check_refusal(path, lambda: DataModule(Array(str(path)), batch_size=2).setup())
 
 
+def check_table(folder, content):
+    path = folder / "rows.csv"
+    path.write_bytes(content)
+    for target in (None, "c"):
+        source = Table(str(path), missing="drop", target=target)
+        check_refusal(path, lambda s=source: DataModule(s, batch_size=2).setup())
+
+
 def check_picture(folder, content, suffix):
     path = folder / f"photo.{suffix}"
     for old in folder.glob("photo.*"):
@@ -122,6 +135,19 @@ def test_any_array_file(tmp_path, content, suffix):
 @given(content=CONTENTS, suffix=SUFFIXES)
 def test_many_array_files(tmp_path, content, suffix):
     check_array(tmp_path, content, suffix)
+
+
+@limited(60)
+@given(content=st.one_of(damaged(TABLES), st.binary(max_size=200), st.text().map(str.encode)))
+def test_any_table(tmp_path, content):
+    check_table(tmp_path, content)
+
+
+@pytest.mark.slow
+@limited(2000)
+@given(content=st.one_of(damaged(TABLES), st.text(',;\t"\n ab.1-#').map(str.encode)))
+def test_many_tables(tmp_path, content):
+    check_table(tmp_path, content)
 
 
 @limited(60)

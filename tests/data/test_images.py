@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from vae.data import DataModule, Images, decoded
+from vae.data import DataModule, Images
+from vae.data.formats import decoded
 
 
 def picture(size=(12, 8), mode="RGB", seed=0):

@@ -124,7 +124,7 @@ def test_factors_that_do_not_fit(tmp_path, table, settings, told):
 
 
 def test_a_factor_of_measurements_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("vae.data.factor_columns.MAX_VALUES", 50)
+    monkeypatch.setattr("vae.data.sets.factor_columns.MAX_VALUES", 50)
     with pytest.raises(ValueError, match="must take at most 50 values each; one takes 60"):
         source(tmp_path, None, {"factors_key": "v"}, v=RNG.normal(size=(N, 2))).spec  # noqa: B018
 

@@ -12,7 +12,8 @@ import torch
 import webdataset
 from PIL import Image
 
-from vae.data import DataModule, Shards, TrainBatches, members
+from vae.data import DataModule, Shards, TrainBatches
+from vae.data.formats import members
 from vae.data.randomness import windowed
 
 ROOT = Path(__file__).parents[2]
@@ -165,7 +166,7 @@ def test_noise_belongs_to_the_example_however_it_is_read(tmp_path):
 def test_where_examples_lie_is_found_out_once(tmp_path, monkeypatch):
     folder = vectors(tmp_path / "v")
     assert len(source(folder).load().train) == N
-    monkeypatch.setattr("vae.data.tars.scanned", pytest.fail)
+    monkeypatch.setattr("vae.data.formats.tars.scanned", pytest.fail)
     assert len(source(folder).load().train) == N
 
 

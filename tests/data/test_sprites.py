@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vae.data import Sprites
-from vae.data.sprites import FACTOR_SIZES
+from vae.data.sets.sprites import FACTOR_SIZES
 
 
 @pytest.fixture(scope="module")

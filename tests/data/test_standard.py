@@ -26,8 +26,8 @@ from vae.data import (
     DataModule,
     FashionMNIST,
     Omniglot,
-    standard,
 )
+from vae.data.sets import standard
 
 RNG = np.random.default_rng(0)
 SETS = (MNIST, FashionMNIST, KMNIST, EMNIST, Omniglot, CIFAR10, CIFAR100, SVHN, STL10, CelebA)

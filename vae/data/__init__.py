@@ -21,31 +21,37 @@ __all__ = [
     "FashionMNIST",
     "Group",
     "Images",
+    "Memory",
     "Omniglot",
     "Preprocess",
     "Shards",
     "Source",
     "Splits",
     "Sprites",
+    "Table",
     "TensorExamples",
     "TrainBatches",
+    "collect",
     "make_data",
 ]
 
 from vae.batch import Batch
-from vae.data.array import Array
 from vae.data.batches import Batches
-from vae.data.colors import CIFAR10, CIFAR100, STL10, SVHN
-from vae.data.digits import EMNIST, KMNIST, MNIST, FashionMNIST
-from vae.data.drawings import CelebA, Omniglot
+from vae.data.collecting import collect
+from vae.data.data_module import DataModule
 from vae.data.eval_batches import EvalBatches
-from vae.data.factors import FactorSet
-from vae.data.images import Images
+from vae.data.formats.array import Array
+from vae.data.formats.images import Images
+from vae.data.formats.shards import Shards
+from vae.data.formats.table import Table
 from vae.data.making import make_data
-from vae.data.module import DataModule
+from vae.data.memory import Memory
 from vae.data.preprocess import Preprocess
-from vae.data.shards import Shards
+from vae.data.sets.colors import CIFAR10, CIFAR100, STL10, SVHN
+from vae.data.sets.digits import EMNIST, KMNIST, MNIST, FashionMNIST
+from vae.data.sets.drawings import CelebA, Omniglot
+from vae.data.sets.factors import FactorSet
+from vae.data.sets.sprites import Sprites
 from vae.data.source import Examples, Source, Splits, TensorExamples
-from vae.data.sprites import Sprites
 from vae.data.train_batches import Draft, Group, TrainBatches
 from vae.spec import DataSpec

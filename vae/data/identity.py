@@ -1,6 +1,6 @@
 """Which data a run is trained on: told at a cost that no start notices, and compared afterwards."""
 
-__all__ = ["changes", "changes_since", "check_same", "identity"]
+__all__ = ["changes", "changes_since", "check_same", "hashed", "identity"]
 
 from collections.abc import Mapping
 from hashlib import sha256

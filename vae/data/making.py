@@ -7,8 +7,16 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from vae.data.module import DataModule
+from vae.data.data_module import DataModule
 from vae.data.source import Source
+
+MEMBERS = (
+    "has_test",
+    "has_val",
+    "load",
+    "prepare",
+    "spec",
+)  # of a source, derived from ours or not
 
 
 def make_data(
@@ -24,7 +32,7 @@ def make_data(
         instantiate: Turns the node ``source`` into a `Source`.
 
     Raises:
-        ValueError: If a key is neither, naming the nearest one that is.
+        ValueError: If a key is neither, naming the nearest one that is, or the source is none.
     """
     own = set(inspect.signature(DataModule).parameters) - {"source"}
     allowed = own | set(config["source"]) - {"_target_"}
@@ -33,4 +41,10 @@ def make_data(
         hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(sorted(allowed))}."
         raise ValueError(f"data has no setting {key!r}; {hint}")
     settings = {key: config[key] for key in own & set(config)}
-    return DataModule(instantiate(config["source"]), **settings)
+    source = instantiate(config["source"])
+    if missing := [name for name in MEMBERS if name not in dir(source)]:
+        raise ValueError(
+            f"data.source must be a vae.data.Source; {type(source).__name__} has no "
+            f"{', '.join(missing)}"
+        )
+    return DataModule(source, **settings)

@@ -11,7 +11,7 @@ from typing import Protocol, Self, final
 import torch
 from torch import Tensor
 
-from vae.data.mapped import MappedFile
+from vae.data.formats.mapped import MappedFile
 from vae.spec import DataSpec
 
 

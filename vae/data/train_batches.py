@@ -1,11 +1,11 @@
 """Batches to train on: in a new order each epoch, in groups, resumed in the middle."""
 
-__all__ = ["Draft", "Group", "TrainBatches"]
+__all__ = ["Draft", "Group", "StoredDraft", "TrainBatches"]
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, Protocol, final
 
 import torch
 from torch import Tensor
@@ -14,8 +14,37 @@ from vae.data.batches import Batches, moved
 from vae.data.randomness import Noise, permutation, windowed
 
 
-class Draft(NamedTuple):
-    """A training batch before it is made.
+class Draft(Protocol):
+    """A training batch that is made when it is needed: whatever has these members.
+
+    Attributes:
+        loader: Whose batch it is.
+        key: What its noise belongs to, besides seed and rank.
+        num_examples: How many examples it has.
+        resident: Whether it is made on the device of examples that lie there.
+    """
+
+    @property
+    def loader(self) -> Any: ...  # noqa: D102
+
+    @property
+    def key(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    @property
+    def num_examples(self) -> int: ...  # noqa: D102
+
+    @property
+    def resident(self) -> bool: ...  # noqa: D102
+
+    def make(self) -> dict[str, Tensor]:
+        """Return the batch, with the noise that belongs to it."""
+
+    def given(self) -> dict[str, Tensor]:
+        """Return what a recorded step is given of it: indices if `resident`, else the batch."""
+
+
+class StoredDraft(NamedTuple):
+    """A training batch of stored examples; see `Draft`.
 
     Attributes:
         loader: Whose batch it is.
@@ -30,6 +59,11 @@ class Draft(NamedTuple):
     key: tuple[int, ...]
 
     @property
+    def num_examples(self) -> int:
+        """How many examples it has."""
+        return len(self.indices)
+
+    @property
     def resident(self) -> bool:
         """Whether its examples lie on the device where it is made."""
         return self.raw is None and self.loader.examples.device == self.loader.device
@@ -37,6 +71,10 @@ class Draft(NamedTuple):
     def make(self) -> dict[str, Tensor]:
         """Return the batch, with the noise that belongs to it."""
         return self.loader.make(self.indices, self.raw, *self.key)
+
+    def given(self) -> dict[str, Tensor]:
+        """Return its indices, if its examples lie where it is made, else the batch."""
+        return {"indices": self.indices} if self.resident else self.make()
 
 
 class Group:
@@ -72,7 +110,9 @@ class TrainBatches(Batches):
 
     Args:
         drop_last: Whether to leave out a last, smaller batch.
-        group_size: Batches per group, ≥ 1. The other arguments are those of `Batches`.
+        group_size: Batches per group, ≥ 1.
+        repeats: Whether every epoch has the order of the first: batches to overfit. The other
+            arguments are those of `Batches`.
 
     Raises:
         ValueError: If there are fewer examples than one batch takes.
@@ -80,6 +120,7 @@ class TrainBatches(Batches):
 
     drop_last: bool = True
     group_size: int = 1
+    repeats: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -164,7 +205,7 @@ class TrainBatches(Batches):
             yield Group(self.position, drafts, size)
             self.position = max(self.position, end)  # of a group left early, the rest is skipped
 
-    def drafts(self) -> Iterator[Draft]:
+    def drafts(self) -> Iterator[StoredDraft]:
         """Yield the batches of the epoch that were not read yet."""
         parts = self._order().split(self.batch_size)[self.position : self.num_batches]
         for number, (indices, raw) in enumerate(self._read(parts), self.position):
@@ -172,7 +213,7 @@ class TrainBatches(Batches):
                 continue  # the rest of a group left early
             # Before the yield: a state taken while this batch is being used counts it as read.
             self.position = number + 1
-            yield Draft(self, indices, raw, (self.epoch, number))
+            yield StoredDraft(self, indices, raw, (self.epoch, number))
 
     def make(self, indices: Tensor, raw: Tensor | None, *key: int) -> dict[str, Tensor]:
         """Return the batch of these examples, with the noise that belongs to the key."""
@@ -190,7 +231,7 @@ class TrainBatches(Batches):
 
     def _order(self) -> Tensor:
         size = len(self.examples)
-        files, key = self.examples.files, (self.seed, self.epoch)
+        files, key = self.examples.files, (self.seed, 0 if self.repeats else self.epoch)
         window = self.examples.window
         order = permutation(size, *key) if files is None else windowed(files, window, *key)
         total = self._per_rank() * self.world_size

@@ -1,0 +1,1 @@
+"""How the user's own files are read: arrays, pictures, archives."""

@@ -1,0 +1,1 @@
+"""Well-known data sets, and those that are made by a procedure."""
