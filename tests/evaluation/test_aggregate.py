@@ -6,7 +6,7 @@ from torch.distributions import Independent, Normal
 
 from vae.distributions import UniformMixture
 from vae.evaluation import AggregatePosterior
-from vae.evaluation import aggregate as module
+from vae.evaluation.measures import aggregate_posterior as module
 from vae.trace import Latent, Observed, Trace
 
 pytestmark = pytest.mark.usefixtures("double_precision")

@@ -14,8 +14,8 @@ from vae.build import build_model
 from vae.data import DataSpec
 from vae.distributions import Conditional, LearnedScale, Normal, NormalPosterior
 from vae.evaluation import Annealing, NotApplicable, measure
-from vae.evaluation.annealing import SCHEDULES, anneal, log_mean
-from vae.evaluation.latent_path import LatentPath
+from vae.evaluation.measures.annealing import SCHEDULES, anneal, log_mean
+from vae.evaluation.measures.latent_path import LatentPath
 from vae.models import VAE
 from vae.priors import StandardNormal, VampPrior
 

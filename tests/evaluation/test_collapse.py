@@ -6,7 +6,7 @@ from tests.steps import BINARY, MLP, composed
 from vae.build import build_model
 from vae.data import DataSpec
 from vae.evaluation import LatentUse, diagnose
-from vae.evaluation.collapse import THRESHOLDS
+from vae.evaluation.measures.collapse import THRESHOLDS
 from vae.evaluation.pointless import pointless
 
 REAL = DataSpec("real", (1, 8, 8), "real")

@@ -195,3 +195,5 @@ def test_runs_that_find_the_same_codes_in_another_order_agree():
     assert min(scores["permuted"]) > 0.85
     assert max(scores["rotated"]) < 0.6
     assert "udr" not in compare([run_of(-1.0), run_of(-2.0, beta=4)]).sections
+    without = [run_of(-1.0, seed=k, codes=CODES[:, :0]) for k in range(2)]
+    assert "udr" not in compare(without).sections

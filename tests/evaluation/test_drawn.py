@@ -25,9 +25,9 @@ from vae.evaluation import (
     Traversals,
     measure,
 )
-from vae.evaluation.palette import MOST_CLASSES, class_colors, class_legend
-from vae.evaluation.plots import OPACITY, histograms, points
-from vae.evaluation.render import GROUND, picture_of
+from vae.evaluation.drawing.palette import MOST_CLASSES, class_colors, class_legend
+from vae.evaluation.drawing.plots import OPACITY, histograms, points
+from vae.evaluation.drawing.render import GROUND, picture_of
 from vae.reports.shown import shown_picture
 
 HOSTILE = ("<script>alert(1)</script>\x1b[31m\x00", "</svg><a href='http://a.b'>$x$", "x" * 300)

@@ -10,8 +10,8 @@ from tests.linear_gaussian import LinearGaussian
 from vae.data import DataSpec
 from vae.distributions import Bernoulli, Conditional
 from vae.evaluation import Bound, evaluate, measure
-from vae.evaluation.bound import notes
-from vae.evaluation.figures import bits_per_dim
+from vae.evaluation.measures.figures import bits_per_dim
+from vae.evaluation.sections.bound import notes
 from vae.models import VAE
 
 pytestmark = pytest.mark.usefixtures("double_precision")

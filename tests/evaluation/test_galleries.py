@@ -10,17 +10,8 @@ from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
 from vae.build import build_model
 from vae.data import DataSpec
-from vae.evaluation import (
-    Gallery,
-    Interpolations,
-    NotApplicable,
-    Picture,
-    Traversals,
-    gallery,
-    interpolations,
-    measure,
-    traversals,
-)
+from vae.evaluation import Gallery, Interpolations, NotApplicable, Picture, Traversals, measure
+from vae.evaluation.sections import gallery, interpolations, traversals
 
 GOLD = LinearGaussian()
 

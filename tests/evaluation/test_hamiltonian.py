@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from vae.evaluation.hamiltonian import differentiate, leapfrog, transition
+from vae.evaluation.measures.hamiltonian import differentiate, leapfrog, transition
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

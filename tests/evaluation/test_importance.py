@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import genpareto
 
-from vae.evaluation.importance import (
+from vae.evaluation.measures.importance_weights import (
     effective_sample_size,
     fit_pareto,
     log_mean_weights,

@@ -1,4 +1,4 @@
-"""The files of the latent space in ``conf/report``."""
+"""The files of the latent space in ``vae/conf/report``."""
 
 import inspect
 

@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
 from vae.distributions import UniformMixture
-from vae.evaluation.moments import divergence_bound, prior_draws, prior_moments
+from vae.evaluation.measures.prior_moments import divergence_bound, prior_draws, prior_moments
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from vae.evaluation import Figure, Picture, Report, Section, encode_gif, movies, save_movie
-from vae.evaluation.movies import check_movie, encoder, there_and_back
+from vae.evaluation import Figure, Picture, Report, Section, encode_gif, save_movie
+from vae.evaluation.drawing import movies
+from vae.evaluation.drawing.movies import check_movie, encoder, there_and_back
 from vae.reports import write_files
 
 

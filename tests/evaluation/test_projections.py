@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from vae.evaluation import Scatter, projections
-from vae.evaluation.projections import explained_variance, pca, tsne, umap
+from vae.evaluation import Scatter
+from vae.evaluation.drawing import projections
+from vae.evaluation.drawing.projections import explained_variance, pca, tsne, umap
 
 
 def test_the_principal_components_of_a_known_cloud():

@@ -10,10 +10,16 @@ from torch.distributions import MultivariateNormal, kl_divergence
 from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import SIGMA, LinearGaussian
 from vae.evaluation import RateDistortion, draw_rate_distortion, measure
-from vae.evaluation.annealing import SCHEDULES, anneal
-from vae.evaluation.latent_path import LatentPath
-from vae.evaluation.rate_distortion import notes_of
-from vae.evaluation.tradeoff import Curve, Excess, excess_rate, rate_and_distortion, trace_curve
+from vae.evaluation.measures.annealing import SCHEDULES, anneal
+from vae.evaluation.measures.latent_path import LatentPath
+from vae.evaluation.measures.tradeoff import (
+    Curve,
+    Excess,
+    excess_rate,
+    rate_and_distortion,
+    trace_curve,
+)
+from vae.evaluation.sections.rate_distortion import notes_of
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from vae.evaluation import render, render_movie, save_picture
-from vae.evaluation.render import GAP
+from vae.evaluation.drawing.render import GAP
 
 
 def cell(picture, row, column, height, width):

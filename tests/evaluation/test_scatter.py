@@ -12,7 +12,7 @@ from tests.steps import BINARY, MLP, composed, examples
 from tests.test_build import POSTERIORS, SPECS
 from vae.build import build_model
 from vae.evaluation import NotApplicable, Scatter, measure
-from vae.evaluation.thumbnails import thumbnails
+from vae.evaluation.drawing.thumbnails import thumbnails
 from vae.reports.events import add_embedding
 
 
@@ -81,9 +81,7 @@ def test_the_centres_are_embedded_and_their_variance_explained():
 
 @pytest.mark.parametrize("posterior", POSTERIORS)
 def test_posterior(posterior):
-    prior = sorted(POSTERIORS[posterior])[-1] if posterior == "categorical" else "standard_normal"
-    chosen = [f"posterior={posterior}", f"prior={prior}", "prior.num_components=3"]
-    settings = composed(*MLP, *(chosen if prior == "vamp" else chosen[:2]))
+    settings = composed(*MLP, f"posterior={posterior}")
     subject = subject_of(build_model(settings, BINARY), examples(BINARY, 9), support="boolean")
     points = section_of(subject).embeddings["latents"].points
     assert points.shape[0] == 9

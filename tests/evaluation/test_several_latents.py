@@ -25,8 +25,8 @@ from vae.evaluation import (
     Traversals,
     measure,
 )
-from vae.evaluation.moving import most_used, moved, starts_of, values_of
-from vae.evaluation.variables import study_all
+from vae.evaluation.measures.moving import most_used, moved, starts_of, values_of
+from vae.evaluation.measures.variables import study_all
 from vae.spec import DataSpec
 from vae.trace import Latent, Trace
 

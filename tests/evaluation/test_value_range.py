@@ -19,10 +19,10 @@ from vae.evaluation import (
     Traversals,
     render,
 )
+from vae.evaluation.drawing.render import GAP
+from vae.evaluation.drawing.value_range import value_range
 from vae.evaluation.quality.view import View
-from vae.evaluation.render import GAP
-from vae.evaluation.value_range import value_range
-from vae.training.callbacks.pictures import draw_all
+from vae.training.callbacks.picture_log import draw_all
 
 RANGES = {"reals of -1 to 1": (-1, 1), "reals of 0 to 255": (0, 255), "bytes": (0, 1)}
 DRAWING = [
@@ -67,7 +67,7 @@ def test_black_and_white_are_the_ends_of_the_data(name):
 def test_everything_that_draws_sees_through_one_window(name, monkeypatch):
     subject, spans = subject_between(*RANGES[name]), []
     for module in ("render", "thumbnails"):
-        drawing = sys.modules[f"vae.evaluation.{module}"]
+        drawing = sys.modules[f"vae.evaluation.drawing.{module}"]
 
         def noted(x, span, real=drawing.stretched):
             spans.append(span)

@@ -12,7 +12,7 @@ import torch
 import vae.reports
 from tests.reports.example import HOSTILE, example
 from vae.evaluation import Figure, Picture, Section
-from vae.evaluation.plots import points
+from vae.evaluation.drawing.plots import points
 from vae.evaluation.section import quantity
 from vae.history import Point
 from vae.reports import write_files, write_page
@@ -137,7 +137,7 @@ def test_what_a_reader_wants_first_stands_first(tmp_path):
 
 
 def test_every_section_that_can_be_chosen_has_its_place():
-    folder = Path(vae.reports.__file__).parents[2] / "conf" / "report"
+    folder = Path(vae.reports.__file__).parents[1] / "conf" / "report"
     names = {path.stem for path in folder.glob("*.yaml")} - {"full", "basic"}
     assert {group.title for group in grouped(names)} == set(QUESTIONS)
     assert grouped(["comparison", "udr"]) == [("", ["comparison", "udr"])]

@@ -136,6 +136,38 @@ def test_a_short_curve_is_not_judged_and_a_low_start_is_not_drawn():
     assert visible(history)[0].step == 200
 
 
+@pytest.mark.parametrize(
+    ("figures", "tone", "words"),
+    [
+        ({"ece": 0.05, "overconfidence": 0.04}, "caution", "Too sure: confidence lies 0.040 above"),
+        ({"ece": 0.05, "overconfidence": -0.04}, "caution", "Too unsure: confidence lies 0.040 be"),
+        ({"ece": 0.05, "overconfidence": 0.01}, "caution", "Too sure here, too unsure there: "),
+        ({"ece": 0.015, "overconfidence": 0.01}, "good", "Confidence can be trusted"),
+        ({"coverage_error": 0.28, "overconfidence": -0.28}, "caution", "Too unsure: central 50 % "),
+        ({"coverage_error": 0.28, "overconfidence": 0.28}, "caution", "Too sure: central 50 % in"),
+        ({"coverage_error": 0.01, "overconfidence": 0.01}, "good", "Intervals can be trusted"),
+    ],
+)
+def test_a_net_is_told_to_be_too_sure_or_too_unsure(figures, tone, words):
+    chance = {f"{key}_if_calibrated": 0.01 for key in figures}
+    known = {**figures, **chance, "inside_50": 0.2, "inside_90": 0.426}
+    section = Section("", {key: Figure("", value) for key, value in known.items()})
+    report = Report({}, {"predictions": section})
+    ((_, text, found),) = verdict(report)
+    assert found == tone
+    assert text.startswith(words)
+    assert ("hold 20 % of the targets, 90 % intervals 43 %" in text) == (
+        "coverage_error" in figures
+    )
+
+
+def test_an_error_stands_beside_the_target_s_own_deviation():
+    known = {"rmse": 0.5, "target_deviation": 1.0, "r2": 0.75}
+    section = Section("", {key: Figure("", value) for key, value in known.items()})
+    ((_, text, _),) = verdict(Report({}, {"predictions": section}))
+    assert "0.500, in the target's unit, where the target's own deviation is 1: R² = 0.750" in text
+
+
 def test_a_report_without_a_bound_still_says_what_was_trained():
     report = report_of()
     report.sections.clear()

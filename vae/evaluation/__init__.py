@@ -24,6 +24,7 @@ __all__ = [
     "Neighbours",
     "NotApplicable",
     "Picture",
+    "Predictions",
     "Probe",
     "RateDistortion",
     "ReconstructionQuality",
@@ -44,7 +45,6 @@ __all__ = [
     "evaluate",
     "fit_posterior",
     "interpolate",
-    "interpolations",
     "labelled",
     "log_mean_weights",
     "measure",
@@ -63,32 +63,37 @@ __all__ = [
     "traverse",
 ]
 
-from vae.evaluation.aggregate import AggregatePosterior
-from vae.evaluation.amortization import Amortization, fit_posterior
-from vae.evaluation.annealed_likelihood import Annealing
-from vae.evaluation.bound import Bound
-from vae.evaluation.collapse import LatentUse, diagnose
 from vae.evaluation.comparison import Run, compare
 from vae.evaluation.disentanglement import Disentanglement
 from vae.evaluation.downstream import Anomaly, ByLabel, Imputation, Probe
+from vae.evaluation.drawing.movies import encode_gif, save_movie
+from vae.evaluation.drawing.picture import Picture
+from vae.evaluation.drawing.reconstructions import decoded, reconstructions, samples
+from vae.evaluation.drawing.render import render, render_movie, save_picture
+from vae.evaluation.drawing.walks import interpolate, slerp, switch, traverse
 from vae.evaluation.evaluation import Evaluation, Report, measure
-from vae.evaluation.figures import evaluate
-from vae.evaluation.gallery import Gallery
-from vae.evaluation.importance import effective_sample_size, log_mean_weights, pareto_k
-from vae.evaluation.interpolations import Interpolations
-from vae.evaluation.latent_space import LatentSpace
-from vae.evaluation.latents import LatentStatistics
-from vae.evaluation.margin import labelled
-from vae.evaluation.movies import encode_gif, save_movie
-from vae.evaluation.neighbours import Neighbours, nearest
-from vae.evaluation.paths import interpolate, slerp, switch, traverse
-from vae.evaluation.picture import Picture
-from vae.evaluation.pictures import decoded, reconstructions, samples
+from vae.evaluation.measures.aggregate_posterior import AggregatePosterior
+from vae.evaluation.measures.collapse import LatentUse, diagnose
+from vae.evaluation.measures.figures import evaluate
+from vae.evaluation.measures.importance_weights import (
+    effective_sample_size,
+    log_mean_weights,
+    pareto_k,
+)
+from vae.evaluation.measures.latent_statistics import LatentStatistics
+from vae.evaluation.measures.margin import labelled
+from vae.evaluation.measures.variables import Variables, quantiles, study
 from vae.evaluation.quality import ReconstructionQuality, SampleQuality
-from vae.evaluation.rate_distortion import RateDistortion, draw_rate_distortion
-from vae.evaluation.render import render, render_movie, save_picture
-from vae.evaluation.scatter import Scatter
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
+from vae.evaluation.sections.amortization import Amortization, fit_posterior
+from vae.evaluation.sections.annealed_likelihood import Annealing
+from vae.evaluation.sections.bound import Bound
+from vae.evaluation.sections.gallery import Gallery
+from vae.evaluation.sections.interpolations import Interpolations
+from vae.evaluation.sections.latent_space import LatentSpace
+from vae.evaluation.sections.neighbours import Neighbours, nearest
+from vae.evaluation.sections.predictions import Predictions
+from vae.evaluation.sections.rate_distortion import RateDistortion, draw_rate_distortion
+from vae.evaluation.sections.scatter import Scatter
+from vae.evaluation.sections.traversals import Traversals
 from vae.evaluation.subject import Codes, Subject
-from vae.evaluation.traversals import Traversals
-from vae.evaluation.variables import Variables, quantiles, study

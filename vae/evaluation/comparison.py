@@ -12,8 +12,8 @@ from torch import Tensor
 from vae.evaluation.best import BETTER, best_of
 from vae.evaluation.disentanglement.udr import udr
 from vae.evaluation.evaluation import Report
-from vae.evaluation.rate_distortion import draw_rate_distortion
 from vae.evaluation.section import Best, Figure, Section, quantity
+from vae.evaluation.sections.rate_distortion import draw_rate_distortion
 from vae.nested import leaves
 
 # The settings by which runs are told apart; runs that differ in none of them are repetitions.
@@ -114,7 +114,8 @@ def agreement(variants: Mapping[str, Sequence[Run]]) -> dict[str, Section]:
     rows = []
     for name, members in variants.items():
         divergences = [kl_per_dim(run) for run in members]
-        if len(members) < 2 or any(kl is None for kl in divergences):
+        coded = all(run.codes.shape[1] for run in members)  # not where all examples share latents
+        if len(members) < 2 or not coded or any(kl is None for kl in divergences):
             continue
         found = udr([run.codes for run in members], [kl or [] for kl in divergences])
         rows += [

@@ -13,10 +13,20 @@ from vae.data.randomness import stream_seed
 from vae.evaluation.section import NotApplicable, Section
 from vae.evaluation.subject import Subject
 from vae.history import Point
+from vae.models import Model
+
+NO_PREDICTION = "the model is one of x: it predicts nothing"
 
 
 class Evaluation(ABC):
-    """Measures one aspect of a trained model; its settings are the constructor's arguments."""
+    """Measures one aspect of a trained model; its settings are the constructor's arguments.
+
+    Attributes:
+        of_predictions: Whether it judges models that predict something from x, or else models of x;
+            ``None``: both.
+    """
+
+    of_predictions: bool | None = False
 
     @abstractmethod
     def __call__(self, subject: Subject) -> Section:
@@ -74,7 +84,23 @@ def measure(subject: Subject, evaluations: Mapping[str, Evaluation]) -> Report:
         with torch.random.fork_rng():
             torch.manual_seed(stream_seed(subject.seed))
             try:
+                refuse_others(evaluation, subject.model)
                 sections[name] = evaluation(subject)
             except NotApplicable as reason:
                 left_out[name] = str(reason)
+    if sections:  # of a report of many parts, those on predictions go without saying
+        left_out = {name: reason for name, reason in left_out.items() if reason != NO_PREDICTION}
     return Report(subject.protocol, sections, left_out)
+
+
+def refuse_others(evaluation: Evaluation, model: Model) -> None:
+    """Refuse a model of another kind than an evaluation judges.
+
+    Raises:
+        NotApplicable: Saying what the model does.
+    """
+    if evaluation.of_predictions in (None, model.predicts is not None):
+        return
+    if model.predicts is None:
+        raise NotApplicable(NO_PREDICTION)
+    raise NotApplicable(f"the model predicts {model.predicts} from x, and makes no x")

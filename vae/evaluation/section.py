@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from vae.evaluation.picture import Picture
+from vae.evaluation.drawing.picture import Picture
 
 DIGITS = 3  # after the first of a value below 1, or after the point, that a reader can use
 SMALLEST = 1e-6  # error that is written out digit by digit

@@ -12,9 +12,9 @@ from torch import Tensor
 from vae.batch import Batch
 from vae.checks import check_int
 from vae.data import DataModule, EvalBatches
-from vae.evaluation.fingerprint import HASHED, fingerprint
-from vae.evaluation.named import codes_of
-from vae.evaluation.value_range import value_range
+from vae.evaluation.drawing.value_range import value_range
+from vae.evaluation.measures.fingerprint import HASHED, fingerprint
+from vae.evaluation.measures.named import codes_of
 from vae.models import Model
 from vae.spec import DataSpec
 

@@ -3,5 +3,5 @@
 __all__ = ["write_events", "write_files", "write_page"]
 
 from vae.reports.events import write_events
-from vae.reports.files import write_files
 from vae.reports.page import write_page
+from vae.reports.report_files import write_files

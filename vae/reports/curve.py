@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from vae.evaluation import Picture
-from vae.evaluation.palette import class_colors, class_legend
-from vae.evaluation.plots import plot
+from vae.evaluation.drawing.palette import class_colors, class_legend
+from vae.evaluation.drawing.plots import plot
 from vae.history import Point
 
 FEWEST = 5  # validations that make a curve to be judged

@@ -1,13 +1,15 @@
 """The order in which a page shows the sections of a report."""
 
-__all__ = ["LEAD", "Group", "grouped"]
+__all__ = ["LEAD", "SectionGroup", "grouped"]
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 LEAD = "gallery"  # stands above all groups: samples beside data, reconstructions
 QUESTIONS = {  # of a reader, and the sections that answer them
-    "How well does it fit?": ("bound", "annealing", "amortization", "rate_distortion", "by_label"),
+    "How well does it fit?": (
+        *("bound", "predictions", "annealing", "amortization", "rate_distortion", "by_label"),
+    ),
     "What does the latent space hold?": (
         *("latent_space", "traversals", "interpolations", "scatter", "disentanglement"),
     ),
@@ -19,7 +21,7 @@ QUESTIONS = {  # of a reader, and the sections that answer them
 REST = "Further"
 
 
-class Group(NamedTuple):
+class SectionGroup(NamedTuple):
     """Sections that answer one question.
 
     Attributes:
@@ -31,7 +33,7 @@ class Group(NamedTuple):
     names: list[str]
 
 
-def grouped(names: Iterable[str]) -> list[Group]:
+def grouped(names: Iterable[str]) -> list[SectionGroup]:
     """Return the sections of a report in groups, those of unknown names last.
 
     A report none of whose sections has a known name is one group without a title.
@@ -41,5 +43,5 @@ def grouped(names: Iterable[str]) -> list[Group]:
     for title, members in QUESTIONS.items():
         found = [name for name in members if name in left]
         left = [name for name in left if name not in found]
-        groups += [Group(title, found)] if found else []
-    return [*groups, Group(REST if groups else "", left)] if left else groups
+        groups += [SectionGroup(title, found)] if found else []
+    return [*groups, SectionGroup(REST if groups else "", left)] if left else groups

@@ -19,12 +19,18 @@ from vae.reports.shown import flattened, shown, shown_picture
 from vae.reports.typeset import breakable, unbroken
 from vae.reports.verdict import verdict
 
-HEADLINES = {  # figures of the bound in the cards, with names that fit there
-    "elbo": "ELBO",
-    "nll": "−log p(x)",
-    "bits_per_dim": "bits per dimension",
-    "kl": "KL(q ‖ p)",
-    "active_units": "active dimensions",
+HEADLINES = {  # figures in the cards, by section, with names that fit there
+    ("predictions", "accuracy"): "accuracy",
+    ("predictions", "rmse"): "RMSE",
+    ("predictions", "r2"): "R²",
+    ("predictions", "log_likelihood"): "log p(y|x)",
+    ("predictions", "ece"): "calibration error",
+    ("predictions", "coverage_error"): "calibration error",
+    ("bound", "elbo"): "ELBO",
+    ("bound", "nll"): "−log p(x)",
+    ("bound", "bits_per_dim"): "bits per dimension",
+    ("bound", "kl"): "KL(q ‖ p)",
+    ("bound", "active_units"): "active dimensions",
 }
 BARE = ("bits_per_dim", "active_units")  # whose names have the unit
 
@@ -64,16 +70,19 @@ def write_page(report: Report, pictures: Mapping[tuple[str, str], Path], path: P
 
 def cards(report: Report) -> list[dict[str, str]]:
     """Return the figures that stand largest."""
-    section = report.sections.get("bound")
-    figures = section.figures if section else {}
+    figures = {
+        (name, key): figure
+        for name, section in report.sections.items()
+        for key, figure in section.figures.items()
+    }
     return [
         {
             "name": name,
-            "text": unbroken(quantity(figures[key].value, figures[key].error)),
-            "unit": "" if key in BARE else figures[key].unit,
+            "text": unbroken(quantity(figures[place].value, figures[place].error)),
+            "unit": "" if place[1] in BARE else figures[place].unit,
         }
-        for key, name in HEADLINES.items()
-        if key in figures
+        for place, name in HEADLINES.items()
+        if place in figures
     ]
 
 

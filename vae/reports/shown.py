@@ -12,7 +12,7 @@ from markupsafe import Markup
 from torch import Tensor
 
 from vae.evaluation import Picture, Section, encode_gif, labelled
-from vae.evaluation.render import as_image
+from vae.evaluation.drawing.render import as_image
 from vae.evaluation.section import Best, cell, quantity
 from vae.reports.typeset import unbroken
 
@@ -59,7 +59,7 @@ def shown_table(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 
 def heading(name: str) -> str:
     """Return the name of a column; one made of settings stays as they are typed."""
-    return name if "=" in name else name.replace("_", " ")
+    return name if "=" in name else unbroken(name.replace("_", " "))
 
 
 def written(value: Any, kind: str) -> str:

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from vae.evaluation import Figure, Report
-from vae.evaluation.collapse import THRESHOLDS
-from vae.evaluation.importance import UNTRUSTED
+from vae.evaluation.measures.collapse import THRESHOLDS
+from vae.evaluation.measures.importance_weights import UNTRUSTED
 from vae.models import VAE
 from vae.objectives import ELBO
 from vae.priors import StandardNormal
 from vae.reports.curve import judged
 
 GOOD, PLAIN, CAUTION, BAD = "good", "plain", "caution", "bad"
+CALIBRATED = 2.0  # times the calibration error that chance gives
 FAR = 2.0  # standard errors by which two estimates of log p(x) differ
 USUAL: dict[str, type] = {"prior": StandardNormal, "objective": ELBO}
 
@@ -36,8 +37,19 @@ def verdict(report: Report) -> list[Remark]:
     """Return what a reader wants to know first, as far as it was measured."""
     if "comparison" in report.sections:
         return []
-    parts = (trained, fit, training, latents, samples, likelihood)
+    if "posterior" in report.sections:  # of a log-joint, which has no samples of x
+        return list(remarked(report))
+    makes_x = "predictions" not in report.sections
+    special = (latents, samples, likelihood) if makes_x else (predictions,)
+    parts = (trained, remarked, fit, training, *special)
     return [remark for part in parts for remark in part(report)]
+
+
+def remarked(report: Report) -> Iterator[Remark]:
+    """Return what sections say of themselves."""
+    for section in report.sections.values():
+        for remark in section.series.get("remarks", ()):
+            yield Remark(**remark)
 
 
 def trained(report: Report) -> Iterator[Remark]:
@@ -152,6 +164,63 @@ def samples(report: Report) -> Iterator[Remark]:
     else:
         text = "How samples compare with data is not judged here: report=full measures it."
         yield Remark("Samples", text)
+
+
+def predictions(report: Report) -> Iterator[Remark]:
+    """Say how well something is predicted, and whether confidence can be trusted."""
+    accuracy, rmse, own, r2 = (
+        found(report, "predictions", key) for key in ("accuracy", "rmse", "target_deviation", "r2")
+    )
+    if accuracy is not None:
+        yield Remark("Predictions", f"The accuracy is {accuracy}.")
+    if rmse is not None:
+        text = f"The root mean squared error is {rmse}, in the target's unit"
+        if own is not None and r2 is not None:
+            text += f", where the target's own deviation is {own}: R² = {r2}"
+        yield Remark("Predictions", f"{text}.")
+    yield from calibration(report)
+
+
+def calibration(report: Report) -> Iterator[Remark]:
+    """Say whether a net is too sure or too unsure of its classes or numbers."""
+    of_classes = found(report, "predictions", "ece") is not None
+    key = "ece" if of_classes else "coverage_error"
+    error, chance, over = (
+        found(report, "predictions", name)
+        for name in (key, f"{key}_if_calibrated", "overconfidence")
+    )
+    if error is None or chance is None or over is None:
+        return
+    off, more = error.value or 0, over.value or 0
+    if of_classes:
+        side = "above" if more > 0 else "below"
+        told = f"confidence lies {abs(more):.3f} {side} accuracy on average; "
+    else:
+        told = inside(report)
+    if off <= CALIBRATED * (chance.value or 0):
+        what = "Confidence" if of_classes else "Intervals"
+        text = (
+            f"{what} can be trusted: {told}the calibration error is {error}, about that of chance, "
+            f"{chance}."
+        )
+        yield Remark("Calibration", text, GOOD)
+        return
+    # |over| is at most the error, and less where errors of both signs cancel.
+    one_way = abs(more) > off / 2
+    way = (
+        f"Too {'sure' if more > 0 else 'unsure'}" if one_way else "Too sure here, too unsure there"
+    )
+    text = f"{way}: {told}the calibration error is {error}, where chance alone gives {chance}."
+    yield Remark("Calibration", text, CAUTION)
+
+
+def inside(report: Report) -> str:
+    """Say how many targets lie in central intervals."""
+    half, most = (found(report, "predictions", f"inside_{size}") for size in (50, 90))
+    if half is None or most is None:
+        return ""
+    shares = [f"{100 * (figure.value or 0):.0f} %" for figure in (half, most)]
+    return f"central 50 % intervals hold {shares[0]} of the targets, 90 % intervals {shares[1]}; "
 
 
 def likelihood(report: Report) -> Iterator[Remark]:

@@ -10,7 +10,7 @@ from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
 from vae.cli.compose import compose_settings
 from vae.evaluation import Disentanglement, NotApplicable, measure
-from vae.evaluation.disentanglement.evaluation import METRICS
+from vae.evaluation.disentanglement.disentanglement import METRICS
 from vae.instantiate import instantiate
 
 QUICK = {"rounds": 1, "num_train": 200, "num_eval": 100}

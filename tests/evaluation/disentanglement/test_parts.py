@@ -9,7 +9,7 @@ from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
 from vae.evaluation import Disentanglement
 from vae.evaluation.disentanglement import factor_vae_score, mig, sap
-from vae.evaluation.disentanglement.parts import error_by_parts
+from vae.evaluation.disentanglement.error_by_parts import error_by_parts
 
 
 def blurred(n, seed):

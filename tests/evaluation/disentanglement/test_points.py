@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from vae.evaluation.disentanglement.points import Group
+from vae.evaluation.disentanglement.points import PointGroup
 
 
 def test_every_other_point_of_the_value_is_as_likely():
     values = np.array([2, 0, 1, 0, 2, 0, 0, 3])  # 1 and 3 have nobody to share with
-    group, rng = Group(values), np.random.default_rng(0)
+    group, rng = PointGroup(values), np.random.default_rng(0)
     anchors = group.anchors((12_000,), rng)
     assert set(anchors.tolist()) == {0, 1, 3, 4, 5, 6}
     others = group.others(anchors, rng)

@@ -20,7 +20,7 @@ __all__ = [
 
 from vae.evaluation.disentanglement.beta_vae import beta_vae_score
 from vae.evaluation.disentanglement.dci import DCI, dci
-from vae.evaluation.disentanglement.evaluation import Disentanglement
+from vae.evaluation.disentanglement.disentanglement import Disentanglement
 from vae.evaluation.disentanglement.explicitness import explicitness
 from vae.evaluation.disentanglement.factor_vae import factor_vae_score
 from vae.evaluation.disentanglement.information import mig, modularity, mutual_information

@@ -5,7 +5,7 @@ __all__ = ["beta_vae_score"]
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vae.evaluation.disentanglement.points import Array, Group, checked
+from vae.evaluation.disentanglement.points import Array, PointGroup, checked
 
 BLOCK = 1000  # votes at once
 
@@ -25,7 +25,7 @@ def beta_vae_score(
     of a pair share the factor's value, another one in each pair.
 
     Needs no model and no access to the grid of factors: the other point of a pair is drawn from
-    the stored ones that share the value (see `Group`), where the paper draws anew.
+    the stored ones that share the value (see `PointGroup`), where the paper draws anew.
 
     Args:
         codes: ``(N, D)``.
@@ -50,7 +50,7 @@ def beta_vae_score(
             "expected num_train, num_eval and batch_size of at least 1; "
             f"got {num_train}, {num_eval} and {batch_size}"
         )
-    groups, rng = [Group(column) for column in v.T], np.random.default_rng(seed)
+    groups, rng = [PointGroup(column) for column in v.T], np.random.default_rng(seed)
     # Which factor a batch shares is drawn only for evaluation: the classifier gets all alike.
     x, y = differences(z, groups, num_train, batch_size, rng)
     classifier = LogisticRegression(max_iter=10_000).fit(x, y)
@@ -58,7 +58,7 @@ def beta_vae_score(
 
 
 def differences(
-    z: Array, groups: list[Group], count: int, batch_size: int, rng: np.random.Generator
+    z: Array, groups: list[PointGroup], count: int, batch_size: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Return the mean differences of batches of pairs ``(M, D)`` and what they share ``(M,)``."""
     shared = np.sort(rng.integers(len(groups), size=count))

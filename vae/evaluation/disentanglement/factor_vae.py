@@ -5,7 +5,7 @@ __all__ = ["factor_vae_score"]
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vae.evaluation.disentanglement.points import Array, Group, checked
+from vae.evaluation.disentanglement.points import Array, PointGroup, checked
 
 BLOCK = 1000  # votes at once
 
@@ -27,7 +27,7 @@ def factor_vae_score(
     which factor each code stands for most, those for evaluation how often that is so.
 
     Needs no model and no access to the grid of factors: a batch is drawn with replacement from the
-    stored points that share the value (see `Group`), where the paper draws anew; hundreds of
+    stored points that share the value (see `PointGroup`), where the paper draws anew; hundreds of
     points per value make the difference small.
 
     Args:
@@ -57,14 +57,14 @@ def factor_vae_score(
     if not used.any():
         return 0.0
     scaled = (z[:, used] - z[:, used].mean(axis=0)) / deviation[used]
-    groups, rng = [Group(column) for column in v.T], np.random.default_rng(seed)
+    groups, rng = [PointGroup(column) for column in v.T], np.random.default_rng(seed)
     stands_for = count_votes(scaled, groups, num_train, batch_size, rng).argmax(axis=0)
     votes = count_votes(scaled, groups, num_eval, batch_size, rng)
     return float(votes[stands_for, np.arange(votes.shape[1])].sum() / num_eval)
 
 
 def count_votes(
-    z: Array, groups: list[Group], count: int, batch_size: int, rng: np.random.Generator
+    z: Array, groups: list[PointGroup], count: int, batch_size: int, rng: np.random.Generator
 ) -> Array:
     """Return how often each code varied least when each factor was shared, ``(F, D)``."""
     votes = np.zeros((len(groups), z.shape[1]), dtype=np.int64)

@@ -1,6 +1,6 @@
 """What every metric is given: where points lie in latent space, and the factors that made them."""
 
-__all__ = ["Array", "Group", "checked", "split", "standardised"]
+__all__ = ["Array", "PointGroup", "checked", "split", "standardised"]
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def standardised(z: Array, reference: Array) -> Array:
     return (z - reference.mean(axis=0)) * scale
 
 
-class Group:
+class PointGroup:
     """The points by their value of one factor ``(N,)``, to draw points that share a value.
 
     With stored points a value's examples come from those stored, where drawing anew from a full

@@ -12,9 +12,9 @@ from vae.build import rebuild
 from vae.data import DataModule, DataSpec, EvalBatches
 from vae.evaluation.downstream.auroc import auroc
 from vae.evaluation.downstream.compression import code_lengths
+from vae.evaluation.drawing.plots import histograms
 from vae.evaluation.evaluation import Evaluation
-from vae.evaluation.named import refuse_shared
-from vae.evaluation.plots import histograms
+from vae.evaluation.measures.named import refuse_shared
 from vae.evaluation.section import Figure, NotApplicable, Section
 from vae.evaluation.subject import BATCH, Subject
 from vae.models import Model

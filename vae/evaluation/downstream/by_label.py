@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from vae.batch import Batch
+from vae.evaluation.drawing.palette import shortened
+from vae.evaluation.drawing.render import picture_of
 from vae.evaluation.evaluation import Evaluation
-from vae.evaluation.named import the_x
-from vae.evaluation.palette import shortened
-from vae.evaluation.render import picture_of
+from vae.evaluation.measures.named import the_x
 from vae.evaluation.section import Figure, NotApplicable, Section
 from vae.evaluation.subject import BATCH, Subject
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from vae.batch import Batch
 from vae.evaluation.downstream.masks import MASKS, hidden
+from vae.evaluation.drawing.render import picture_of
 from vae.evaluation.evaluation import Evaluation
-from vae.evaluation.named import the_x
-from vae.evaluation.render import picture_of
+from vae.evaluation.measures.named import the_x
 from vae.evaluation.section import Figure, Section, averaged
 from vae.evaluation.subject import BATCH, Subject
 from vae.models.imputing import Imputed, impute, samples_for

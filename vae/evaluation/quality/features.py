@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vae.data.randomness import stream_seed
-from vae.evaluation.named import given_of, mean_of_x, some, the_x
+from vae.evaluation.measures.named import given_of, mean_of_x, some, the_x
 from vae.evaluation.quality.inception import Inception
 from vae.evaluation.quality.standin import BATCH, FEATURES, train_stand_in
 from vae.evaluation.quality.view import View

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vae.evaluation.render import as_rgb
+from vae.evaluation.drawing.render import as_rgb
 
 
 class Inception(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 # The public class fetches a backbone when it is made; the net behind it takes one from us.
 from torchmetrics.functional.image.lpips import _LPIPS
 
-from vae.evaluation.render import as_rgb
+from vae.evaluation.drawing.render import as_rgb
 
 # By the shape of the first weight.
 BACKBONES: dict[tuple[int, ...] | None, Any] = {(64, 3, 11, 11): "alex", (64, 3, 3, 3): "vgg"}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vae.evaluation.evaluation import Evaluation
-from vae.evaluation.named import the_x
+from vae.evaluation.measures.named import the_x
 from vae.evaluation.quality.perceptual import LPIPS
 from vae.evaluation.quality.similarity import (
     PSNR_CAP,

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from vae.evaluation.render import stretched
+from vae.evaluation.drawing.render import stretched
 from vae.evaluation.section import NotApplicable
 from vae.evaluation.subject import Subject
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from vae.data.standard import impatient_sockets
+from vae.data.sets.standard import impatient_sockets
 from vae.evaluation.section import NotApplicable
 
 ALEXNET_URL = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"

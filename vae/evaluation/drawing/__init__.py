@@ -1,0 +1,1 @@
+"""Pictures, plots and movies, drawn from tensors and figures."""

@@ -1,0 +1,1 @@
+"""Figures of a trained model, by the methods that sections of the report share."""
