@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tests.linear_gaussian import LinearGaussian
-from vae.objectives import ELBO, IWAE, Cyclical, FreeBits, Linear, Progress, Stages
+from vae.objectives import ELBO, IWAE, Cyclical, FreeBits, LinearSchedule, Progress, Stages
 from vae.objectives.penalized import Penalized
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -69,7 +69,7 @@ def test_iwae_averages_weights_over_samples():
 
 
 def test_schedules_are_functions_of_the_step_alone():
-    objective = ELBO(Linear(1.0, steps=10))
+    objective = ELBO(LinearSchedule(1.0, steps=10))
     t = trace()
     values = []
     for step in (0, 5, 10, 20, 5):
@@ -90,7 +90,7 @@ def test_cyclical_starts_afresh_in_each_period():
         (lambda: ELBO(num_samples=0), "num_samples"),
         (lambda: IWAE(num_samples=-1), "num_samples"),
         (lambda: FreeBits(-1.0), "nats"),
-        (lambda: Linear(1.0, steps=0), "steps"),
+        (lambda: LinearSchedule(1.0, steps=0), "steps"),
         (lambda: Cyclical(1.0, period=5, rise=0.0), "rise"),
     ],
 )

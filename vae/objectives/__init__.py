@@ -7,12 +7,13 @@ __all__ = [
     "MIWAE",
     "PIWAE",
     "START",
-    "Bound",
     "Cyclical",
     "DReG",
+    "EnumeratedELBO",
     "Estimator",
     "FreeBits",
-    "Linear",
+    "LinearSchedule",
+    "LogWeightBound",
     "Objective",
     "Pathwise",
     "Penalized",
@@ -24,15 +25,16 @@ __all__ = [
     "StickTheLanding",
 ]
 
-from vae.objectives.bound import Bound
 from vae.objectives.ciwae import CIWAE
 from vae.objectives.elbo import ELBO
+from vae.objectives.enumerated_elbo import EnumeratedELBO
 from vae.objectives.estimators import DReG, Estimator, Pathwise, ScoreFunction, StickTheLanding
 from vae.objectives.free_bits import FreeBits
 from vae.objectives.iwae import IWAE
+from vae.objectives.log_weight_bound import LogWeightBound
 from vae.objectives.miwae import MIWAE
 from vae.objectives.objective import START, Objective, Progress
 from vae.objectives.penalized import Penalized
 from vae.objectives.piwae import PIWAE
 from vae.objectives.renyi import Renyi
-from vae.objectives.schedule import Cyclical, Linear, Schedule, Stages
+from vae.objectives.schedule import Cyclical, LinearSchedule, Schedule, Stages

@@ -4,13 +4,13 @@ __all__ = ["CIWAE"]
 
 from torch import Tensor
 
-from vae.objectives.bound import Bound
 from vae.objectives.estimators import Estimator, average
 from vae.objectives.iwae import log_mean_exp
+from vae.objectives.log_weight_bound import LogWeightBound
 from vae.objectives.schedule import Schedule
 
 
-class CIWAE(Bound):
+class CIWAE(LogWeightBound):
     r"""The negative combination :math:`-β\,\mathrm{ELBO} - (1 - β)\,\mathrm{IWAE}_K`.
 
     Args:

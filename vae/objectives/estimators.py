@@ -21,7 +21,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae.objectives.paths import along_paths, at_draws, is_chain, log_q_of_draws
+from vae.objectives.chains import along_paths, at_draws, is_chain, log_q_of_draws
 from vae.trace import Latent, Trace, total, weighed
 
 Reducer = Callable[[Tensor], Tensor]  # log-weights (*lead, K, B) to bounds (*lead, B)

@@ -6,8 +6,8 @@ from math import log
 
 from torch import Tensor
 
-from vae.objectives.bound import Bound
 from vae.objectives.estimators import Estimator
+from vae.objectives.log_weight_bound import LogWeightBound
 from vae.objectives.schedule import Schedule
 
 
@@ -16,7 +16,7 @@ def log_mean_exp(log_w: Tensor) -> Tensor:
     return log_w.logsumexp(-2) - log(log_w.shape[-2])
 
 
-class IWAE(Bound):
+class IWAE(LogWeightBound):
     r"""The negative importance-weighted bound, :math:`-\log \frac1K \sum_k w_k`.
 
     Args:

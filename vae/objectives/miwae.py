@@ -4,9 +4,9 @@ __all__ = ["MIWAE", "check_groups", "mean_of_groups"]
 
 from torch import Tensor
 
-from vae.objectives.bound import Bound
 from vae.objectives.estimators import Estimator
 from vae.objectives.iwae import log_mean_exp
+from vae.objectives.log_weight_bound import LogWeightBound
 
 
 def mean_of_groups(log_w: Tensor, num_groups: int) -> Tensor:
@@ -35,7 +35,7 @@ def check_groups(num_groups: int, group_size: int) -> int:
     return num_groups * group_size
 
 
-class MIWAE(Bound):
+class MIWAE(LogWeightBound):
     r"""The negative mean of M bounds of K samples, :math:`-\frac1M\sum_m \log\frac1K\sum_k w_{mk}`.
 
     M = 1 is the IWAE bound of K samples, K = 1 the ELBO of M.

@@ -24,9 +24,9 @@ class Progress:
             recorded once needs tensors in place of numbers. A schedule that is not there is called.
 
     Example:
-        >>> from vae.objectives import Linear
+        >>> from vae.objectives import LinearSchedule
         >>> at = Progress(step=500)
-        >>> at(0.5), at(Linear(end=1.0, steps=1000))
+        >>> at(0.5), at(LinearSchedule(end=1.0, steps=1000))
         (0.5, 0.5)
     """
 

@@ -5,16 +5,16 @@ __all__ = ["PIWAE"]
 import torch
 from torch import Tensor
 
-from vae.objectives.bound import Bound, refuse_shared
+from vae.objectives.chains import along_paths
 from vae.objectives.estimators import Estimator, slope
 from vae.objectives.iwae import log_mean_exp
+from vae.objectives.log_weight_bound import LogWeightBound, refuse_shared
 from vae.objectives.miwae import check_groups, mean_of_groups
 from vae.objectives.objective import START, Progress
-from vae.objectives.paths import along_paths
 from vae.trace import Trace
 
 
-class PIWAE(Bound):
+class PIWAE(LogWeightBound):
     """The IWAE bound of all M·K samples for p(x, z), and MIWAE of M groups of K for q(z|x).
 
     A tighter bound is better for the model and worse for the posterior, whose gradient drowns in

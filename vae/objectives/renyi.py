@@ -6,13 +6,13 @@ from math import isfinite
 
 from torch import Tensor
 
-from vae.objectives.bound import Bound
 from vae.objectives.estimators import Estimator, average
 from vae.objectives.iwae import log_mean_exp
+from vae.objectives.log_weight_bound import LogWeightBound
 from vae.objectives.schedule import Schedule
 
 
-class Renyi(Bound):
+class Renyi(LogWeightBound):
     r"""The negative Rényi bound, :math:`-\frac{1}{1-α} \log \frac1K \sum_k w_k^{1-α}`.
 
     α = 0 is the IWAE bound and α = 1 the ELBO; below 0 it estimates an upper bound, from below.

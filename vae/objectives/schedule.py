@@ -1,6 +1,6 @@
 """Weights that change with the optimizer step."""
 
-__all__ = ["Cyclical", "Linear", "Schedule", "Stages", "check_weight", "schedules_of"]
+__all__ = ["Cyclical", "LinearSchedule", "Schedule", "Stages", "check_weight", "schedules_of"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ class Schedule(ABC):
         """Return the value at a step, counted from 0."""
 
 
-class Linear(Schedule):
+class LinearSchedule(Schedule):
     """From `start` to `end` in equal increments, then constant: warm-up.
 
     Args:
@@ -30,7 +30,7 @@ class Linear(Schedule):
         Generating Sentences from a Continuous Space (Bowman et al., 2015), 1511.06349.
 
     Example:
-        >>> [Linear(end=1.0, steps=4)(step) for step in (0, 2, 4, 9)]
+        >>> [LinearSchedule(end=1.0, steps=4)(step) for step in (0, 2, 4, 9)]
         [0.0, 0.5, 1.0, 1.0]
     """
 

@@ -12,13 +12,13 @@ from tests.objectives.bounds.checks import (
     check_loops,
     check_rise_to_the_likelihood,
 )
-from vae.objectives import Bound
+from vae.objectives import LogWeightBound
 from vae.objectives.iwae import log_mean_exp
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
 
-class Mutant(Bound):
+class Mutant(LogWeightBound):
     name = "mutant"
 
     def __init__(self, value):
@@ -71,7 +71,7 @@ def test_a_mutant_is_caught(mutant):
         check_loops(Mutant(value), BOUNDS[name][1])
 
 
-class MiwaeOverGroups(Bound):
+class MiwaeOverGroups(LogWeightBound):
     """The published mistake: M = 1 silently is a plain VAE."""
 
     name = "mutant"

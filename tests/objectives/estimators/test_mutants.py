@@ -12,7 +12,8 @@ from tests.objectives.estimators.checks import (
     check_two_bounds,
 )
 from tests.objectives.estimators.models import OBJECTIVES, K, discrete_model, normal_model
-from vae.objectives import IWAE, DReG, Pathwise, ScoreFunction, StickTheLanding, estimators, paths
+from vae.objectives import IWAE, DReG, Pathwise, ScoreFunction, StickTheLanding, estimators
+from vae.objectives import chains as paths
 from vae.objectives.estimators import along_paths, curvature, leave_one_out
 from vae.objectives.iwae import log_mean_exp
 

@@ -12,7 +12,7 @@ from tests.linear_gaussian import LinearGaussian
 from tests.objectives.penalties.traces import normal, trace_of
 from vae.distributions import CategoricalPosterior, LogScaleNormal, frozen
 from vae.models import VAE
-from vae.objectives import ELBO, Linear, Progress
+from vae.objectives import ELBO, LinearSchedule, Progress
 from vae.objectives.penalties import Adversarial, Adversary, Factor
 from vae.objectives.penalties.factor import permute_dims
 
@@ -130,7 +130,8 @@ def test_the_penalty_moves_the_encoder_as_its_weight_says(name):
     model, trace = model_and_trace()
     discriminator = net(3)
     one, half = (
-        PENALTIES[name](discriminator, weight=weight) for weight in (1.0, Linear(1.0, steps=10))
+        PENALTIES[name](discriminator, weight=weight)
+        for weight in (1.0, LinearSchedule(1.0, steps=10))
     )
     at = Progress(step=5)
     a, b = (gradients(penalty(trace, at)[name], model.encoder) for penalty in (one, half))

@@ -9,7 +9,7 @@ from tests.linear_gaussian import LinearGaussian
 from tests.objectives.penalties.traces import trace_at
 from vae.distributions import Conditional, ConstantNormalPosterior, FixedScale, Normal
 from vae.models import VAE
-from vae.objectives import ELBO, Linear, Progress
+from vae.objectives import ELBO, LinearSchedule, Progress
 from vae.objectives.penalties import DecoderNorm, GradientPenalty, LatentNorm
 from vae.priors import StandardNormal
 
@@ -108,7 +108,7 @@ def test_weights_may_be_schedules_and_not_negative(build, name):
     torch.manual_seed(1)
     one = build(2.0)
     torch.manual_seed(1)
-    other = build(Linear(4.0, steps=10))
+    other = build(LinearSchedule(4.0, steps=10))
     _, trace = linear_trace()
     terms = []
     for penalty in (one, other):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tests.objectives.penalties.traces import normal, trace_of
-from vae.objectives import ELBO, Linear, Penalized, Progress
+from vae.objectives import ELBO, LinearSchedule, Penalized, Progress
 from vae.objectives.penalties import Capacity
 from vae.trace import Observed, Trace
 
@@ -32,7 +32,7 @@ def test_distance_is_that_of_the_mean_over_examples():
 
 def test_capacity_grows_with_the_step():
     trace = trace_of(normal(torch.full((4, 1), 2.0), 1.0))
-    objective, values = Capacity(Linear(2.0, steps=10), gamma=3.0), []
+    objective, values = Capacity(LinearSchedule(2.0, steps=10), gamma=3.0), []
     for step in (0, 5, 20):
         values.append(objective(trace, Progress(step))["capacity"].item())
     assert values == pytest.approx([6, 3, 0])

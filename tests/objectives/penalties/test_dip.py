@@ -2,9 +2,10 @@ import pytest
 import torch
 import zuko
 
+from tests.distributions.heads import HEADS
 from tests.objectives.penalties.traces import normal, trace_of
 from vae.distributions import FlowPosterior, NormalPosterior
-from vae.objectives import Linear, Progress
+from vae.objectives import LinearSchedule, Progress
 from vae.objectives.penalties import DIP
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -129,7 +130,7 @@ def test_each_weight_has_its_own_part_and_may_be_a_schedule(name):
     trace = trace_of(posterior())
     alone = {"off_diagonal": 0.0, "diagonal": 0.0}
     full = DIP(**alone | {name: 3.0})(trace)["dip"]
-    objective = DIP(**alone | {name: Linear(3.0, steps=10)})
+    objective = DIP(**alone | {name: LinearSchedule(3.0, steps=10)})
     assert full > 0
     assert torch.allclose(objective(trace, Progress(5))["dip"], full / 2)
 
@@ -138,6 +139,17 @@ def test_a_batch_of_one_example_is_finite():
     params = torch.randn(1, 2 * D, requires_grad=True)
     DIP(variance=True)(trace_of(NormalPosterior(D)(params)))["dip"].backward()
     assert params.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["full normal", "low-rank normal", "mixture"])
+def test_covariances_within_examples_count(name, double_precision):
+    """Of latents that are not independent given x; draws have the covariance that is meant."""
+    head = HEADS[name]()
+    q = head(0.5 * torch.randn(4, *head.param_shape))
+    z = q.sample((100_000,)).flatten(0, 1)
+    found = DIP(variance=True).covariance(trace_of(q))
+    assert torch.allclose(found, z.T.cov(correction=0), atol=0.05)
+    assert (found - torch.diag(found.diagonal())).abs().max() > 0.1
 
 
 def test_a_posterior_without_moments_is_refused():

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tests.objectives.penalties.traces import trace_at, z_score
-from vae.objectives import Linear, Progress
+from vae.objectives import LinearSchedule, Progress
 from vae.objectives.penalties import MMD, IMQKernel, RBFKernel
 from vae.objectives.penalties.mmd import squared_mmd
 
@@ -129,7 +129,7 @@ def test_gradient_moves_latents_towards_the_prior(name):
 
 def test_term_is_the_weighted_estimate_against_draws_of_the_prior():
     trace = trace_at(torch.randn(50, 2) + 1)
-    objective = MMD(Linear(6.0, steps=10), kernel=RBFKernel())
+    objective = MMD(LinearSchedule(6.0, steps=10), kernel=RBFKernel())
     torch.manual_seed(3)
     u = trace.latents[0].p.sample((50,))
     torch.manual_seed(3)

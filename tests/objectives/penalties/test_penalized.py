@@ -7,7 +7,7 @@ from torch import nn
 from tests.linear_gaussian import LinearGaussian
 from vae.distributions import CategoricalPosterior, Conditional, FixedScale, Normal
 from vae.models import VAE
-from vae.objectives import ELBO, IWAE, Linear, Objective, Penalized, Progress
+from vae.objectives import ELBO, IWAE, LinearSchedule, Objective, Penalized, Progress
 from vae.objectives.penalties import (
     DIP,
     MMD,
@@ -64,8 +64,8 @@ def test_terms_are_those_of_objective_and_penalties():
 
 
 def test_step_and_number_of_examples_reach_every_part():
-    parts = {"capacity": Capacity(Linear(1.0, steps=10)), "tc": TotalCorrelation()}
-    objective = Penalized(ELBO(Linear(4.0, steps=8)), parts)
+    parts = {"capacity": Capacity(LinearSchedule(1.0, steps=10)), "tc": TotalCorrelation()}
+    objective = Penalized(ELBO(LinearSchedule(4.0, steps=8)), parts)
     trace = linear_trace()
     terms = objective(trace, Progress(4, 1000))
     assert torch.allclose(terms["kl"], 2 * trace.kl.mean())

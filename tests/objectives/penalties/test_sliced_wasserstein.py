@@ -3,7 +3,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from tests.objectives.penalties.traces import trace_at
-from vae.objectives import Linear, Progress
+from vae.objectives import LinearSchedule, Progress
 from vae.objectives.penalties import SlicedWasserstein
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -63,7 +63,7 @@ def test_gradient_moves_latents_towards_the_prior():
 
 def test_weight_may_be_a_schedule():
     z = torch.randn(20, 2)
-    objective = SlicedWasserstein(Linear(6.0, steps=10))
+    objective = SlicedWasserstein(LinearSchedule(6.0, steps=10))
     torch.manual_seed(SEED)
     value = objective(trace_at(z), Progress(5))["sliced_wasserstein"]
     assert torch.allclose(value, 3 * term(z))

@@ -13,7 +13,7 @@ import zuko
 
 from tests.objectives.penalties.traces import normal, trace_of, z_score
 from vae.distributions import FlowPosterior, aggregate_log_probs
-from vae.objectives import Linear, Progress
+from vae.objectives import LinearSchedule, Progress
 from vae.objectives.penalties import TotalCorrelation
 from vae.objectives.penalties.total_correlation import (
     stratified_log_weights,
@@ -228,7 +228,7 @@ def test_weights_multiply_their_parts_and_zero_drops_one():
 
 def test_a_scheduled_weight_follows_the_step_and_is_never_dropped():
     trace = trace_of(normal(torch.randn(8, 3), 0.5))
-    objective = TotalCorrelation(total_correlation=Linear(4.0, steps=10))
+    objective = TotalCorrelation(total_correlation=LinearSchedule(4.0, steps=10))
     part, values = objective.parts(trace)["total_correlation"], []
     for step in (0, 5, 20):
         values.append((objective(trace, Progress(step))["total_correlation"] / part).item())

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from vae.objectives.objective import START, Objective, Progress
 from vae.objectives.penalties.adversary import DISCRIMINATOR, Adversary
-from vae.objectives.penalties.latents import draws
+from vae.objectives.penalties.from_trace import draws
 from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vae.distributions.rescaled import standardized
 from vae.objectives.objective import START, Objective, Progress
-from vae.objectives.penalties.latents import latent_with_paths
+from vae.objectives.penalties.from_trace import latent_with_paths
 from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 

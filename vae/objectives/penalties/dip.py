@@ -4,9 +4,10 @@ __all__ = ["DIP"]
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution, Independent
 
 from vae.objectives.objective import START, Objective, Progress
-from vae.objectives.penalties.latents import only_latent
+from vae.objectives.penalties.from_trace import only_latent
 from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 
@@ -17,7 +18,7 @@ class DIP(Objective):
     .. math:: λ_{od} \sum_{i ≠ j} C_{ij}^2 + λ_d \sum_i (C_{ii} - 1)^2
 
     I: C is the covariance over the batch of the posterior's mean. II: of z, which adds the mean of
-    the posterior's variance on the diagonal.
+    the posterior's covariance, a diagonal where it factorises.
 
     Args:
         off_diagonal: Weight λ_od, at least 0, or a schedule.
@@ -68,5 +69,18 @@ class DIP(Objective):
         centered = (mean - mean.mean(0)).flatten(1)
         covariance = centered.T @ centered / len(centered)
         if self.variance:
-            covariance = covariance + torch.diag(variance.mean(0).flatten())
+            covariance = covariance + of_each(q, variance)
         return covariance
+
+
+def of_each(q: Distribution, variance: Tensor) -> Tensor:
+    """Return the mean over examples of the covariance of q(z|x), ``(D, D)``."""
+    if isinstance(q, Independent):
+        return torch.diag(variance.mean(0).flatten())
+    covariance: Tensor | None = getattr(q, "covariance_matrix", None)
+    if covariance is None:
+        raise ValueError(
+            f"dip needs the covariance of a posterior that does not factorise; got "
+            f"{type(q).__name__}. Use posterior=normal."
+        )
+    return covariance.flatten(0, -3).mean(0)

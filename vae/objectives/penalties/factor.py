@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from vae.objectives.objective import START, Objective, Progress
 from vae.objectives.penalties.adversary import DISCRIMINATOR, Adversary
-from vae.objectives.penalties.latents import latent_with_paths
+from vae.objectives.penalties.from_trace import latent_with_paths
 from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from vae.objectives.objective import START, Objective, Progress
-from vae.objectives.penalties.latents import draws
+from vae.objectives.penalties.from_trace import draws
 from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vae.distributions import aggregate_log_probs
 from vae.objectives.objective import START, Objective, Progress
-from vae.objectives.penalties.latents import latent_with_paths
+from vae.objectives.penalties.from_trace import latent_with_paths
 from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 

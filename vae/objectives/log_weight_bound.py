@@ -1,6 +1,6 @@
 """What the bounds on log p(x) have in common: they are functions of the log-weights."""
 
-__all__ = ["Bound"]
+__all__ = ["LogWeightBound"]
 
 from abc import abstractmethod
 
@@ -12,7 +12,7 @@ from vae.objectives.schedule import Schedule
 from vae.trace import Trace
 
 
-class Bound(Objective):
+class LogWeightBound(Objective):
     """A bound on log p(x) made of the log-weights of several samples.
 
     The value of its one term is the bound itself, negative, so that it can be compared between

@@ -81,6 +81,8 @@ def log_q_of_draws(trace: Trace) -> Tensor:
         Sticking the Landing (Roeder, Wu, Duvenaud, 2017), 1703.09194.
         Generalized Doubly Reparameterized Gradient Estimators (Bauer, Mnih, 2021), 2101.11046.
     """
+    for latent in trace.latents:
+        latent.need_draw()
     if not (torch.is_grad_enabled() and is_chain(trace)):
         return total([weighed(fixed_log_prob(a.q, a.z), a.weight) for a in trace.latents])
     again = at_draws(trace, moving=True, scored=False)
@@ -133,4 +135,5 @@ def slopes_of(value: Tensor, trace: Trace) -> Sequence[Tensor]:
 
 def inner(slope: Tensor, z: Tensor) -> Tensor:
     """Return the inner product over the event, ``(K, B)``."""
-    return (slope * z).flatten(2).sum(2)
+    product = slope * z
+    return product.flatten(2).sum(2) if product.dim() > 2 else product  # of a scalar variable

@@ -13,12 +13,17 @@ def only_latent(trace: Trace) -> Latent:
     """Return the one latent variable of a trace.
 
     Raises:
-        ValueError: If there are several.
+        ValueError: If there are several, or examples share it.
     """
     if len(trace.latents) > 1:
         raise ValueError(
             f"this penalty is defined for one latent variable; got {len(trace.latents)}. "
             "Use a model with one, or no penalty."
+        )
+    if trace.latents[0].shared:
+        raise ValueError(
+            "this penalty is defined for a latent variable of each example, and all examples share "
+            f"{trace.latents[0].name}. Use no penalty."
         )
     return trace.latents[0]
 
