@@ -11,7 +11,7 @@ from torch.distributions import Independent, Normal
 
 from tests.training.runs import BATCH, make_run, make_trainer, same, weights_after
 from vae.trace import Latent, Observed, Trace
-from vae.training.callbacks import Latents, Pictures, Progress, Scalars
+from vae.training.callbacks import Latents, Pictures, ProgressLine, Scalars
 from vae.training.callbacks.scalars import layout
 
 
@@ -154,7 +154,7 @@ def test_latents_count_active_units_and_the_kl_of_each_dimension():
 
 
 def test_progress_is_a_line_per_validation_where_there_is_no_terminal(tmp_path, capsys):
-    weights_after(tmp_path, callbacks=(Progress(),), epochs=4, check_val_every_n_epoch=2)
+    weights_after(tmp_path, callbacks=(ProgressLine(),), epochs=4, check_val_every_n_epoch=2)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:3] for line in lines] == [["epoch", "2", "val"], ["epoch", "4", "val"]]
     assert all("elbo" in line and "log p(x|z)" in line and "kl" in line for line in lines)
@@ -163,7 +163,7 @@ def test_progress_is_a_line_per_validation_where_there_is_no_terminal(tmp_path, 
 def test_progress_is_a_bar_in_a_terminal(tmp_path, capsys):
     from rich.console import Console
 
-    callback = Progress(interval=0)
+    callback = ProgressLine(interval=0)
     callback.console = Console(force_terminal=True, width=160)
     weights_after(tmp_path, callbacks=(callback, Scalars()), epochs=1)
     out = capsys.readouterr().out
@@ -179,7 +179,7 @@ class Fails(pl.Callback):
 def test_progress_closes_its_bar_when_a_run_fails(tmp_path, capsys):
     from rich.console import Console
 
-    callback = Progress(interval=0)
+    callback = ProgressLine(interval=0)
     callback.console = Console(force_terminal=True, width=160)
     with pytest.raises(RuntimeError, match="stop"):
         weights_after(tmp_path, callbacks=(callback, Fails()), epochs=1)
@@ -188,7 +188,7 @@ def test_progress_closes_its_bar_when_a_run_fails(tmp_path, capsys):
 
 def test_progress_refuses_an_interval_below_zero():
     with pytest.raises(ValueError, match="interval must be at least 0; got -1"):
-        Progress(interval=-1)
+        ProgressLine(interval=-1)
 
 
 def test_examples_seen_are_counted(tmp_path):
@@ -211,3 +211,12 @@ def test_the_elbo_has_a_chart_for_each_data_without_the_beginning(tmp_path):
     ((_, (pattern,)),) = charts[1].values()
     assert re.match(pattern, "elbo/a.b/val")
     assert not re.match(pattern, "elbo/acb/val")
+
+
+def test_a_sanity_check_is_no_validation(tmp_path):
+    module, data = make_run(tmp_path)
+    logger = Records()
+    trainer = make_trainer(tmp_path, logger=logger, num_sanity_val_steps=2)
+    trainer.fit(module, data)
+    assert list(logger.of("val/elbo")) == [7, 14]
+    assert same(module.state_dict(), weights_after(tmp_path))

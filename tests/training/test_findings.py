@@ -10,10 +10,10 @@ from torch.distributions import Independent, OneHotCategorical
 from tests.training.runs import make_run, make_trainer
 from vae.distributions import FixedScale, LearnedScale, Normal, PixelwiseScale
 from vae.evaluation import LatentStatistics
-from vae.objectives import ELBO, Cyclical, Linear, Stages
+from vae.objectives import ELBO, Cyclical, LinearSchedule, Stages
 from vae.trace import Latent, Trace
 from vae.training import findings
-from vae.training.callbacks import Latents, Progress
+from vae.training.callbacks import Latents, ProgressLine
 from vae.training.findings import Findings, Validation, at_bound, settled, unused_variables
 
 HEALTHY = Validation(5000, 10_000, kl=9.0, unused=[], num_variables=10)
@@ -63,7 +63,11 @@ def test_a_weight_that_is_on_its_way_is_not_settled():
         return settled(ELBO(beta=weight), steps)
 
     assert at(1.0, 0, 10)
-    assert [at(Linear(1.0, steps=500), now - 50, now) for now in (100, 500, 600)] == [0, 0, 1]
+    assert [at(LinearSchedule(1.0, steps=500), now - 50, now) for now in (100, 500, 600)] == [
+        0,
+        0,
+        1,
+    ]
     assert [at(Cyclical(1.0, period=400), now - 20, now) for now in (100, 380)] == [0, 1]
     assert [at(Stages([0, 1], starts=[500]), now - 50, now) for now in (200, 520, 600)] == [0, 0, 1]
 
@@ -129,7 +133,7 @@ WARM_UP = ("+schedule@objective.beta=linear", "objective.beta.end=1000")
 def test_a_collapse_is_said_in_training(monkeypatch, capsys, tmp_path, overrides, said):
     monkeypatch.setattr(findings, "FEWEST_STEPS", 5)
     module, data = make_run(tmp_path, "optimizer.lr=0.03", *overrides)
-    make_trainer(tmp_path, Progress(), Latents(), epochs=9).fit(module, data)
+    make_trainer(tmp_path, ProgressLine(), Latents(), epochs=9).fit(module, data)
     lines = capsys.readouterr().out.splitlines()
     told = [i for i, line in enumerate(lines) if "latents say nothing about x" in line]
     assert len(told) == said

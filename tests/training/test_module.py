@@ -13,7 +13,7 @@ from tests.training.runs import BATCH, VAL, make_run, make_trainer, same, weight
 from vae.objectives import ELBO, Objective
 from vae.training import VAEModule
 from vae.training.callbacks import EMA
-from vae.training.module import EVALUATION
+from vae.training.evaluating import EVALUATION
 from vae.training.seeding import seed_noise
 
 
@@ -193,7 +193,7 @@ def test_the_learning_rate_runs_through_its_schedule(tmp_path):
 
 def test_a_schedule_needs_an_end(tmp_path):
     module, data = make_run(tmp_path, "scheduler=cosine")
-    with pytest.raises(ValueError, match="a scheduler needs trainer.max_epochs or"):
+    with pytest.raises(ValueError, match="a scheduler needs the number of steps"):
         make_trainer(tmp_path, epochs=-1).fit(module, data)
 
 
@@ -225,3 +225,10 @@ def test_the_data_are_asked_for_all_that_is_read(tmp_path):
     module.objective.fields = ("index",)
     make_trainer(tmp_path, epochs=1).fit(module, data)
     assert seen == {("x", "index")}
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_validation_in_mid_epoch_leaves_training_as_it_is(tmp_path, every):
+    """Also in the midst of an accumulation, whose gradients Lightning would clear."""
+    whole = weights_after(tmp_path, "accumulate=2")
+    assert same(weights_after(tmp_path, "accumulate=2", val_check_interval=every), whole)

@@ -1,5 +1,6 @@
 """A run that is killed and resumed ends with the weights of the run that was not, bit for bit."""
 
+import signal
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -9,7 +10,8 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from tests.training.runs import TRAIN, VAL, make_run, make_trainer, same
-from vae.training.callbacks import EMA, Checkpoints
+from vae.interruption import Interrupted
+from vae.training.callbacks import EMA, Checkpoints, History
 
 EPOCHS = 3
 NAMES = ("best.ckpt", "last.ckpt")
@@ -149,6 +151,66 @@ def test_a_run_that_its_steps_end_is_gone_on_from(tmp_path, steps, every, size):
     last = tmp_path / "last.ckpt"
     assert torch.load(last, weights_only=True)["global_step"] == steps
     assert same(finished(tmp_path, overrides, checkpoint=last, **options), whole)
+
+
+class StopAfter(Checkpoints):
+    """Ends a run at a step, as a signal does that comes during its batch."""
+
+    def __init__(self, folder, step):
+        super().__init__(str(folder), monitor="val/elbo")
+        self.at = step
+
+    def on_train_batch_end(self, trainer, *arguments):
+        self.signals.received = signal.SIGTERM if trainer.global_step == self.at else 0
+        super().on_train_batch_end(trainer, *arguments)
+
+
+MID_EPOCH = {  # steps with a validation: within an epoch, counted anew or through all of them
+    "number": ([], {"val_check_interval": 3}, [3, 6, 10, 13, 17, 20]),
+    "fraction": ([], {"val_check_interval": 0.5}, [3, 6, 10, 13, 17, 20]),
+    "through": (
+        [],
+        {"val_check_interval": 5, "check_val_every_n_epoch": None},
+        [5, 10, 15, 20],
+    ),
+    "second": ([], {"val_check_interval": 3, "check_val_every_n_epoch": 2}, [10, 13]),
+    "averaged": ([], {"val_check_interval": 3}, [3, 6, 10, 13, 17, 20]),
+    "limited": ([], {"val_check_interval": 2, "limit_train_batches": 4}, [2, 4, 6, 8, 10, 12]),
+    "accumulated": (
+        ["accumulate=2"],
+        {"val_check_interval": 4, "limit_train_batches": 6},
+        [2, 5, 8],
+    ),
+}
+
+
+def callbacks_of(case):
+    return [EMA(decay=0.9)] if case == "averaged" else []
+
+
+@pytest.mark.parametrize("case", MID_EPOCH)
+def test_resumed_around_a_validation_in_mid_epoch(tmp_path, case):
+    """Saved at a validation and beside it: the weights, the curve and the best are the same."""
+    overrides, options, seen = MID_EPOCH[case]
+    options = {"check_val_every_n_epoch": 1, **options}
+    history = History()
+    keeper = Checkpoints(str(tmp_path / "whole"), monitor="val/elbo")
+    whole = finished(tmp_path, overrides, *callbacks_of(case), history, keeper, **options)
+    assert [point[0] for point in history.points] == seen
+    for step in {seen[0], seen[0] - 1, seen[0] + 1, seen[-1]}:
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        stopped = [*callbacks_of(case), History(), StopAfter(folder, step)]
+        with pytest.raises(Interrupted, match=f"saved at step {step} "):
+            finished(tmp_path, overrides, *stopped, **options)
+        last = folder / "last.ckpt"
+        kept = Checkpoints(str(folder), monitor="val/elbo")
+        again = [*callbacks_of(case), History(), kept]
+        resumed = finished(tmp_path, overrides, *again, checkpoint=last, **options)
+        assert kept.best_model_score == keeper.best_model_score
+        for name in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "loops"):
+            assert same(resumed[name], whole[name]), (step, name)
+        assert same(resumed["callbacks"]["History"], whole["callbacks"]["History"]), step
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 2)])

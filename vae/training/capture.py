@@ -94,7 +94,7 @@ class CapturedStep(Step):
         self.count += 1
         if self.count <= WARM_UP:
             return self.eager(draft, step, updates=updates, wants_norm=wants_norm)
-        given = {"indices": draft.indices} if draft.resident else draft.make()
+        given = draft.given()
         recorded = self.find(draft, given, step)
         for name, value in given.items():
             recorded.given[name].copy_(value)

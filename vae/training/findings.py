@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from vae.distributions.likelihoods.scale import Scale
-from vae.distributions.normal import LOG_SCALE_BOUNDS, MARGIN, LogScale
+from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, MARGIN, LogScale
 from vae.distributions.rescaled import Rescaled
-from vae.evaluation.collapse import THRESHOLDS, listed
-from vae.evaluation.latents import LatentStatistics
-from vae.evaluation.variables import variable_name
+from vae.evaluation.measures.collapse import THRESHOLDS, listed
+from vae.evaluation.measures.latent_statistics import LatentStatistics
+from vae.evaluation.measures.variables import variable_name
 from vae.models import Model
 from vae.objectives import Objective
 from vae.objectives.schedule import schedules_of

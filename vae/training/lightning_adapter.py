@@ -1,7 +1,7 @@
 """What is asked of Lightning besides its public interface, as it was read in version 2.6.
 
-No other file names a private member of Lightning or rests on how its loops count and what they
-save: where Lightning changes, this file does.
+No other file but `lightning_loading` names a private member of Lightning or rests on how its loops
+count and what they save: where Lightning changes, these files do.
 """
 
 __all__ = [
@@ -11,13 +11,16 @@ __all__ = [
     "StepCount",
     "epochs_done",
     "is_last_group",
+    "is_stopping",
     "processes_of",
-    "recount_groups",
+    "recount_batches",
     "share_over_all",
     "take_processes",
+    "validation_is_due",
 ]
 
 from abc import abstractmethod
+from math import isinf
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -30,21 +33,50 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from vae.data import TrainBatches
+from vae.models import Model
 from vae.nested import lookup
+from vae.objectives import Objective
+from vae.training.guard import Guard
+from vae.training.meter import Meter
+from vae.training.user_data import UserData
 
 set_plainly = object.__setattr__  # for what is neither parameter, buffer nor module
 
 
 class AdaptedModule(pl.LightningModule):
-    """A `LightningModule` that costs less per step.
+    """A `LightningModule` that costs less per step, and what callbacks may ask of it.
 
     Attributes:
+        model: What is trained.
+        objective: On what.
+        seed: Key of all noise.
+        user_data: What is known of the Trainer's data.
+        train_meter: Running means of the training figures.
+        guard: Counts the steps that are skipped.
+        latest: The training figures that were logged last, measured at step `latest_step`.
+        gradient_norm: Of the last step that is logged.
+        logging_due: Whether there is something to log.
         examples_seen: Training examples so far.
+        between_steps: Whether no gradient waits for the batches that belong to it.
+        group_is_cut: Whether the last group of batches was left before its end.
     """
+
+    model: Model
+    objective: Objective
+    seed: int
+    user_data: UserData
+    train_meter: Meter
+    guard: Guard
+    latest: dict[str, float]
+    latest_step: int
+    gradient_norm: float | Tensor
+    logging_due: bool
+    group_is_cut: bool
 
     def __init__(self) -> None:
         super().__init__()
         self.examples_seen = 0
+        self.between_steps = True
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Set in every step, Lightning's one twice for each of some thirty hooks; the detour through
@@ -55,9 +87,28 @@ class AdaptedModule(pl.LightningModule):
             super().__setattr__(name, value)
 
     @property
+    @abstractmethod
+    def fields(self) -> tuple[str, ...]:
+        """What is read of a batch."""
+
+    @property
+    @abstractmethod
+    def total_steps(self) -> int | None:
+        """Optimizer steps of the whole run, or ``None`` if it has no end."""
+
+    @property
     def is_attached(self) -> bool:
         """Whether a Trainer holds the module; Lightning's own `trainer` raises where none does."""
         return self._trainer is not None
+
+    def on_validation_model_zero_grad(self) -> None:
+        """Keep the gradients of an accumulation that a validation interrupts in mid-epoch.
+
+        Those of an epoch that is over are forgotten now: after a validation, sharded parameters
+        may be whole ones, which do not have them.
+        """
+        if self.between_steps or is_last_group(self.trainer):
+            super().on_validation_model_zero_grad()
 
     def end_epochs_whole(self) -> None:
         """Let an epoch that is whole be over, also where `max_steps` ends the run.
@@ -134,6 +185,12 @@ class Saving(ModelCheckpoint):
         if self.may_save_last(trainer):
             super()._save_last_checkpoint(trainer, monitor_candidates)
 
+    def _save_topk_checkpoint(
+        self, trainer: pl.Trainer, monitor_candidates: dict[str, Tensor]
+    ) -> None:
+        if self.monitor in monitor_candidates:  # not before the first validation
+            super()._save_topk_checkpoint(trainer, monitor_candidates)
+
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
         self.before_save(trainer)
         super()._save_checkpoint(trainer, filepath)
@@ -145,6 +202,24 @@ def is_last_group(trainer: pl.Trainer) -> bool:
     return trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
 
 
+def is_stopping(trainer: pl.Trainer) -> bool:
+    """Say whether training ends after the group at hand: by its steps, its time or a callback."""
+    return trainer.should_stop and trainer.fit_loop._can_stop_early
+
+
+def validation_is_due(trainer: pl.Trainer) -> bool:
+    """Say whether the number of the batch at hand is one that a validation follows.
+
+    Lightning resumes what was saved before such a validation without it.
+    """
+    loop, every = trainer.fit_loop.epoch_loop, trainer.val_check_batch
+    if every is None or isinf(every) or not loop._should_check_val_epoch():
+        return False
+    over_epochs = trainer.check_val_every_n_epoch is None
+    number = loop.total_batch_idx if over_epochs else loop.batch_idx
+    return (number + 1) % every == 0
+
+
 def share_over_all(strategy: ModelParallelStrategy) -> None:
     """Let every process hold a part of the weights, on whatever machine it is.
 
@@ -153,22 +228,26 @@ def share_over_all(strategy: ModelParallelStrategy) -> None:
     strategy._data_parallel_size = strategy.num_nodes * strategy.num_processes
 
 
-def recount_groups(checkpoint: dict[str, Any], loader: TrainBatches) -> None:
-    """Count the groups of an epoch that are done by the batches that were read.
+def recount_batches(checkpoint: dict[str, Any], loader: TrainBatches | None) -> None:
+    """Count what is done of an epoch by the batches that were trained on.
 
     Lightning counts a group as done in which the last step of a run came before its last batch, and
     a resumed run of groups of another size would count those of before among its own. Either would
-    leave out batches at the end of the epoch.
+    leave out batches at the end of the epoch. Of a loader whose length is unknown it reads one more
+    batch than it trains on, to know which is the last.
 
     Args:
         checkpoint: Lightning's, whose state of the loop over epochs is changed.
-        loader: Of the run that goes on.
+        loader: Of the run that goes on; ``None`` if it is a user's own.
     """
     loop = checkpoint["loops"]["fit_loop"]
     progress, states = loop["epoch_loop.batch_progress"], loop["state_dict"].get("combined_loader")
     total, current = progress["total"], progress["current"]
+    if states and loader is None:
+        states[0]["position"] = min(states[0]["position"], current["ready"])
+        return
     # Saved while a group was at its end: at an epoch's end the epoch counts, not its groups.
-    if not states or current["completed"] == current["ready"]:
+    if loader is None or not states or current["completed"] == current["ready"]:
         return
     position = states[0]["position"]
     if position >= loader.num_batches:

@@ -122,7 +122,9 @@ def block_means(values: tuple[Tensor, ...]) -> Tensor:
     return torch.stack([v.double().mean() for v in values])
 
 
-def check_figures(means: Mapping[str, float], num_examples: float, step: int) -> None:
+def check_figures(
+    means: Mapping[str, float], num_examples: float, step: int, *, proper: bool = True
+) -> None:
     r"""Refuse to go on with a figure that is not a number, or with a KL that is none.
 
     The mean of p(z)/q(z) over draws of q is at most 1, and so is that of its product over many
@@ -133,6 +135,7 @@ def check_figures(means: Mapping[str, float], num_examples: float, step: int) ->
         means: The figures, of which ``kl`` is a KL in nats per example.
         num_examples: Of how many examples they are means.
         step: Optimizer steps so far.
+        proper: Whether ``kl`` is one of densities; of a model without a prior it is what is left.
 
     Raises:
         NonFiniteError: Naming the figures and the step.
@@ -144,7 +147,7 @@ def check_figures(means: Mapping[str, float], num_examples: float, step: int) ->
             f"{', '.join(bad)} became NaN or infinite by step {step}. The last checkpoint before "
             "it is intact; try a lower optimizer.lr or gradient_clip=1."
         )
-    kl = means.get("kl", 0.0)
+    kl = means.get("kl", 0.0) if proper else 0.0
     if kl < -ROUNDING and kl * num_examples < -CHANCE:
         raise NegativeKLError(
             f"kl is {kl:,.1f} nats in the mean over {num_examples:,.0f} examples by step {step}, "

@@ -3,39 +3,40 @@
 __all__ = ["VAEModule"]
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import torch
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.optim import Optimizer
 
 from vae.argument_checks import unchecked
-from vae.build import build_model, build_objective, read_checkpoint
-from vae.data import Batch, DataSpec, Draft, Group
+from vae.data import Batch, DataSpec, Draft
+from vae.data.batch_names import Names
 from vae.data.randomness import stream_seed
-from vae.draws import count_rows
-from vae.instantiate import instantiate
 from vae.models import Model
-from vae.objectives import Objective, Progress
+from vae.objectives import Objective
 from vae.older import complete
 from vae.trace import Trace
 from vae.training.averaging import EMA
-from vae.training.capture import CapturedStep
+from vae.training.callbacks.defaults import unless_chosen
+from vae.training.configured import parts_of, restored, settings_of
+from vae.training.evaluating import log_means, measure_batch
 from vae.training.guard import Guard
-from vae.training.length import check_length, total_steps
-from vae.training.lightning_adapter import AdaptedModule, StepCount, recount_groups
-from vae.training.meter import Meter, check_figures, with_totals
-from vae.training.scheduled_weights import ScheduledWeights
+from vae.training.lightning_adapter import AdaptedModule, StepCount, recount_batches
+from vae.training.meter import Meter
 from vae.training.schedules import LearningRate
 from vae.training.seeding import seed_noise
-from vae.training.step import EagerStep, Step, StepResult, compiled, measure, terms_and_figures
-from vae.training.update import Update, make_optimizers
+from vae.training.step import StepResult
+from vae.training.stepping import make_step
+from vae.training.total_steps import check_length, total_steps
+from vae.training.update import make_optimizers
+from vae.training.user_data import UserData, data_module
 
-TRAINING, EVALUATION = 0, 1  # streams of noise: evaluation never draws what training would
+TRAINING = 0  # the stream of noise; evaluation has its own
 
 
 class VAEModule(AdaptedModule):
@@ -50,7 +51,10 @@ class VAEModule(AdaptedModule):
         accumulate: Batches per optimizer step, at least 1; their gradients are averaged.
         skip_limit: How many steps in a row, or ten times as many in an epoch, may be skipped for a
             loss or gradient that is not finite before the run ends; ``None`` looks at neither.
-        seed: Key of the reparameterization noise.
+        seed: Key of the reparameterization noise, and of the order of a shuffled `DataLoader`.
+        fields: What a batch of a loader of your own holds: names of a tuple's entries in order, or
+            ``{field: key}`` of a dict; ``None``: x, or x and label. A batch of `DataModule` has
+            its names.
 
     Raises:
         ValueError: If a number is out of range.
@@ -67,6 +71,7 @@ class VAEModule(AdaptedModule):
         accumulate: int = 1,
         skip_limit: int | None = 10,
         seed: int = 0,
+        fields: Names = None,
     ) -> None:
         super().__init__()
         if gradient_clip is not None and not gradient_clip > 0:
@@ -77,38 +82,24 @@ class VAEModule(AdaptedModule):
         self.automatic_optimization = False
         self.gradient_clip = gradient_clip
         self.accumulate = accumulate
-        self.model = model
-        self.objective = objective
+        self.model, self.objective = model, objective
         self.make_optimizer = optimizer
         self.scheduler = scheduler
         self.seed = seed
-        self.train_meter = Meter()
-        self.eval_meter = Meter()
+        self.user_data = UserData(fields)
+        self.train_meter, self.eval_meter = Meter(), Meter()
         self.latest: dict[str, float] = {}
         self.latest_step = 0  # at which those were measured
-        self.compiled = False  # how a step is taken
-        self.cuda_graph = False
+        self.compiled = self.cuda_graph = False  # how a step is taken
         self.guard = Guard(skip_limit)
-        self.between_steps = True
-        self.group_is_cut = False
         self.num_examples = 0
-        self.logging_due = False
+        self.group_is_cut = self.logging_due = False
         self.gradient_norm: float | Tensor = 0.0
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], spec: DataSpec) -> Self:
         """Build the module of a run; config and spec go into its checkpoints as plain values."""
-        model = build_model(config, spec)
-        module = cls(
-            model,
-            build_objective(config, model, spec),
-            optimizer=instantiate(config["optimizer"], "optimizer"),
-            scheduler=instantiate(config.get("scheduler") or None, "scheduler"),
-            gradient_clip=config.get("gradient_clip"),
-            accumulate=config.get("accumulate", 1),
-            skip_limit=config.get("skip_limit", 10),
-            seed=config["seed"],
-        )
+        module = cls(*parts_of(config, spec), **settings_of(config))
         # Made for their refusal of a wrong setting, before data are read.
         module.make_optimizers()
         module.save_hyperparameters({"config": dict(config), "spec": asdict(spec)}, logger=False)
@@ -116,33 +107,43 @@ class VAEModule(AdaptedModule):
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]
-        cls, checkpoint_path: str | Path, map_location: Any = None, *, strict: bool = True
+        cls,
+        checkpoint_path: str | Path,
+        map_location: Any = None,
+        *,
+        strict: bool = True,
+        plugins: Sequence[str] = (),
     ) -> Self:
         """Rebuild the module of a run from its checkpoint alone, without running code from it.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it is not a whole checkpoint of this framework.
+            ValueError: If it is no whole checkpoint of this framework, or as of `vae.load`.
         """
-        checkpoint = read_checkpoint(checkpoint_path)
-        hparams = checkpoint["hyper_parameters"]
-        module = cls.from_config(hparams["config"], DataSpec(**hparams["spec"]))
-        module.load_state_dict(checkpoint["state_dict"], strict=strict)
-        return module.to(map_location) if map_location is not None else module
+        return restored(cls, checkpoint_path, map_location, plugins, strict=strict)
 
     def forward(self, batch: Batch | Tensor, num_samples: int = 1) -> Trace:
         """Return the trace of a batch."""
         return self.model(batch, num_samples=num_samples)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What is read of a batch."""
+        return tuple(dict.fromkeys((*self.model.fields, *self.objective.fields)))
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Return what logs figures and pictures, if the Trainer has nothing of ours."""
+        return unless_chosen(self.trainer)
+
     def setup(self, stage: str) -> None:
-        """Ask the data for the fields that are read."""
-        fields = dict.fromkeys((*self.model.fields, *self.objective.fields))
-        self.trainer.datamodule.fields = tuple(fields)  # type: ignore[attr-defined]
+        """Ask the data for the fields that are read, or see to it that own loaders are resumed."""
+        self.user_data.attach(self, stage)
 
     @unchecked()
-    def training_step(self, group: Group, group_idx: int) -> None:
-        """Learn from each batch of a group in turn."""
+    def training_step(self, group: Any, group_idx: int) -> None:
+        """Learn from each batch of a group in turn; a batch of a user's own is a group of one."""
         trainer = self.trainer
+        group = self.user_data.group(self, group, group_idx)
         start = stream_seed(self.seed, TRAINING, trainer.global_rank, trainer.current_epoch)
         first = step = trainer.global_step
         for index, draft in group:
@@ -160,7 +161,7 @@ class VAEModule(AdaptedModule):
 
     def learn(self, draft: Draft, index: int, step: int) -> None:
         """Take the gradient of a batch and, every `accumulate` batches, an optimizer step."""
-        num_examples = len(draft.indices)
+        num_examples = draft.num_examples
         self.examples_seen += num_examples
         updates = (index + 1) % self.accumulate == 0
         logs = updates and (step + 1) % self.log_every == 0
@@ -195,36 +196,25 @@ class VAEModule(AdaptedModule):
         """
         check_length(self.trainer, self.accumulate)
         self.end_epochs_whole()
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.num_examples = data.num_train
-        if self.model.standardize is not None and self.model.standardize.unset:
-            self.model.standardize.set(*data.statistics())
+        data, standardize = data_module(self.trainer), self.model.standardize
+        self.num_examples = self.user_data.num_examples if data is None else data.num_train
+        if standardize is not None and standardize.unset:
+            if data is None:
+                raise ValueError(
+                    "mean and width of the data are not known: call model.standardize.set(...)"
+                )
+            standardize.set(*data.statistics())
 
     def on_train_start(self) -> None:
         """Take hold of the optimizers, which have their state by now."""
+        gc.unfreeze()  # what a run left that ended by an error
         gc.collect()
         gc.freeze()  # what is there stays: it need not be looked through again and again
-        self.take_step = self.make_step()
+        self.take_step = make_step(self)
         self.step_count = StepCount(self.trainer)
         self.guard.begin()
         self.log_every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         self.averages = [c for c in self.trainer.callbacks if isinstance(c, EMA)]  # type: ignore[attr-defined]
-
-    def make_step(self) -> Step:
-        """Return how a step is taken: as it is, compiled, or recorded."""
-        weights = ScheduledWeights(self.objective, self.num_examples, self.device)
-        numbers = partial(Progress, num_examples=self.num_examples)
-        eager = EagerStep(
-            self.model,
-            self.objective,
-            Update(self.trainer.strategy, clip=self.gradient_clip),
-            at=weights.at if self.cuda_graph or self.compiled else numbers,
-            compute=compiled(self.model) if self.compiled else terms_and_figures,
-            accumulate=self.accumulate,
-            watch=self.guard.limit is not None,
-            single_process=self.trainer.world_size == 1,
-        )
-        return CapturedStep(eager, weights) if self.cuda_graph else eager
 
     def teardown(self, stage: str) -> None:
         """Let go of the Trainer's parts, with which the module could not be copied."""
@@ -236,35 +226,39 @@ class VAEModule(AdaptedModule):
         """See that no step was spoilt, if training is going on."""
         self.guard.catch_up()
 
-    @unchecked()
-    def validation_step(self, batch: Batch, batch_idx: int) -> Trace:  # type: ignore[override]
-        """Measure a batch with noise that is the same in every epoch; return its trace."""
-        seed_noise(self.device, self.seed, EVALUATION, self.global_rank, batch_idx)
-        at = Progress(self.trainer.global_step, self.num_examples)
-        trace, _, figures = measure(self.model, self.objective, batch, at)
-        self.eval_meter.update(figures, count_rows(batch))
-        self.eval_meter.settle()
-        return trace
+    def validation_step(self, batch: Any, batch_idx: int) -> Trace:  # type: ignore[override]
+        """Measure a batch; return its trace."""
+        return measure_batch(self, batch, batch_idx, "val")
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation figures, averaged over all examples of all ranks."""
-        sums = self.trainer.strategy.reduce(self.eval_meter.sums(), reduce_op="sum")
-        means = with_totals(self.eval_meter.means(sums))
-        check_figures(means, sums[-1].item(), self.trainer.global_step)
-        figures = {f"val/{name}": mean for name, mean in means.items()}
-        # For checkpoints and early stopping; the same on every rank already.
-        self.log_dict(figures, logger=False, sync_dist=True)
-        for logger in self.loggers:
-            logger.log_metrics(figures, step=self.trainer.global_step)
+        """Log the validation figures."""
+        log_means(self, "val")
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Measure a batch."""
+        measure_batch(self, batch, batch_idx, "test")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the figures of the test data."""
+        log_means(self, "test")
+
+    def predict_step(self, batch: Any, batch_idx: int) -> Any:
+        """Return the codes of a batch; see `Model.embed`."""
+        return self.model.embed(self.user_data.batch(self, batch, "predict"))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say what the model is for; what it is made of only a config says."""
+        own = {"config": {}, "spec": self.user_data.spec_of(self.model)}
+        checkpoint.setdefault("hyper_parameters", own)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Count the groups of an epoch anew, and give an older checkpoint what it lacks."""
-        if not self.is_attached:  # read by itself, not to go on
+        if not self.is_attached or self.trainer.state.fn != "fit":  # not to go on
             return
-        # Not the Trainer's loader: setting that up here would lose its state in a resume.
-        recount_groups(checkpoint, self.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
-        if self.model.standardize is not None:
-            complete(checkpoint, self.trainer.datamodule)  # type: ignore[attr-defined]
+        data = data_module(self.trainer)
+        recount_batches(checkpoint, None if data is None else data.train_dataloader())
+        if self.model.standardize is not None and data is not None:
+            complete(checkpoint, data)
 
     def configure_optimizers(self) -> Any:
         """Return the optimizers and, if there is one, the first one's schedule over the whole run.
@@ -279,7 +273,10 @@ class VAEModule(AdaptedModule):
             return optimizers
         total = self.total_steps
         if total is None:
-            raise ValueError("a scheduler needs trainer.max_epochs or trainer.max_steps")
+            raise ValueError(
+                "a scheduler needs the number of steps: set max_steps, or max_epochs and a loader "
+                "that has a length"
+            )
         return optimizers, [self.scheduler.schedule(optimizers[0], max(1, total))]
 
     def make_optimizers(self) -> list[Optimizer]:

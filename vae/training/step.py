@@ -7,7 +7,7 @@ __all__ = [
     "Step",
     "StepResult",
     "compiled",
-    "measure",
+    "measured",
     "terms_and_figures",
 ]
 
@@ -32,7 +32,7 @@ from vae.training.update import Update, gradient_norm
 Scalars = dict[str, Tensor]
 
 
-def measure(
+def measured(
     model: Model, objective: Objective, batch: Batch, at: Progress
 ) -> tuple[Trace, Scalars, Scalars]:
     """Return the trace of a batch, the objective's terms, and all figures to be averaged.
@@ -49,7 +49,7 @@ def terms_and_figures(
     model: Model, objective: Objective, batch: Batch, at: Progress
 ) -> tuple[Scalars, Scalars]:
     """Return terms and figures alone: tensors, which compiled code can hand out."""
-    return measure(model, objective, batch, at)[1:]
+    return measured(model, objective, batch, at)[1:]
 
 
 class StepResult(NamedTuple):

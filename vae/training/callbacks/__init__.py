@@ -7,15 +7,15 @@ __all__ = [
     "History",
     "Latents",
     "Pictures",
-    "Progress",
+    "ProgressLine",
     "Scalars",
 ]
 
 from vae.training.averaging import EMA
 from vae.training.callbacks.checkpoints import Checkpoints
 from vae.training.callbacks.early_stopping import EarlyStopping
-from vae.training.callbacks.history import History
-from vae.training.callbacks.latents import Latents
-from vae.training.callbacks.pictures import Pictures
-from vae.training.callbacks.progress import Progress
+from vae.training.callbacks.latent_use import Latents
+from vae.training.callbacks.picture_log import Pictures
+from vae.training.callbacks.progress_line import ProgressLine
 from vae.training.callbacks.scalars import Scalars
+from vae.training.callbacks.validation_history import History

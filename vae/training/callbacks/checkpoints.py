@@ -15,8 +15,13 @@ import torch
 from vae.files import check_folder, remove_leftovers
 from vae.interruption import Interrupted, Signals
 from vae.saved import read_checkpoint
-from vae.training.lightning_adapter import Saving, is_last_group
-from vae.training.module import VAEModule
+from vae.training.lightning_adapter import (
+    AdaptedModule,
+    Saving,
+    is_last_group,
+    is_stopping,
+    validation_is_due,
+)
 from vae.training.storage import LAST
 
 BEST = "best.ckpt"
@@ -36,12 +41,20 @@ class Checkpoints(Saving):
         monitor: The figure that picks the best, the higher the better; after a minus sign, the
             lower the better.
         minutes: Time between two saves within an epoch, above 0; ``None`` for no such saves.
+        setting: What chooses the folder, for messages.
 
     Raises:
         ValueError: If `minutes` is not positive.
     """
 
-    def __init__(self, folder: str, *, monitor: str, minutes: float | None = 10) -> None:
+    def __init__(
+        self,
+        folder: str,
+        *,
+        monitor: str,
+        minutes: float | None = 10,
+        setting: str = "hydra.run.dir=...",
+    ) -> None:
         if minutes is not None and not minutes > 0:
             raise ValueError(f"minutes must be above 0 or null; got {minutes}")
         super().__init__(
@@ -53,6 +66,7 @@ class Checkpoints(Saving):
             enable_version_counter=False,
         )
         self.minutes = minutes
+        self.setting = setting
         self.signals = Signals()
         self.saved_at = 0.0
         self.saved_step = -1
@@ -93,7 +107,8 @@ class Checkpoints(Saving):
         if trainer.is_global_zero:
             folder, weights = Path(str(self.dirpath)), pl_module.parameters()
             # Each weight with its two moments, of which Adam and its kind keep two.
-            check_folder(folder, COPIES * 3 * sum(p.numel() * p.element_size() for p in weights))
+            size = COPIES * 3 * sum(p.numel() * p.element_size() for p in weights)
+            check_folder(folder, size, self.setting)
             remove_leftovers(folder)
         self.signals.install()
         self.saved_at = time.monotonic()
@@ -117,16 +132,26 @@ class Checkpoints(Saving):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Save if it is time, and end if a signal came; at an epoch's end, after the validation."""
-        assert isinstance(pl_module, VAEModule)
-        ends_epoch = is_last_group(trainer) and not pl_module.group_is_cut
-        if not pl_module.between_steps or ends_epoch:
+        """Save if it is time, and end if a signal came; if a validation is due, after it."""
+        assert isinstance(pl_module, AdaptedModule)
+        due = is_last_group(trainer) or validation_is_due(trainer)
+        if not pl_module.between_steps or (due and not pl_module.group_is_cut):
             return
         overdue = self.minutes is not None and time.monotonic() - self.saved_at > 60 * self.minutes
-        overdue |= trainer.global_step == trainer.max_steps
+        overdue |= is_stopping(trainer)
         number, overdue = agreed(trainer, self.signals.received, overdue)
         if number or overdue:
             self.save_last_state(trainer)
+        if number:
+            self.end(trainer, number)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save the state, the best or not, and end if a signal came in mid-epoch."""
+        super().on_validation_end(trainer, pl_module)
+        if trainer.sanity_checking or is_last_group(trainer) or not validation_is_due(trainer):
+            return
+        number, _ = agreed(trainer, self.signals.received, False)
+        self.save_last_state(trainer)
         if number:
             self.end(trainer, number)
 
@@ -146,7 +171,8 @@ class Checkpoints(Saving):
         What was saved between two groups is gone on from exactly, and what Lightning saves at the
         end of an epoch only if the epoch is whole.
         """
-        return self.saved_step != trainer.global_step
+        tried: Any = trainer  # Lightning sets it outside of the class
+        return self.saved_step != trainer.global_step and not tried.fast_dev_run
 
     def before_save(self, trainer: pl.Trainer) -> None:
         """Refuse to write into a folder that is gone."""

@@ -13,11 +13,11 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from vae.data import DataModule
 from vae.training.cutting import cut_events
+from vae.training.lightning_adapter import AdaptedModule
 from vae.training.meter import check_figures, with_totals
-from vae.training.module import VAEModule
 from vae.training.reading import Reading
+from vae.training.table_log import TableLog
 
 START = 0.25  # of a run, in which the ELBO rises by hundreds of nats; then it is charted
 
@@ -31,6 +31,7 @@ class Scalars(Callback):
     def __init__(self) -> None:
         self.count = 0
         self.since = 0.0
+        self.validated = 0.0  # since when, if a validation interrupts an epoch
         self.pending: tuple[int, Callable[[], dict[str, float]]] | None = None
         self.charted_from = 0.0
         self.begun = False
@@ -44,14 +45,20 @@ class Scalars(Callback):
     ) -> None:
         """Before the first, write the layout of the custom-scalars page, and drop what is repeated.
 
-        Not when training starts: another callback may refuse the run then.
+        Not when training starts: another callback may refuse the run then. A validation in
+        mid-epoch does not count as time of training.
         """
+        if self.validated:
+            self.since += time.perf_counter() - self.validated
+            self.validated = 0.0
         if self.begun:
             return
         self.begun = True
-        assert isinstance(pl_module, VAEModule)
+        assert isinstance(pl_module, AdaptedModule)
         self.charted_from = START * (pl_module.total_steps or 0)
         for logger in trainer.loggers if trainer.is_global_zero else ():
+            if isinstance(logger, TableLog) and trainer.global_step:
+                logger.cut(trainer.global_step)
             if isinstance(logger, TensorBoardLogger):
                 if trainer.global_step:
                     cut_events(Path(logger.log_dir), trainer.global_step)
@@ -59,8 +66,9 @@ class Scalars(Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
-        assert isinstance(pl_module, VAEModule)
+        assert isinstance(pl_module, AdaptedModule)
         self.count, self.since = pl_module.examples_seen, time.perf_counter()
+        self.validated = 0.0
 
     def on_train_batch_end(
         self,
@@ -71,7 +79,7 @@ class Scalars(Callback):
         batch_idx: int,
     ) -> None:
         """On a logging step, log the means since the last one; on a GPU after the next group."""
-        assert isinstance(pl_module, VAEModule)
+        assert isinstance(pl_module, AdaptedModule)
         self.write(trainer)
         if pl_module.logging_due:
             pl_module.logging_due = False
@@ -81,8 +89,9 @@ class Scalars(Callback):
                 self.write(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log what is on its way."""
+        """Log what is on its way, and stop the clock."""
         self.write(trainer)
+        self.validated = time.perf_counter()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Chart the ELBO of the validation."""
@@ -95,7 +104,7 @@ class Scalars(Callback):
         """Log what is on its way."""
         self.write(trainer)
 
-    def read(self, trainer: pl.Trainer, module: VAEModule) -> None:
+    def read(self, trainer: pl.Trainer, module: AdaptedModule) -> None:
         """Fetch the figures from the device."""
         now, step = time.perf_counter(), trainer.global_step
         charted = [f"elbo/{name_of(trainer)}/train"] if step >= self.charted_from else []
@@ -110,7 +119,7 @@ class Scalars(Callback):
             if not found:
                 return {}
             module.latest, module.latest_step = with_totals(found), step
-            check_figures(module.latest, num_examples, step)
+            check_figures(module.latest, num_examples, step, proper=module.model.proper)
             rate, norm = (value() for value in others)
             skipped = module.guard.in_epoch
             return {
@@ -153,9 +162,9 @@ def layout(name: str) -> dict[str, dict[str, list[Any]]]:
 
 def name_of(trainer: pl.Trainer) -> str:
     """Return the name of the data, as a part of a tag."""
-    data = trainer.datamodule  # type: ignore[attr-defined]
-    assert isinstance(data, DataModule)
-    return data.spec.name.replace("/", "_")
+    module = trainer.lightning_module
+    assert isinstance(module, AdaptedModule)
+    return module.user_data.name.replace("/", "_")
 
 
 def read(value: float | Tensor) -> Callable[[], float]:

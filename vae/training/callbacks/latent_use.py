@@ -2,6 +2,7 @@
 
 __all__ = ["Latents"]
 
+from math import inf
 from typing import Any
 
 import lightning.pytorch as pl
@@ -10,14 +11,15 @@ from lightning.pytorch.callbacks import Callback
 from vae.evaluation import LatentStatistics
 from vae.trace import Trace
 from vae.training.findings import Findings, Validation, at_bound, settled, unused_variables
-from vae.training.module import VAEModule
+from vae.training.lightning_adapter import AdaptedModule
 
 
 class Latents(Callback):
     """Logs active units and the KL of each latent dimension on the validation data.
 
     Of several latents each has tags of its own, ``latent/<name>/…``, beside the total; the steps of
-    a chain are one latent.
+    a chain are one latent. Of those that all examples share, as the weights of a layer, the KL per
+    example is logged, ``latent/<name>/kl``.
 
     A collapse, dimensions that are not used and a σ at its bound are said once, in words, when
     two validations in a row show them; nothing is measured for that besides.
@@ -38,7 +40,7 @@ class Latents(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note from where to where the run goes."""
-        assert isinstance(pl_module, VAEModule)
+        assert isinstance(pl_module, AdaptedModule)
         self.total_steps, self.last_step = pl_module.total_steps, trainer.global_step
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -63,8 +65,11 @@ class Latents(Callback):
         """Log the figures."""
         if trainer.sanity_checking:
             return
-        figures = {"latent/active_units": float(self.statistics.active_units)}
-        uses = self.statistics.by_name
+        uses, shared = self.statistics.by_name, self.statistics.shared
+        figures = {"latent/active_units": float(self.statistics.active_units)} if uses else {}
+        for name, use in shared.items():
+            if use.kl_per_dim is not None:
+                figures[f"latent/{name}/kl"] = use.kl_per_dim.sum().item()
         for name, use in uses.items():
             tag = f"latent/{name}" if len(uses) > 1 else "latent"
             figures[f"{tag}/active_units"] = float(use.active_units)
@@ -79,7 +84,7 @@ class Latents(Callback):
         trace, self.first = self.first, None
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
-        assert isinstance(pl_module, VAEModule)
+        assert isinstance(pl_module, AdaptedModule)
         assert trace is not None
         step = trainer.global_step
         steps = {"before": self.last_step, "now": step, "end": self.total_steps or 2 * step}
@@ -88,7 +93,8 @@ class Latents(Callback):
         validation = Validation(
             step,
             self.total_steps,
-            kl=float(trainer.callback_metrics["val/kl"]),
+            # What examples share need not be large, and says nothing of one.
+            kl=float(trainer.callback_metrics["val/kl"]) if self.statistics.by_name else inf,
             unused=unused,
             num_variables=count,
             scale=next(filter(None, found), None),

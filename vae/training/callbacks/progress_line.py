@@ -1,6 +1,6 @@
 """A progress bar that shows the ELBO's terms."""
 
-__all__ = ["Progress"]
+__all__ = ["ProgressLine"]
 
 import time
 from typing import Any
@@ -19,10 +19,10 @@ from rich.progress import (
 )
 
 from vae.terminal import console
-from vae.training.module import VAEModule
+from vae.training.lightning_adapter import AdaptedModule, is_last_group
 
 
-class Progress(Callback):
+class ProgressLine(Callback):
     """Shows steps, the terms of the last logging step, throughput and time left.
 
     In a terminal it is one live bar over the whole run; elsewhere a line after each validation.
@@ -42,7 +42,7 @@ class Progress(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar on the first process."""
-        assert isinstance(pl_module, VAEModule)
+        assert isinstance(pl_module, AdaptedModule)
         self.started = (time.perf_counter(), pl_module.examples_seen)
         if not (trainer.is_global_zero and self.console.is_terminal):
             return
@@ -77,10 +77,10 @@ class Progress(Callback):
     ) -> None:
         """Refresh the bar now and then."""
         if self.bar is not None and time.perf_counter() - self.shown >= self.interval:
-            assert isinstance(pl_module, VAEModule)
+            assert isinstance(pl_module, AdaptedModule)
             self.refresh(trainer, pl_module)
 
-    def refresh(self, trainer: pl.Trainer, module: VAEModule) -> None:
+    def refresh(self, trainer: pl.Trainer, module: AdaptedModule) -> None:
         """Show where training stands."""
         assert self.bar is not None
         self.shown = time.perf_counter()
@@ -100,10 +100,12 @@ class Progress(Callback):
         """Leave a line with the validation figures."""
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
+        assert isinstance(pl_module, AdaptedModule)
         figures = {k: float(v) for k, v in trainer.callback_metrics.items()}
         shown = {k: figures[f"val/{k}"] for k in ("elbo", "log_likelihood", "kl")}
-        line = f"epoch {trainer.current_epoch + 1:>3}  val {terms(shown)}"
-        self.console.print(line)
+        whole = is_last_group(trainer) and not pl_module.group_is_cut
+        within = "" if whole else f", step {trainer.global_step:,}"
+        self.console.print(f"epoch {trainer.current_epoch + 1:>3}{within}  val {terms(shown)}")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the bar."""

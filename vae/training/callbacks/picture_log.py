@@ -2,30 +2,35 @@
 
 __all__ = ["Pictures"]
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
 
 from vae.batch import Batch
-from vae.data import DataModule
 from vae.evaluation import NotApplicable, reconstructions, render, samples, save_picture
-from vae.evaluation.moving import most_used, moved, starts_of, values_of
-from vae.evaluation.value_range import value_range
-from vae.evaluation.variables import study_all
+from vae.evaluation.drawing.by_condition import samples_by_condition
+from vae.evaluation.drawing.value_range import value_range
+from vae.evaluation.measures.moving import most_used, moved, starts_of, values_of
+from vae.evaluation.measures.variables import Variables, study_all
 from vae.models import Model
+from vae.spec import DataSpec
+from vae.training.lightning_adapter import AdaptedModule
 from vae.training.parallel import unsharded
+from vae.training.sinks import log_picture
 
 STEPS = 9  # of a traversal
 PAIR = ("original", "reconstruction")
 
 
 class Pictures(Callback):
-    """Writes reconstructions, prior samples and traversals to TensorBoard and to the run folder.
+    """Writes reconstructions, prior samples and traversals to the loggers and to the run folder.
+
+    Of a conditional VAE also samples of each class, or at quantiles of a number.
 
     Of x of one to three dimensions, and of a model that makes x; what cannot be drawn is said once.
 
@@ -59,19 +64,20 @@ class Pictures(Callback):
         """Draw, on the first process only; where the weights are sharded, on all of them."""
         last = trainer.current_epoch + 1 == trainer.max_epochs
         due = last or (trainer.current_epoch + 1) % self.every_n_epochs == 0
-        data = trainer.datamodule  # type: ignore[attr-defined]
         model = pl_module.model
         idle = not (trainer.is_global_zero or isinstance(model, FSDPModule))
         if trainer.sanity_checking or idle or not due:
             return
-        assert isinstance(data, DataModule)
+        assert isinstance(pl_module, AdaptedModule)
         assert isinstance(model, Model)
+        data = pl_module.user_data.examples(pl_module)
         self.span = self.span or value_range(data)
         batch = data.examples("val", self.columns, model.fields)
         batch = {name: value.to(pl_module.device) for name, value in batch.items()}
         try:
             with unsharded(model):
-                pictures = draw_all(model, batch, self.columns, self.max_dims, self.span)
+                drawn = (batch, self.columns, self.max_dims, self.span)
+                pictures = draw_all(model, *drawn, data.spec)
         except NotApplicable as reason:
             self.tell(trainer, f"Pictures are left out: {reason}.")
             return
@@ -86,29 +92,40 @@ class Pictures(Callback):
         self.said.add(sentence)
 
     def write(self, trainer: pl.Trainer, name: str, picture: Tensor) -> None:
-        """Send one picture to TensorBoard and to its file."""
+        """Send one picture to the loggers and to its file."""
         for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image(f"pictures/{name}", picture, trainer.global_step)
+            log_picture(logger, f"pictures/{name}", picture, trainer.global_step)
         if self.folder is not None:
             save_picture(Path(self.folder) / f"{name}.png", picture)
 
 
+def movable(latents: Mapping[str, Variables]) -> bool:
+    """Say whether a latent of each example has a coordinate that can move alone."""
+    return not all(one.tied for one in latents.values())
+
+
 @torch.no_grad()
 def draw_all(
-    model: Model, batch: Batch, columns: int, max_dims: int, span: tuple[float, float]
+    model: Model,
+    batch: Batch,
+    columns: int,
+    max_dims: int,
+    span: tuple[float, float],
+    spec: DataSpec | None = None,
 ) -> dict[str, Tensor]:
     """Return the pictures by name, each uint8 ``(3, height, width)``.
 
     Raises:
         NotApplicable: If x is of a shape that cannot be drawn, or the model makes none.
     """
+    if model.predicts is not None:
+        raise NotApplicable(f"the model predicts {model.predicts} from x, and makes no x")
     dims = batch["x"].dim() - 1
     if not 1 <= dims <= 3:
         raise NotApplicable(f"x has {dims} dimensions, and those of one to three are drawn")
     with torch.random.fork_rng():
         latents = study_all(model, [batch])
-        chosen = most_used(latents, max_dims) if latents else []
+        chosen = most_used(latents, max_dims) if movable(latents) else []
         values = values_of(latents, chosen, STEPS)
     place = torch.arange(columns) % len(batch["x"])
     above = {name: value[place.to(value.device)] for name, value in batch.items()}
@@ -116,6 +133,9 @@ def draw_all(
         "reconstructions": render(reconstructions(model, batch), span=span, labels=PAIR),
         "samples": render(samples(model, 6, columns, batch=above), span=span),
     }
+    shelves = {} if spec is None else samples_by_condition(model, spec, above)
+    for name, (rows, labels) in shelves.items():
+        pictures[f"samples_by_{name}"] = render(rows, span=span, labels=labels)
     if chosen:
         first = {name: value[:1] for name, value in batch.items()}
         (start,) = starts_of(model, first, latents)

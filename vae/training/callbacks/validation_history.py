@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
 from vae.history import KEY, Point, points_of, thinned
-from vae.training.module import VAEModule
+from vae.training.lightning_adapter import AdaptedModule
 
 
 class History(Callback):
@@ -39,14 +39,14 @@ class History(Callback):
         """Add a point; checkpoints are written after this."""
         if trainer.sanity_checking:
             return
-        assert isinstance(pl_module, VAEModule)
+        assert isinstance(pl_module, AdaptedModule)
         found = trainer.callback_metrics
         elbo, log_px, kl = (float(found[f"val/{k}"]) for k in ("elbo", "log_likelihood", "kl"))
         train = self.newly_measured(pl_module)
         point = Point(trainer.global_step, elbo, log_px, kl, *train)
         self.points = thinned([*self.points, point])
 
-    def newly_measured(self, module: VAEModule) -> tuple[float, int] | tuple[()]:
+    def newly_measured(self, module: AdaptedModule) -> tuple[float, int] | tuple[()]:
         """Return the training ELBO logged last and its step, if no point has it."""
         known = (point.train_step for point in self.points)
         if not module.latest or module.latest_step in known:
