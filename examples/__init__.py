@@ -1,0 +1,1 @@
+"""Models of other packages, written for `vae.fit`; each file runs alone."""
