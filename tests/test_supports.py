@@ -7,7 +7,7 @@ from torch.distributions import Distribution, Independent, Normal, Uniform
 from torch.distributions import constraints as c
 
 from vae.flows import zuko
-from vae.supports import OF_DATA, covers, in_words, same_support, support_of
+from vae.supports import OF_DATA, covers, in_words, same_support, support_of, unit_sphere
 
 KINDS = {
     "reals": c.real,
@@ -27,6 +27,7 @@ KINDS = {
     "one-hot": c.one_hot,
     "one-hots": c.independent(c.one_hot, 1),
     "simplex": c.simplex,
+    "unit vectors": unit_sphere,
     "matrices": c.positive_definite,
 }
 SAME = [
@@ -37,7 +38,7 @@ SAME = [
 ]
 UNIT = {"bits", "[0, 1]", "one-hot", "simplex"}
 COVERED = {  # of those that are not the same, with one name for each meaning
-    "reals": {*UNIT, "[0, 2]", "positive", "0 or more", "bytes", "counts"},
+    "reals": {*UNIT, "unit vectors", "[0, 2]", "positive", "0 or more", "bytes", "counts"},
     "[0, 1]": {"bits", "one-hot", "simplex"},
     "[0, 2]": UNIT,
     "0 or more": {*UNIT, "[0, 2]", "positive", "bytes", "counts"},
@@ -45,6 +46,7 @@ COVERED = {  # of those that are not the same, with one name for each meaning
     "counts": {"bits", "one-hot", "bytes"},
     "bits": {"one-hot"},
     "simplex": {"one-hot"},
+    "unit vectors": {"one-hot"},
 }
 
 

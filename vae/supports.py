@@ -1,6 +1,15 @@
 """Where values live, compared by meaning: of one constraint torch makes a new object each time."""
 
-__all__ = ["OF_DATA", "covers", "in_words", "same_support", "support_of"]
+__all__ = [
+    "OF_DATA",
+    "UnitSphere",
+    "bound_together",
+    "covers",
+    "in_words",
+    "same_support",
+    "support_of",
+    "unit_sphere",
+]
 
 from math import inf
 from typing import Any
@@ -10,6 +19,19 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
 from vae.flows import NormalizingFlow
+
+
+class UnitSphere(Constraint):
+    """Vectors of length one, as far as their precision tells."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        """Say which of the vectors ``(*, D)`` are, bool ``(*)``."""
+        return (value.norm(dim=-1) - 1).abs() < 1e-5
+
+
+unit_sphere = UnitSphere()
 
 OF_DATA: dict[str, Constraint] = {  # what `DataSpec.support` may be
     "boolean": constraints.boolean,
@@ -26,11 +48,13 @@ ENDS = {  # lowest and highest value, where a constraint does not hold them itse
     constraints.one_hot: (0.0, 1.0),
     constraints.simplex: (0.0, 1.0),
     constraints.real: (-inf, inf),
+    unit_sphere: (-1.0, 1.0),
 }
 # Less than all values between their ends, so that these do not tell what they cover.
 PARTS_OF_ALL = {
     constraints.boolean: (constraints.one_hot,),
     constraints.simplex: (constraints.one_hot,),
+    unit_sphere: (constraints.one_hot,),
     constraints.one_hot: (),
 }
 OPEN_ABOVE = (constraints.less_than, constraints.half_open_interval)
@@ -74,6 +98,19 @@ def covers(outer: Constraint, inner: Constraint) -> bool:
     if ours is None or theirs is None:
         return False
     return ours[0] <= theirs[0] and ours[1] <= theirs[1]
+
+
+def bound_together(support: Constraint | None) -> bool:
+    """Say whether the coordinates of a value depend on each other.
+
+    None of them can move alone then, and a density is not one over all reals of as many dimensions.
+
+    Example:
+        >>> bound_together(constraints.simplex), bound_together(constraints.real_vector)
+        (True, False)
+    """
+    together = (unit_sphere, constraints.simplex)
+    return support is not None and any(same_support(support, known) for known in together)
 
 
 def in_words(support: Constraint) -> str:

@@ -7,11 +7,18 @@ from torch import nn
 from torch.distributions import Independent, MultivariateNormal, Normal
 
 from vae.distributions import (
+    BernoulliPosterior,
+    BetaPosterior,
     CategoricalPosterior,
+    DirichletPosterior,
     FlowPosterior,
+    GammaPosterior,
     GumbelSoftmax,
+    LogisticNormalPosterior,
     LogScaleNormal,
     NormalPosterior,
+    PowerSphericalPosterior,
+    VonMisesFisherPosterior,
     fixed_log_prob,
     frozen,
 )
@@ -64,6 +71,13 @@ POSTERIORS = {
     "Gumbel-softmax": lambda: (D, lambda raw: GumbelSoftmax(0.7, raw)),
     "relaxed head": lambda: (4 * D, CategoricalPosterior(D, num_categories=4)),
     "flow": lambda: (2 * D + 4, flow_head()),
+    "von Mises–Fisher": lambda: (D + 1, VonMisesFisherPosterior(D)),
+    "power spherical": lambda: (D + 1, PowerSphericalPosterior(D)),
+    "gamma": lambda: (2 * D, GammaPosterior(D)),
+    "beta": lambda: (2 * D, BetaPosterior(D)),
+    "dirichlet": lambda: (D, DirichletPosterior(D)),
+    "logistic normal": lambda: (2 * D - 2, LogisticNormalPosterior(D)),
+    "relaxed bits": lambda: (D, BernoulliPosterior(D)),
 }
 
 

@@ -7,8 +7,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.linear_gaussian import LinearGaussian
 from vae.distributions import UniformMixture, mixture
-from vae.evaluation.amortization import fit_posterior
-from vae.evaluation.latent_path import LatentPath
+from vae.evaluation.measures.latent_path import LatentPath
+from vae.evaluation.sections.amortization import fit_posterior
 from vae.models import VAE
 from vae.priors import VampPrior
 

@@ -3,7 +3,7 @@ import scipy.stats
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
-from vae.distributions.normal import (
+from vae.distributions.log_scale_normal import (
     LOG_SCALE_BOUNDS,
     LogScaleNormal,
     inverse_soft_bound,

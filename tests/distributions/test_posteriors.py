@@ -1,83 +1,19 @@
-"""One contract for every posterior head; a new one adds a line to `HEADS`."""
+"""What single posterior heads do beyond the contract of all, which is in `test_contract`."""
 
 import pytest
 import torch
 import zuko
 from torch.distributions import RelaxedOneHotCategorical, kl_divergence
 
+from tests.distributions.heads import D, flow_head
 from vae.distributions import (
     CategoricalPosterior,
     ConstantNormalPosterior,
     FlowPosterior,
     GumbelSoftmax,
     NormalPosterior,
-    center,
     draw,
-    fixed_log_prob,
-    in_logarithms,
 )
-
-D = 3
-
-
-def flow_head():
-    flow = zuko.flows.NSF(D, 4, transforms=2, passes=2, hidden_features=[8])
-    return FlowPosterior(D, flow=flow, context_dim=4)
-
-
-HEADS = {
-    "normal": lambda: NormalPosterior(D),
-    "constant normal": lambda: ConstantNormalPosterior(D, scale=0.1),
-    "flow": flow_head,
-    "categorical": lambda: CategoricalPosterior(D, num_categories=4),
-}
-
-
-@pytest.fixture(params=HEADS)
-def head(request, double_precision):
-    return HEADS[request.param]()
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_shapes(head, training):
-    q = head.train(training)(torch.randn(5, *head.param_shape))
-    z, log_q = draw(q, 7)
-    assert q.batch_shape == (5,)
-    assert z.shape == (7, 5, *head.event_shape)
-    assert q.log_prob(z).shape == (7, 5)
-    assert center(q).shape == (5, *head.event_shape)
-    if log_q is not None:
-        assert torch.allclose(log_q, q.log_prob(z), atol=1e-8)
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_expansion_repeats_the_same_distribution(head, training):
-    q = in_logarithms(head.train(training)(torch.randn(5, *head.param_shape)))
-    wide = q.expand((2, 5))
-    z, log_q = draw(wide, 7)
-    assert (wide.batch_shape, wide.event_shape) == ((2, 5), head.event_shape)
-    assert z.shape == (7, 2, 5, *head.event_shape)
-    assert torch.allclose(wide.log_prob(z), q.log_prob(z))
-    assert not q.has_rsample or torch.allclose(fixed_log_prob(wide, z), q.log_prob(z))
-    assert log_q is None or torch.allclose(log_q, q.log_prob(z), atol=1e-8)
-
-
-def test_draws_carry_gradients_to_every_parameter(head):
-    params = torch.randn(5, *head.param_shape, requires_grad=True)
-    q = head(params)
-    z, _ = draw(q, 7)
-    weights = torch.randn_like(z)
-    ((z * weights).sum() + q.log_prob(z).sum()).backward()
-    assert (params.grad != 0).all()
-    assert all((p.grad is not None) and p.grad.isfinite().all() for p in head.parameters())
-
-
-def test_extreme_parameters_stay_finite(head):
-    params = (1e4 * torch.randn(5, *head.param_shape)).requires_grad_()
-    z, _ = draw(head(params), 7)
-    assert z.isfinite().all()
-    z.sum().backward()
-    assert params.grad.isfinite().all()
 
 
 def test_density_of_a_normal_is_reached_by_its_draws(double_precision):

@@ -18,7 +18,7 @@ from vae.distributions import (
     fixed_log_prob,
     in_logarithms,
 )
-from vae.objectives.penalties.latents import draws
+from vae.objectives.penalties.from_trace import draws
 
 TEMPERATURES = [0.01, 0.1, 0.5, 2.0]
 

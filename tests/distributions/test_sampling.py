@@ -1,7 +1,7 @@
 import pytest
 import torch
+from torch.distributions import Beta, Dirichlet, Gamma, Independent, MixtureSameFamily, Uniform
 from torch.distributions import Categorical as Choice
-from torch.distributions import Independent, MixtureSameFamily, MultivariateNormal
 
 from vae.distributions import LogScaleNormal, UniformMixture, tempered
 
@@ -35,6 +35,21 @@ def test_temperature_scales_the_deviation_of_a_normal():
     assert torch.equal(tempered(p, 0.5).mean, p.mean)
 
 
-def test_temperature_of_an_unknown_distribution_is_refused():
-    with pytest.raises(ValueError, match="not defined for MultivariateNormal"):
-        tempered(MultivariateNormal(torch.zeros(2), torch.eye(2)), 0.5)
+def test_temperature_of_what_is_bounded_is_refused():
+    with pytest.raises(ValueError, match="not defined for Uniform"):
+        tempered(Uniform(torch.zeros(2), torch.ones(2)), 0.5)
+
+
+@pytest.mark.usefixtures("double_precision")
+def test_temperature_scales_the_deviation_of_a_gamma():
+    p = Gamma(torch.tensor([0.7, 4.0]), torch.tensor([2.0, 0.3]))
+    assert torch.allclose(tempered(p, 0.5).stddev, 0.5 * p.stddev)
+    assert torch.allclose(tempered(p, 0.5).mean, p.mean)
+
+
+@pytest.mark.usefixtures("double_precision")
+@pytest.mark.parametrize("p", [Beta, lambda *c: Dirichlet(torch.stack(c, -1))])
+def test_temperature_keeps_the_mean_of_shares(p):
+    p = p(torch.tensor([7.0, 20.0]), torch.tensor([50.0, 30.0]))
+    assert torch.allclose(tempered(p, 0.5).mean, p.mean)
+    assert torch.allclose(tempered(p, 0.5).stddev, 0.5 * p.stddev, rtol=0.02)

@@ -1,6 +1,6 @@
 """One-hot latents, exact or relaxed."""
 
-__all__ = ["CategoricalPosterior", "categorical"]
+__all__ = ["CategoricalPosterior", "categorical", "check_temperature"]
 
 from torch import Tensor
 from torch.distributions import Distribution, OneHotCategorical, constraints
@@ -53,5 +53,10 @@ def check_categorical(num_categories: int, temperature: float | None) -> None:
     """Refuse fewer than two categories and temperatures that are not positive."""
     if num_categories < 2:
         raise ValueError(f"num_categories must be at least 2; got {num_categories}")
+    check_temperature(temperature)
+
+
+def check_temperature(temperature: float | None) -> None:
+    """Refuse temperatures that are not positive."""
     if temperature is not None and not temperature > 0:
         raise ValueError(f"temperature must be above 0 or null; got {temperature}")

@@ -8,12 +8,26 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, MultivariateNormal
+from torch.distributions import (
+    Bernoulli,
+    Beta,
+    Distribution,
+    Independent,
+    LowRankMultivariateNormal,
+    MultivariateNormal,
+)
 
+from vae.distributions.amortized_flow import AmortizedFlow
+from vae.distributions.binary_concrete import BinaryConcrete, LogitBinaryConcrete
 from vae.distributions.flow_posterior import ConditionalFlow
 from vae.distributions.gumbel_softmax import GumbelSoftmax, LogGumbelSoftmax
+from vae.distributions.implicit_mixture import ImplicitMixture
 from vae.distributions.joint import Joint
-from vae.distributions.normal import LogScale
+from vae.distributions.log_scale_normal import LogScale
+from vae.distributions.low_rank_normal import LowRankNormal
+from vae.distributions.normal_mixture import ByComponent
+from vae.distributions.spherical import Spherical
+from vae.distributions.student_t import LogScaleStudentT
 
 
 def fixed_log_prob(q: Distribution, value: Tensor) -> Tensor:
@@ -32,7 +46,8 @@ def fixed_log_prob(q: Distribution, value: Tensor) -> Tensor:
         return q.log_prob(value)
     if isinstance(q, ConditionalFlow):
         with frozen(q.flow):
-            held = ConditionalFlow(q.flow, q.context.detach(), fixed(q.base))
+            context = None if q.context is None else q.context.detach()
+            held = ConditionalFlow(q.flow, context, fixed(q.base))
             log_prob: Tensor = held.log_prob(value)
             return log_prob
     return fixed(q).log_prob(value)
@@ -67,6 +82,18 @@ RULES: dict[type, Callable[[Any], Distribution]] = {
     MultivariateNormal: lambda q: MultivariateNormal(
         q.loc.detach(), scale_tril=q.scale_tril.detach(), validate_args=False
     ),
+    Beta: lambda q: Beta(q.concentration1.detach(), q.concentration0.detach(), validate_args=False),
+    LowRankMultivariateNormal: lambda q: LowRankMultivariateNormal(
+        q.loc.detach(), q.cov_factor.detach(), q.cov_diag.detach(), validate_args=False
+    ),
+    AmortizedFlow: lambda q: AmortizedFlow(q.detach().steps, fixed(q.base)),
+    Spherical: lambda q: type(q)(q.loc.detach(), q.concentration.detach()),
+    **dict.fromkeys(
+        (ByComponent, ImplicitMixture, LogScaleStudentT, LowRankNormal), lambda q: q.detach()
+    ),
+    Bernoulli: lambda q: type(q)(logits=q.logits.detach(), validate_args=False),
+    BinaryConcrete: lambda q: BinaryConcrete(q.temperature, q.logits.detach()),
+    LogitBinaryConcrete: lambda q: LogitBinaryConcrete(q.temperature, q.logits.detach()),
     GumbelSoftmax: lambda q: GumbelSoftmax(q.temperature, q.logits.detach()),
     LogGumbelSoftmax: lambda q: LogGumbelSoftmax(q.temperature, q.logits.detach()),
 }

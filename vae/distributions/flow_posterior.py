@@ -2,12 +2,13 @@
 
 __all__ = ["ConditionalFlow", "FlowPosterior"]
 
+import torch
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution, constraints
 from torch.types import _size
 
 from vae.distributions.head import Head, check_latent_dim
-from vae.distributions.normal import LOG_SCALE_BOUNDS, diagonal_normal, soft_bound
+from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, diagonal_normal, soft_bound
 from vae.flows import NormalizingFlow, zuko
 
 
@@ -55,17 +56,27 @@ class ConditionalFlow(NormalizingFlow):
 
     Args:
         flow: A conditional flow of zuko.
-        context: What it is conditioned on, ``(*batch, context_dim)``.
+        context: What it is conditioned on, ``(*batch, context_dim)``; ``None`` of a flow that is
+            conditioned on nothing.
         base: The distribution at its far end, batch shape ``batch``.
     """
 
-    def __init__(self, flow: zuko.lazy.Flow, context: Tensor, base: Distribution) -> None:
+    def __init__(self, flow: zuko.lazy.Flow, context: Tensor | None, base: Distribution) -> None:
         super().__init__(flow.transform(context), base)
         self.flow = flow
         self.context = context
 
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density of ``(*lead, *batch, D)``, ``(*lead, *batch)``."""
+        if not isinstance(self.flow, zuko.flows.NSF):  # affine steps do not broadcast a value
+            shape = (*self.batch_shape, *self.event_shape)
+            value = value.expand(torch.broadcast_shapes(value.shape, shape))
+        return super().log_prob(value)
+
     def expand(self, batch_shape: _size, new: Distribution | None = None) -> Distribution:
         """Return the same distribution with another, broadcast batch shape."""
         made: ConditionalFlow = self._get_checked_instance(ConditionalFlow, new)
-        made.flow, made.context = self.flow, self.context.expand(*batch_shape, -1)
+        made.flow, made.context = self.flow, self.context
+        if self.context is not None:
+            made.context = self.context.expand(*batch_shape, -1)
         return super().expand(Size(batch_shape), made)

@@ -22,7 +22,7 @@ class Rescaled(Distribution):
 
     Example:
         >>> import torch
-        >>> from vae.distributions.normal import UnitNormal
+        >>> from vae.distributions.log_scale_normal import UnitNormal
         >>> p = Rescaled(UnitNormal(torch.zeros(2)), torch.tensor([5.0, 0.0]), torch.ones(2) * 2)
         >>> p.log_prob(torch.tensor([5.0, 2.0]))
         tensor([-1.6121, -2.1121])

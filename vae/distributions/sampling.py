@@ -9,21 +9,29 @@ __all__ = [
     "check_observed",
     "check_rows",
     "draw",
+    "draw_rows",
     "in_logarithms",
     "points",
-    "tempered",
 ]
 
 from collections.abc import Sequence
 from functools import singledispatch
 
 from torch import Tensor
-from torch.distributions import Distribution, Independent, Normal, OneHotCategorical
+from torch.distributions import (
+    Bernoulli,
+    Distribution,
+    Independent,
+    OneHotCategorical,
+)
 
+from vae.distributions.amortized_flow import AmortizedFlow
+from vae.distributions.binary_concrete import BinaryConcrete, LogitBinaryConcrete
 from vae.distributions.gumbel_softmax import GumbelSoftmax, LogGumbelSoftmax
 from vae.distributions.joint import Joint
+from vae.distributions.logistic_normal import LogisticNormal, shares
 from vae.distributions.mixture import UniformMixture
-from vae.distributions.normal import LogScaleNormal
+from vae.distributions.spherical import Spherical
 from vae.flows import NormalizingFlow
 
 HINT = "dimensions of the event are told by Independent(distribution, number of them)"
@@ -35,9 +43,30 @@ def draw(q: Distribution, *lead: int) -> tuple[Tensor, Tensor | None]:
     Returns:
         The draw, and its log-density where that comes for free, else ``None``.
     """
-    if isinstance(q, NormalizingFlow):
+    if isinstance(q, NormalizingFlow | AmortizedFlow):
         return q.rsample_and_log_prob(lead)
     return (q.rsample if q.has_rsample else q.sample)(lead), None
+
+
+def draw_rows(
+    q: Distribution, num_samples: int, name: str, *, shared: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Draw ``(K, B, *event)`` from q of a batch shape that the convention knows, or refuse it."""
+    lead = q.batch_shape
+    if len(lead) == 1 and not shared:
+        return draw(q, num_samples)
+    if len(lead) == 2 and lead[0] == num_samples:
+        return draw(q)
+    if len(lead) == 0 and shared:
+        return draw(q, num_samples, 1)
+    if len(lead) == 2 and lead[0] == 1:
+        z, log_q = draw(q, num_samples)
+        return z.squeeze(1), None if log_q is None else log_q.squeeze(1)
+    wanted = "()" if shared else f"(B,), or (K, B) with K = {num_samples}"
+    raise ValueError(
+        f"q of {name} has batch shape {tuple(lead)}; expected {wanted}: dimensions of the "
+        "event are told by Independent(q, number of them)"
+    )
 
 
 @singledispatch
@@ -57,71 +86,56 @@ def _(q: OneHotCategorical | GumbelSoftmax) -> Tensor:
     return q.logits.softmax(-1)
 
 
+@center.register(Bernoulli)
+@center.register(BinaryConcrete)
+def _(q: Bernoulli | BinaryConcrete) -> Tensor:
+    return q.logits.sigmoid()
+
+
+@center.register
+def _(q: LogitBinaryConcrete) -> Tensor:
+    return q.logits
+
+
 @center.register
 def _(q: LogGumbelSoftmax) -> Tensor:
     return q.logits.log_softmax(-1)
 
 
 @center.register
-def _(q: NormalizingFlow) -> Tensor:
-    return q.transform.inv(center(q.base))
+def _(q: LogisticNormal) -> Tensor:
+    return shares(q.loc)
 
 
-@singledispatch
-def tempered(p: Distribution, temperature: float) -> Distribution:
-    """Return ``p`` made narrower (temperature below 1) or wider (above 1).
-
-    Raises:
-        ValueError: If no rule is registered for this kind of distribution.
-    """
-    raise ValueError(f"sampling with a temperature is not defined for {type(p).__name__}")
+@center.register
+def _(q: Spherical) -> Tensor:
+    return q.loc
 
 
-@tempered.register
-def _(p: Independent, temperature: float) -> Distribution:
-    return Joint(tempered(p.base_dist, temperature), p.reinterpreted_batch_ndims)
-
-
-@tempered.register
-def _(p: Normal, temperature: float) -> Distribution:
-    return LogScaleNormal(p.loc, (p.scale * temperature).log())
-
-
-@tempered.register
-def _(p: OneHotCategorical, temperature: float) -> Distribution:
-    return OneHotCategorical(logits=p.logits / temperature, validate_args=False)
-
-
-@tempered.register
-def _(p: GumbelSoftmax, temperature: float) -> Distribution:
-    return GumbelSoftmax(p.temperature, p.logits / temperature)
-
-
-@tempered.register
-def _(p: UniformMixture, temperature: float) -> Distribution:
-    return UniformMixture(tempered(p.components, temperature))
-
-
-@tempered.register
-def _(p: NormalizingFlow, temperature: float) -> Distribution:
-    return NormalizingFlow(p.transform, tempered(p.base, temperature))
+@center.register(NormalizingFlow)
+@center.register(AmortizedFlow)
+def _(q: NormalizingFlow | AmortizedFlow) -> Tensor:
+    z = center(q.base)
+    return q.forward(z) if isinstance(q, AmortizedFlow) else q.transform.inv(z)
 
 
 def in_logarithms(q: Distribution) -> Distribution:
-    """Return the distribution of log z if z is a relaxed category, else ``q`` itself."""
+    """Return that of log z if z is a relaxed category, of its logit if a bit, else ``q`` itself."""
     if isinstance(q, Independent):
         base = in_logarithms(q.base_dist)
         return q if base is q.base_dist else Joint(base, q.reinterpreted_batch_ndims)
     if isinstance(q, UniformMixture):
         parts = in_logarithms(q.components)
         return q if parts is q.components else UniformMixture(parts)
-    return q.logarithm if isinstance(q, GumbelSoftmax) else q
+    return q.logarithm if isinstance(q, (GumbelSoftmax, BinaryConcrete)) else q
 
 
 def points(q: Distribution, z: Tensor) -> Tensor:
-    """Return what nets read of draws: z itself, and the exponential where z is a logarithm."""
+    """Return what nets read of draws: z itself, or the value of which z is a logarithm or logit."""
     while isinstance(q, (Independent, UniformMixture)):
         q = q.base_dist if isinstance(q, Independent) else q.components
+    if isinstance(q, LogitBinaryConcrete):
+        return z.sigmoid()
     return z.exp() if isinstance(q, LogGumbelSoftmax) else z
 
 
@@ -181,7 +195,9 @@ def check_observed(
             f"{HINT}"
         )
     rows = x.shape[: x.dim() - len(event)]
-    if x.shape[len(rows) :] != event or len(rows) not in (1, 2) or rows[-1] not in (1, num_rows):
+    # Two dimensions of rows are draws and examples: a column (B, 1) would meet all draws of all.
+    whole = (1, num_rows) if len(rows) == 1 else (num_rows,)
+    if x.shape[len(rows) :] != event or len(rows) not in (1, 2) or rows[-1] not in whole:
         raise ValueError(
             f"{name} has shape {tuple(x.shape)}, and p({name}|z) is of events of shape "
             f"{tuple(event)} for {num_rows} examples: expected (B, *event)"

@@ -7,7 +7,7 @@ import yaml
 from vae.distributions import Likelihood
 from vae.instantiate import instantiate
 
-CONFIGS = sorted(Path(__file__).parents[3].glob("conf/likelihood/*.yaml"))
+CONFIGS = sorted(Path(__file__).parents[3].glob("vae/conf/likelihood/*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

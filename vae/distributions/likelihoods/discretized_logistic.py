@@ -16,7 +16,7 @@ from vae.distributions.head import Likelihood
 from vae.distributions.joint import Joint
 from vae.distributions.likelihoods.grid import checked_levels, to_index, to_value
 from vae.distributions.likelihoods.stacking import stacked_shape, unstack
-from vae.distributions.normal import soft_bound, started
+from vae.distributions.log_scale_normal import soft_bound, started
 
 
 def log_scale_bounds(levels: int) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from vae.distributions.head import Likelihood
 from vae.distributions.joint import Joint
 from vae.distributions.likelihoods.scale import Scale
 from vae.distributions.likelihoods.stacking import stacked_shape, unstack
-from vae.distributions.normal import LogScale
+from vae.distributions.log_scale_normal import LogScale
 
 
 class LogScaleLaplace(LogScale, torch.distributions.Laplace):

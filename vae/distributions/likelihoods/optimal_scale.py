@@ -10,7 +10,7 @@ from torch.distributions import Distribution, constraints
 from torch.types import _size
 
 from vae.distributions.likelihoods.scale import Scale
-from vae.distributions.normal import LOG_SCALE_BOUNDS, LogScale
+from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, LogScale
 
 
 class OptimalScale(Scale):

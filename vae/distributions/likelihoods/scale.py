@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae.distributions.normal import (
+from vae.distributions.log_scale_normal import (
     LOG_SCALE_BOUNDS,
     LogScale,
     inverse_soft_bound,

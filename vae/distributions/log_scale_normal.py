@@ -97,6 +97,10 @@ class LogScaleNormal(LogScale, torch.distributions.Normal):
         z = (value - self.loc) * (-self.log_scale).exp()
         return torch.addcmul(-_HALF_LOG_2PI - self.log_scale, z, z, value=-0.5)
 
+    def entropy(self) -> Tensor:
+        """Return ``½ + ½ log 2π + log σ``, of the shape of the batch."""
+        return (0.5 + _HALF_LOG_2PI + self.log_scale).expand(self._batch_shape)
+
     @staticmethod
     def fitted_log_scale(error: Tensor) -> Tensor:
         """Return ``½ log mean(error²)``, a scalar."""
