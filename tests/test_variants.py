@@ -4,20 +4,27 @@ import pytest
 
 from tests.compose import settings_of
 from tests.steps import BINARY, MLP, OBJECTIVES, step, take_step
+from tests.test_build import FLOWS, INDEPENDENT
 from vae.build import build_data
 from vae.cli.compose import CONF, choices
 from vae.objectives.penalties import Adversary
 from vae.training import VAEModule
 
 PATHWISE_ALONE = r"objective FreeBits has the pathwise gradient only\. Use estimator=pathwise"
+ENUMERATED = r"objective EnumeratedELBO has the pathwise gradient only\. Use estimator=pathwise"
 TWO_BOUNDS = r"cannot serve two bounds at once\. Use estimator=pathwise or estimator=dreg"
 BIASED = r"biased for bounds of several samples\. Use estimator=dreg, or objective=elbo"
 ESTIMATORS = {  # the objectives that each refuses, and how
     "pathwise": {},
-    "dreg": {"free_bits": PATHWISE_ALONE},
-    "score": {"free_bits": PATHWISE_ALONE, "piwae": TWO_BOUNDS},
+    "dreg": {"free_bits": PATHWISE_ALONE, "enumerated_elbo": ENUMERATED},
+    "score": {
+        "free_bits": PATHWISE_ALONE,
+        "enumerated_elbo": ENUMERATED,
+        "piwae": TWO_BOUNDS,
+    },
     "stl": {
         "free_bits": PATHWISE_ALONE,
+        "enumerated_elbo": ENUMERATED,
         "piwae": TWO_BOUNDS,
         **dict.fromkeys(("iwae", "ciwae", "renyi", "miwae"), BIASED),
     },
@@ -41,6 +48,22 @@ def test_the_score_needs_a_second_sample():
         step([*MLP, "estimator=score"])
 
 
+@pytest.mark.parametrize(
+    ("latents", "words"),
+    [
+        ([], "z cannot be enumerated; its q is LogScaleNormal.* posterior.temperature=null"),
+        (["posterior=categorical"], "z cannot be enumerated; its q is LogGumbelSoftmax"),
+        (
+            [*OBJECTIVES["enumerated_elbo"], "model.latent_dim=8"],
+            "z has 6,561 values, more than max_values=4,096: use fewer variables or categories",
+        ),
+    ],
+)
+def test_what_cannot_be_enumerated_is_refused(latents, words):
+    with pytest.raises(ValueError, match=words):
+        step([*MLP, "objective=enumerated_elbo", *latents])
+
+
 @pytest.mark.parametrize("estimator", ["pathwise", "dreg", "stl"])
 def test_latents_without_paths_need_the_score(estimator):
     discrete = ["posterior=categorical", "posterior.temperature=null"]
@@ -58,20 +81,34 @@ POSTERIORS = {
         "objective.num_samples=2",
     ],
 }
+
+
+@pytest.mark.parametrize("estimator", ["stl", "dreg"])
+@pytest.mark.parametrize("posterior", choices("posterior"))
+def test_estimator_that_holds_the_posterior(estimator, posterior):
+    """Each asks for the density of draws under fixed parameters."""
+    samples = ["objective.num_samples=2"] if estimator == "stl" else OBJECTIVES["iwae"]
+    bound = [] if estimator == "stl" else ["objective=iwae"]
+    chosen = [f"estimator={estimator}", f"posterior={posterior}", *bound, *samples]
+    assert step([*MLP, *chosen]).isfinite()
+
+
 PATHS = {"discrete": r"needs a posterior with rsample; .* Use posterior=normal"}
 MOMENTS = r"dip needs a posterior that knows its mean and variance; .* Use posterior=normal"
-FACTORS = r"needs a factorised q\(z\|x\); got ConditionalFlow\. Use posterior=normal"
+FACTORS = r"needs a factorised q\(z\|x\); got \w+\. Use posterior=normal"
+WHOLE = sorted({*choices("posterior")} - INDEPENDENT)  # which do not factorise
+SPREADLESS = FLOWS | {"logistic_normal", "von_mises_fisher", "power_spherical"}  # no variances
 PENALTIES = {  # the posteriors that each refuses, and how
     "adversarial": PATHS,
     "capacity": {},
     "decoder_norm": {},
-    "dip": {"nsf": MOMENTS, "categorical": MOMENTS},
+    "dip": dict.fromkeys((*sorted(SPREADLESS), "categorical", "bernoulli"), MOMENTS),
     "factor": PATHS,
     "gradient_penalty": PATHS,
     "latent_norm": PATHS,
     "mmd": PATHS,
     "sliced_wasserstein": PATHS,
-    "total_correlation": {"nsf": FACTORS, **PATHS},
+    "total_correlation": {**dict.fromkeys(WHOLE, FACTORS), **PATHS},
 }
 
 

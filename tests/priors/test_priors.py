@@ -1,14 +1,44 @@
 """One contract for every prior; a new one adds a line to `PRIORS`."""
 
+import re
+
 import pytest
 import torch
 import zuko
 from torch import nn
 from torch.distributions import Independent
 
-from vae.distributions import CategoricalPosterior, Conditional, NormalPosterior, tempered
+from tests.distributions.heads import over_reals
+from vae.cli.compose import choices
+from vae.distributions import (
+    BernoulliPosterior,
+    BetaPosterior,
+    CategoricalPosterior,
+    Conditional,
+    DirichletPosterior,
+    GammaPosterior,
+    NormalPosterior,
+    VonMisesFisherPosterior,
+    tempered,
+)
 from vae.models import VAE
-from vae.priors import StandardNormal, UniformCategorical, VampPrior, check_prior
+from vae.priors import (
+    BetaPrior,
+    DirichletPrior,
+    GammaPrior,
+    LaplacePrior,
+    LearnedNormal,
+    LogisticNormalPrior,
+    MixturePrior,
+    StandardNormal,
+    StudentTPrior,
+    UniformBernoulli,
+    UniformCategorical,
+    UniformSphere,
+    VampPrior,
+    check_prior,
+)
+from vae.priors.stated import FITTING as FITTING_CHOICES
 
 
 def encoder(head):
@@ -21,6 +51,24 @@ PRIORS = {
     "vamp": lambda: VampPrior(encoder(NormalPosterior(2)), (6,), "real", num_components=5),
     "vamp of categories": lambda: VampPrior(
         encoder(CategoricalPosterior(2, num_categories=3)), (6,), "boolean", num_components=5
+    ),
+    "normal": lambda: LearnedNormal((2,)),
+    "laplace": lambda: LaplacePrior((2,)),
+    "student t": lambda: StudentTPrior((2,), df=4.0),
+    "student t of learned df": lambda: StudentTPrior((2,), df=None),
+    "mixture": lambda: MixturePrior((2,), num_components=3),
+    "autoregressive flow": lambda: zuko.flows.MAF(2, transforms=2, hidden_features=[8]),
+    "uniform bits": lambda: UniformBernoulli((2,), temperature=0.5),
+    "gamma": lambda: GammaPrior((2,), concentration=0.7, rate=3.0),
+    "beta": lambda: BetaPrior((2,), concentration1=0.7, concentration0=3.0),
+    "dirichlet": lambda: DirichletPrior((3,), concentration=0.7),
+    "logistic normal": lambda: LogisticNormalPrior((3,), scale=0.7),
+    "vamp of shares": lambda: VampPrior(
+        encoder(DirichletPosterior(3)), (6,), "real", num_components=5
+    ),
+    "uniform sphere": lambda: UniformSphere((3,)),
+    "vamp of unit vectors": lambda: VampPrior(
+        encoder(VonMisesFisherPosterior(3)), (6,), "real", num_components=5
     ),
     "flow": lambda: zuko.flows.NSF(2, transforms=2, hidden_features=[8]),
 }
@@ -53,6 +101,35 @@ def test_every_parameter_gets_a_gradient(prior):
     z = prior().sample((50,)).requires_grad_()
     prior().log_prob(z).sum().backward()
     assert all(p.grad is not None and (p.grad != 0).any() for p in prior.parameters())
+
+
+LEARNED = ["normal", "laplace", "student t", "student t of learned df", "mixture"]
+
+
+@pytest.mark.usefixtures("double_precision")
+@pytest.mark.parametrize("name", ["standard normal", "autoregressive flow", *LEARNED])
+def test_density_integrates_to_one(name):
+    prior = PRIORS[name]()
+    with torch.no_grad():
+        for parameter in prior.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    points, weights = over_reals(2, step=0.05)
+    # Kinks at locations and of nets cost some digits.
+    assert (weights @ prior().log_prob(points).exp()).item() == pytest.approx(1, abs=2e-3)
+
+
+@pytest.mark.parametrize("name", ["normal", "laplace", "student t"])
+def test_learned_priors_start_at_location_zero_and_scale_one(name):
+    base = PRIORS[name]()().base_dist
+    assert base.loc.abs().max() == 0
+    assert base.log_scale.abs().max() < 1e-6
+
+
+def test_settings_are_checked():
+    with pytest.raises(ValueError, match="num_components must be a whole number of at least 1"):
+        MixturePrior((2,), num_components=0)
+    with pytest.raises(ValueError, match=r"df must be from 2\.1 to 100"):
+        StudentTPrior((2,), df=2.0)
 
 
 @pytest.mark.usefixtures("double_precision")
@@ -103,8 +180,24 @@ HEADS = {
     "normal": NormalPosterior(2),
     "wide": NormalPosterior(3),
     "categories": CategoricalPosterior(2, num_categories=3),
+    "bits": BernoulliPosterior(2),
+    "positive": GammaPosterior(2),
+    "fractions": BetaPosterior(2),
+    "shares": DirichletPosterior(3),
+    "unit vectors": VonMisesFisherPosterior(3),
 }
-FITTING = {"uniform categorical": "categories", "vamp of categories": "categories"}
+FITTING = {
+    "uniform categorical": "categories",
+    "vamp of categories": "categories",
+    "uniform bits": "bits",
+    "gamma": "positive",
+    "beta": "fractions",
+    "dirichlet": "shares",
+    "logistic normal": "shares",
+    "vamp of shares": "shares",
+    "uniform sphere": "unit vectors",
+    "vamp of unit vectors": "unit vectors",
+}
 
 
 @pytest.mark.parametrize("name", [*PRIORS, "a module"])
@@ -119,6 +212,23 @@ def test_a_prior_of_other_latents_is_refused(name):
             with pytest.raises(ValueError, match=told):
                 check_prior(head, prior)
     assert prior.training
+
+
+def test_a_refusal_names_what_lives_on_either_space():
+    told = (
+        "prior StandardNormal and posterior VonMisesFisherPosterior live on different spaces. Use "
+        "posterior=von_mises_fisher or power_spherical with prior=uniform_sphere or prior=vamp "
+        "(unit vectors), or posterior=normal"
+    )
+    with pytest.raises(ValueError, match=re.escape(told)):
+        check_prior(VonMisesFisherPosterior(3), StandardNormal((3,)))
+
+
+def test_every_choice_is_advised_once():
+    posteriors = [name for _, _, names, _ in FITTING_CHOICES for name in names]
+    priors = [name for _, _, _, names in FITTING_CHOICES for name in names]
+    assert sorted(posteriors) == choices("posterior")
+    assert sorted([*priors, "vamp"]) == choices("prior")
 
 
 def test_what_is_no_prior_is_refused():

@@ -1,16 +1,36 @@
 """Priors p(z)."""
 
 __all__ = [
+    "BetaPrior",
+    "DirichletPrior",
+    "GammaPrior",
+    "LaplacePrior",
+    "LearnedNormal",
+    "LogisticNormalPrior",
+    "MixturePrior",
     "Prior",
     "StandardNormal",
+    "StudentTPrior",
+    "UniformBernoulli",
     "UniformCategorical",
+    "UniformSphere",
     "VampPrior",
     "check_prior",
     "check_stated",
 ]
 
+from vae.priors.beta_prior import BetaPrior
+from vae.priors.dirichlet_prior import DirichletPrior
+from vae.priors.gamma_prior import GammaPrior
+from vae.priors.laplace_prior import LaplacePrior
+from vae.priors.learned_normal import LearnedNormal
+from vae.priors.logistic_normal_prior import LogisticNormalPrior
+from vae.priors.mixture_prior import MixturePrior
 from vae.priors.prior import Prior
-from vae.priors.space import check_prior, check_stated
 from vae.priors.standard_normal import StandardNormal
+from vae.priors.stated import check_prior, check_stated
+from vae.priors.student_t_prior import StudentTPrior
+from vae.priors.uniform_bernoulli import UniformBernoulli
 from vae.priors.uniform_categorical import UniformCategorical
+from vae.priors.uniform_sphere import UniformSphere
 from vae.priors.vamp import VampPrior

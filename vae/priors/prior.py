@@ -17,10 +17,13 @@ class Prior(nn.Module, ABC):
     Attributes:
         support: Where the latents live, as a `torch.distributions.constraints` constraint.
         event_shape: Shape of one latent. Where either is ``None``, the distribution is asked.
+        conditional: Whether it is p(z|y): then it is called with fields ``(B, ...)`` and returns a
+            distribution of batch shape ``(B,)``.
     """
 
     support: Constraint | None = None
     event_shape: tuple[int, ...] | None = None
+    conditional: bool = False
 
     @abstractmethod
     def forward(self) -> Distribution:

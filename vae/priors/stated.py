@@ -6,15 +6,39 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
 from vae.distributions import Conditional, Head
 from vae.priors.prior import Prior
-from vae.supports import same_support, support_of
+from vae.supports import same_support, support_of, unit_sphere
+
+# Of each space: its values, and what the command line has that lives there.
+FITTING = (
+    (
+        constraints.real,
+        "real vectors",
+        (
+            *("normal", "constant", "full_normal", "low_rank_normal", "laplace", "student_t"),
+            *("mixture", "nsf", "iaf", "maf", "planar", "radial", "sylvester"),
+        ),
+        ("standard_normal", "normal", "laplace", "student_t", "mixture", "nsf", "maf"),
+    ),
+    (constraints.one_hot, "one-hot vectors", ("categorical",), ("uniform_categorical",)),
+    (constraints.boolean, "bits", ("bernoulli",), ("uniform_bernoulli",)),
+    (unit_sphere, "unit vectors", ("von_mises_fisher", "power_spherical"), ("uniform_sphere",)),
+    (constraints.nonnegative, "positive numbers", ("gamma",), ("gamma",)),
+    (constraints.unit_interval, "numbers from 0 to 1", ("beta",), ("beta",)),
+    (
+        constraints.simplex,
+        "shares of a whole",
+        ("dirichlet", "logistic_normal"),
+        ("dirichlet", "logistic_normal"),
+    ),
+)
 
 
-class Space(NamedTuple):
+class StatedSpace(NamedTuple):
     """Where latents live, as far as it is known, and the shape of one of them."""
 
     support: Constraint | None
@@ -34,15 +58,24 @@ def check_prior(posterior: Head, prior: nn.Module) -> None:
     names = f"prior {type(prior).__name__} and posterior {type(posterior).__name__}"
     if support is not None and not same_support(support, posterior.support):
         raise ValueError(
-            f"{names} live on different spaces. Use posterior=categorical with "
-            "prior=uniform_categorical or prior=vamp, and the other posteriors with the other "
-            "priors."
+            f"{names} live on different spaces. Use {fitting(posterior.support)}, or "
+            f"{fitting(support)}."
         )
     if shape != posterior.event_shape:
         raise ValueError(
             f"{names} have latents of the shapes {shape} and {posterior.event_shape}: give both "
             "the same"
         )
+
+
+def fitting(support: Constraint) -> str:
+    """Say which posteriors and priors of the command line live on a space."""
+    for space, values, posteriors, priors in FITTING:
+        if same_support(space, support):
+            either = " or ".join(posteriors)
+            suited = " or ".join(f"prior={name}" for name in (*priors, "vamp"))
+            return f"posterior={either} with {suited} ({values})"
+    return f"a posterior and a prior that are both of {support}"
 
 
 def check_stated(encoder: nn.Module, prior: nn.Module) -> None:
@@ -56,20 +89,20 @@ def check_stated(encoder: nn.Module, prior: nn.Module) -> None:
         check_prior(head, prior)
 
 
-def stated_space(prior: nn.Module) -> Space | None:
+def stated_space(prior: nn.Module) -> StatedSpace | None:
     """Return the space that a prior says it has; ``None`` if it does not say."""
     part = prior.head if isinstance(prior, Conditional) else prior
     if not isinstance(part, Head | Prior) or part.support is None or part.event_shape is None:
         return None
-    return Space(part.support, part.event_shape)
+    return StatedSpace(part.support, part.event_shape)
 
 
 @torch.no_grad()
-def space_in_use(prior: nn.Module) -> Space:
+def space_in_use(prior: nn.Module) -> StatedSpace:
     """Return the space of the p(z) that a prior returns in evaluation, where nothing is relaxed.
 
     Raises:
-        ValueError: If the module returns no distribution.
+        ValueError: If the module returns no distribution, or several at once.
     """
     training, told = prior.training, ""
     try:
@@ -83,4 +116,10 @@ def space_in_use(prior: nn.Module) -> Space:
             f"prior: {type(prior).__name__} is not a prior: called without arguments it must "
             f"return a distribution{told}"
         )
-    return Space(support_of(p), tuple(p.event_shape))
+    if p.batch_shape:
+        raise ValueError(
+            f"prior {type(prior).__name__} returns a {type(p).__name__} of batch shape "
+            f"{tuple(p.batch_shape)}; expected (): dimensions of a latent are told by "
+            "Independent(distribution, number of them)"
+        )
+    return StatedSpace(support_of(p), tuple(p.event_shape))
