@@ -11,7 +11,7 @@ from tests.steps import BINARY, MLP
 from vae.build import build_model
 from vae.cli.compose import choices
 from vae.distributions import Bernoulli, Conditional, Joint, LogScaleNormal, NormalPosterior, draw
-from vae.draws import draws as module
+from vae.distributions import sampling as module
 from vae.evaluation import Subject, measure
 from vae.models import VAE
 from vae.objectives import IWAE
@@ -33,6 +33,7 @@ def test_what_a_user_does_with_a_model(model):
     assert model.reconstruct(x).shape == (5, 6)
     assert model.sample(4).shape == (4, 6)
     assert model.log_likelihood(x, num_samples=9, max_rows=7).shape == (5,)
+    assert model.log_likelihood(x).shape == (5,)
     assert set(model.sample(50, noise=True).unique().tolist()) == {0.0, 1.0}
 
 

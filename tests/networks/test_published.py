@@ -7,7 +7,7 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-CONF = Path(__file__).parents[2] / "conf" / "model"
+CONF = Path(__file__).parents[2] / "vae" / "conf" / "model"
 PICTURE, SPRITE = (1, 28, 28), (1, 64, 64)
 
 

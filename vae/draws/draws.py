@@ -5,7 +5,7 @@ at the centre of q is what it is run under. A part of the model is a function wh
 wanted in some runs: it is called at once or not at all, never later.
 """
 
-__all__ = ["NOT_MADE", "Asked", "Draws", "Posterior", "count_rows", "made"]
+__all__ = ["Asked", "Draws", "Posterior", "count_rows", "made"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -19,28 +19,19 @@ from vae.distributions.sampling import (
     check_latent,
     check_observed,
     check_rows,
-    draw,
+    draw_rows,
     in_logarithms,
     points,
 )
+from vae.draws.undrawn import NOT_MADE, as_a_whole
 from vae.trace import Latent, Observed, Trace
 
 T = TypeVar("T")
 Made = Distribution | Callable[[], Distribution]
 
 
-class NotMade(Distribution):
-    """Stands where a run has no use for a distribution."""
-
-    def __init__(self) -> None:
-        super().__init__(validate_args=False)
-
-
-NOT_MADE = NotMade()
-
-
 class Asked(NamedTuple):
-    """A latent variable as a model describes it; see `Draws.latent`."""
+    """A latent variable as a model describes it; see `Draws.latent` and `Draws.given`."""
 
     name: str
     q: Callable[[], Distribution]
@@ -48,6 +39,7 @@ class Asked(NamedTuple):
     weight: Tensor | float | None
     shared: bool
     event: Sequence[int] | None
+    drawn: bool = True
 
     def latent(
         self,
@@ -127,16 +119,38 @@ class Draws(ABC):
         Raises:
             ValueError: If there is one of the name, or a distribution has another batch shape.
         """
-        if name in self.latents:
-            raise ValueError(f"the model has two latents named {name}")
         if shared and weight is not None:
             raise ValueError(f"{name} is shared by all examples: it takes no weight of each")
         counts = 1 / self.num_examples if shared else weight
-        latent = self.choose(Asked(name, q, p, counts, shared, event))
+        return self.chosen(Asked(name, q, p, counts, shared, event)).point
+
+    def given(
+        self, name: str, *, q: Callable[[], Distribution], p: Made, event: Sequence[int]
+    ) -> Tensor | None:
+        """Return the value of a shared latent variable, unless it would be drawn from q.
+
+        For a model that can take q as a whole, as local reparameterization does: there is no draw,
+        and the trace knows the variable by its KL alone. Arguments as for `latent`.
+
+        Returns:
+            ``(K, 1, *event)``, or ``None``: the model is to take q as a whole.
+
+        Raises:
+            ValueError: If there is one of the name, or a distribution has another batch shape.
+        """
+        asked = Asked(name, q, p, 1 / self.num_examples, True, event, drawn=False)
+        latent = self.chosen(asked)
+        return latent.point if latent.drawn else None
+
+    def chosen(self, asked: Asked) -> Latent:
+        """Choose the value of a variable and keep it."""
+        if asked.name in self.latents:
+            raise ValueError(f"the model has two latents named {asked.name}")
+        latent = self.choose(asked)
         if latent.p is not NOT_MADE and latent.q is not NOT_MADE:
-            check_latent(name, latent.q, latent.p, latent.z, latent.weight)
-        self.latents[name] = latent
-        return latent.point
+            check_latent(asked.name, latent.q, latent.p, latent.z, latent.weight)
+        self.latents[asked.name] = latent
+        return latent
 
     @overload
     def observe(
@@ -232,6 +246,7 @@ class Posterior(Draws):
         num_samples: K, at least 1.
         proposals: Distributions to draw some of the variables from in place of their q.
         priors: Whether the priors are made.
+        whole: Whether a model may take q as a whole where it can; see `Draws.given`.
         likelihoods: As of `Draws`.
         num_examples: As of `Draws`.
     """
@@ -242,6 +257,7 @@ class Posterior(Draws):
         *,
         proposals: Mapping[str, Distribution] | None = None,
         priors: bool = True,
+        whole: bool = True,
         likelihoods: bool = True,
         num_examples: int = 1,
     ) -> None:
@@ -251,6 +267,7 @@ class Posterior(Draws):
         self.num_samples = num_samples
         self.proposals = proposals
         self.priors = priors
+        self.whole = whole
 
     @property
     def named(self) -> Collection[str]:
@@ -262,7 +279,10 @@ class Posterior(Draws):
         proposed = None if self.proposals is None else self.proposals.get(asked.name)
         q = in_logarithms(asked.q() if proposed is None else proposed)
         check_rows(asked.name, q, self.num_rows)
-        z, log_q = draw_rows(q, self.num_samples, asked)
+        if self.whole and not asked.drawn and proposed is None:
+            p = made(asked.p) if self.priors else NOT_MADE
+            return as_a_whole(asked.latent(q, p, q.mean), self.num_samples)
+        z, log_q = draw_rows(q, self.num_samples, asked.name, shared=asked.shared)
         p = in_logarithms(made(asked.p)) if self.priors else NOT_MADE
         return asked.latent(q, p, z, log_q, points(q, z))
 
@@ -277,22 +297,3 @@ def count_rows(batch: Batch) -> int:
 def made(p: Made) -> Distribution:
     """Return a distribution that may have to be made first."""
     return p if isinstance(p, Distribution) else p()
-
-
-def draw_rows(q: Distribution, num_samples: int, asked: Asked) -> tuple[Tensor, Tensor | None]:
-    """Draw ``(K, B, *event)`` from q of a batch shape that the convention knows, or refuse it."""
-    lead = q.batch_shape
-    if len(lead) == 1 and not asked.shared:
-        return draw(q, num_samples)
-    if len(lead) == 2 and lead[0] == num_samples:
-        return draw(q)
-    if len(lead) == 0 and asked.shared:
-        return draw(q, num_samples, 1)
-    if len(lead) == 2 and lead[0] == 1:
-        z, log_q = draw(q, num_samples)
-        return z.squeeze(1), None if log_q is None else log_q.squeeze(1)
-    wanted = "()" if asked.shared else f"(B,), or (K, B) with K = {num_samples}"
-    raise ValueError(
-        f"q of {asked.name} has batch shape {tuple(lead)}; expected {wanted}: dimensions of the "
-        "event are told by Independent(q, number of them)"
-    )

@@ -6,17 +6,22 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
-from vae.distributions.sampling import center, in_logarithms, points, tempered
-from vae.draws.draws import NOT_MADE, Asked, Draws, made
+from vae.distributions.sampling import center, in_logarithms, points
+from vae.distributions.tempering import tempered
+from vae.draws.draws import Asked, Draws, made
+from vae.draws.undrawn import NOT_MADE
 from vae.trace import Latent
 
 
 class FromPrior(Draws):
-    """z ~ p(z), without gradient; no posterior is made.
+    """z ~ p(z), without gradient; no posterior is made but of what all examples share.
+
+    What they share, such as weights, was learned: it comes from its posterior, one draw for all.
 
     Args:
         num_rows: How many, at least 1.
         temperature: Scale of the prior's spread, above 0, of all variables or by name.
+        learned: Whether what all examples share comes from its posterior; from its prior otherwise.
         likelihoods: As of `Draws`.
     """
 
@@ -25,11 +30,13 @@ class FromPrior(Draws):
         num_rows: int,
         temperature: float | Mapping[str, float] = 1.0,
         *,
+        learned: bool = True,
         likelihoods: bool = True,
     ) -> None:
         super().__init__(likelihoods=likelihoods)
         self.count = num_rows
         self.temperature = temperature
+        self.learned = learned
 
     @property
     def named(self) -> Collection[str]:
@@ -38,6 +45,10 @@ class FromPrior(Draws):
 
     def choose(self, asked: Asked) -> Latent:
         """Return the variable with a draw from p, ``(1, num_rows, *event)``."""
+        if asked.shared and self.learned:
+            q = in_logarithms(asked.q())
+            z = q.sample((1, 1))
+            return asked.latent(q, NOT_MADE, z, None, points(q, z))
         t = self.temperature
         scale = t.get(asked.name, 1.0) if isinstance(t, Mapping) else t
         p = made(asked.p) if scale == 1 else tempered(made(asked.p), scale)
@@ -66,10 +77,12 @@ class Centers(Draws):
 class At(Draws):
     """Values that are given, and of the other variables those that another way chooses.
 
+    What all examples share, such as weights, stands at its centre if nothing else is said of it.
+
     Args:
         values: What the nets read, by name, ``(K, B, *event)``; of a model of one latent variable
             also that alone, of whatever dimensions before the event.
-        rest: Chooses the others; ``None`` means that there are none.
+        rest: Chooses the others; ``None`` means that there are none but shared ones.
         likelihoods: As of `Draws`.
     """
 
@@ -91,12 +104,14 @@ class At(Draws):
 
     def choose(self, asked: Asked) -> Latent:
         """Return the variable with its value."""
-        if isinstance(self.values, Tensor):  # of the first variable, which must be the only one
+        if isinstance(self.values, Tensor) and not asked.shared:  # which must be the only one
             self.values = {asked.name: self.values}
-        if asked.name in self.values:
+        if not isinstance(self.values, Tensor) and asked.name in self.values:
             value = self.values[asked.name]
             check_event(asked, value)
             return asked.latent(NOT_MADE, NOT_MADE, value)
+        if self.rest is None and asked.shared:
+            return CENTERS.choose(asked)
         if self.rest is None:
             given = ", ".join(self.values) or "none"
             raise ValueError(f"the model has a latent {asked.name}; values were given of {given}")
@@ -135,6 +150,9 @@ class Replay(Draws):
         p = in_logarithms(made(asked.p)) if self.priors else NOT_MADE
         z = self.draws[asked.name]
         return asked.latent(q, p, z, None, points(q if self.posteriors else p, z))
+
+
+CENTERS = Centers()  # whose method keeps nothing
 
 
 def check_event(asked: Asked, value: Tensor) -> None:

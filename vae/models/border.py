@@ -1,9 +1,10 @@
 """What a user hands to a model, looked at once, before the nets see it."""
 
-__all__ = ["check_examples", "check_fields", "check_given"]
+__all__ = ["Given", "check_examples", "check_fields", "check_given"]
 
 from collections.abc import Mapping, Sequence
 from math import inf
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Likelihood
 from vae.supports import in_words, same_support
+
+Given = Mapping[str, Tensor | float]  # (n, ...) each, or one number for all
 
 
 def check_examples(
@@ -115,9 +118,9 @@ def check_lengths(batch: Batch) -> None:
 
 
 def check_given(
-    given: Batch | None, n: int, temperature: float | Mapping[str, float] = 1.0
+    given: Given | None, n: int, temperature: float | Mapping[str, float] = 1.0
 ) -> Batch:
-    """Return the fields that samples are drawn for.
+    """Return the fields that samples are drawn for; a number alone is that of all.
 
     Raises:
         ValueError: If ``n`` is below 1, a temperature is not positive, or a field has another
@@ -131,8 +134,17 @@ def check_given(
     given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise TypeError(f"given must hold fields by name, such as label; got {given!r:.40}")
-    check_lengths(given)
-    for name, value in given.items():
-        if len(value) != n:
+    found = {name: for_all(value, n) for name, value in given.items()}
+    for name, value in found.items():
+        if isinstance(value, Tensor) and len(value) != n:
             raise ValueError(f"{name} must hold a value for each of {n} samples; got {len(value)}")
-    return given
+    check_lengths(found)
+    return found
+
+
+def for_all(value: Any, n: int) -> Any:
+    """Return a number as ``(n,)`` of it, and what is no number as it is."""
+    if isinstance(value, Tensor) and value.dim() == 0:
+        return value.expand(n)
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return torch.full((n,), value) if plain else value

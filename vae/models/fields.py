@@ -1,6 +1,6 @@
 """The named fields of a batch, and values that are returned by name or alone."""
 
-__all__ = ["Fields", "columns", "means_of", "one_or_all", "pieces", "values_of"]
+__all__ = ["Fields", "columns", "means_of", "one_or_all", "own", "pieces", "values_of"]
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from vae.draws import Draws
+from vae.trace import Latent
 
 
 class Fields(dict[str, Tensor]):
@@ -24,6 +25,11 @@ class Fields(dict[str, Tensor]):
 def columns(value: Tensor, b: slice) -> Tensor:
     """Return the values ``(K, B, ...)`` of some examples; those ``(K, 1, ...)`` are of all."""
     return value if value.shape[1] == 1 else value[:, b]
+
+
+def own(latents: Mapping[str, Latent]) -> Mapping[str, Latent]:
+    """Return the latents that each example has for itself; all, where there are none."""
+    return {name: latent for name, latent in latents.items() if not latent.shared} or latents
 
 
 def one_or_all(values: Mapping[str, Any]) -> Any:

@@ -65,7 +65,7 @@ def refuse_shared(drawn: Draws) -> None:
         if latent.shared:
             raise ValueError(
                 f"all examples share the latent {name}: one alone has no importance weights. "
-                "Use the ELBO"
+                "Use the ELBO, or model.predict(x).log_prob(y) of a net that predicts y"
             )
 
 

@@ -15,11 +15,11 @@ from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Likelihood
 from vae.draws import At, Centers, Draws, FromPrior, Posterior, count_rows
-from vae.models.border import check_examples, check_fields, check_given, check_type
-from vae.models.fields import Fields, means_of, one_or_all
+from vae.models.border import Given, check_examples, check_fields, check_given, check_type
+from vae.models.fields import Fields, means_of, one_or_all, own
+from vae.models.generating import sampled
 from vae.models.importance import log_weights
 from vae.models.imputing import Imputed, impute
-from vae.models.sampling import sampled
 from vae.models.standardize import Standardize
 from vae.parts import Parts
 from vae.spec import DataSpec
@@ -37,15 +37,16 @@ class Model(nn.Module, ABC):
     for nets and for distances between examples.
 
     Of a model with one latent or observed variable its value is returned as it is; of one with
-    several, a dict of all by name.
+    several, a dict by name, in which latents that all examples share are left out.
 
     Args:
         standardize: Mean and width of each dimension of the data, if its nets see standardised x.
 
     Attributes:
         fields: What `run` reads of a batch.
-        compiled_parts: Names of submodules that ``compile=true`` compiles in place of a whole step:
-            of a chain its cell, since a loop is compiled step by step and anew for each length.
+        proper: Whether its priors are densities, so that no KL is negative.
+        predicts: The field that it predicts from x, if it makes no x.
+        compiled_parts: Submodules that ``compile=true`` compiles instead of a step: a chain's cell.
 
     Example:
         >>> from torch.distributions import Independent, Normal
@@ -61,6 +62,8 @@ class Model(nn.Module, ABC):
     """
 
     fields: Sequence[str] = ("x",)
+    proper: bool = True
+    predicts: str | None = None
     compiled_parts: Sequence[str] = ()
 
     def __init__(self, standardize: Standardize | None = None) -> None:
@@ -161,12 +164,12 @@ class Model(nn.Module, ABC):
             ValueError: If its shape is another, or a value not finite or outside the support.
         """
         found = self.ran(self.check(batch), Centers(likelihoods=False)).latents
-        return one_or_all({name: latent.q for name, latent in found.items()})
+        return one_or_all({name: latent.q for name, latent in own(found).items()})
 
     def embed(self, batch: Batch | Tensor) -> Any:
         """Return one latent point per example, the centre of q(z|x), ``(B, *latent)``."""
         found = self.ran(self.check(batch), Centers(likelihoods=False)).latents
-        return one_or_all({name: latent.point[0] for name, latent in found.items()})
+        return one_or_all({name: latent.point[0] for name, latent in own(found).items()})
 
     def decode(self, z: Tensor | Mapping[str, Tensor], given: Batch | None = None) -> Any:
         """Return p(x|z) for latents ``(*lead, *latent)``, batch shape ``lead``.
@@ -185,7 +188,7 @@ class Model(nn.Module, ABC):
         self,
         n: int,
         *,
-        given: Batch | None = None,
+        given: Given | None = None,
         temperature: float | Mapping[str, float] = 1.0,
     ) -> Any:
         """Draw ``n`` latents from the prior, ``(n, *latent)``; see `sample`.
@@ -195,14 +198,14 @@ class Model(nn.Module, ABC):
         """
         draws = FromPrior(n, temperature, likelihoods=False)
         found = self.ran(check_given(given, n, temperature), draws).latents
-        return one_or_all({name: latent.point[0] for name, latent in found.items()})
+        return one_or_all({name: latent.point[0] for name, latent in own(found).items()})
 
     @torch.no_grad()
     def sample(
         self,
         n: int,
         *,
-        given: Batch | None = None,
+        given: Given | None = None,
         temperature: float | Mapping[str, float] = 1.0,
         noise: bool = False,
     ) -> Any:
@@ -210,7 +213,7 @@ class Model(nn.Module, ABC):
 
         Args:
             n: How many.
-            given: The other fields that the model reads, such as ``label``, ``(n, ...)``.
+            given: What else it reads, such as ``label``: ``(n, ...)``, or one number for all.
             temperature: Scale of the prior's spread, above 0; below 1 gives more typical examples.
                 Of a model of several latents also by name.
             noise: Draw x from p(x|z) instead of returning its mean.
@@ -261,12 +264,12 @@ class Model(nn.Module, ABC):
         return log_weights(self.ran, checked, num_samples, max_rows, proposals or {})
 
     def log_likelihood(
-        self, batch: Batch | Tensor, *, num_samples: int, max_rows: int = 4096
+        self, batch: Batch | Tensor, *, num_samples: int = 100, max_rows: int = 4096
     ) -> Tensor:
         r"""Estimate log p(x) by importance sampling, ``(B,)``, in nats.
 
         :math:`\log \frac1K \sum_k p(x, z_k) / q(z_k|x)`, a lower bound in expectation that rises
-        to log p(x) with K. Arguments as for `log_weights`.
+        to log p(x) with K. Arguments and errors as for `log_weights`.
 
         References:
             Importance Weighted Autoencoders (Burda, Grosse, Salakhutdinov, 2015), 1509.00519.

@@ -9,12 +9,14 @@ from typing import Any, Self
 from torch import nn
 
 from vae.batch import Batch
-from vae.distributions import Conditional, Likelihood
+from vae.bayesian import Variational
+from vae.distributions import Conditional, Head, Likelihood
 from vae.draws import Draws
 from vae.models.model import Model
 from vae.models.standardize import Standardize
+from vae.networks.conditioned import Conditioned, FieldFeatures
 from vae.parts import Parts
-from vae.priors import check_stated
+from vae.priors import Prior, VampPrior, check_stated
 from vae.spec import DataSpec
 
 
@@ -23,14 +25,17 @@ class VAE(Model):
 
     Args:
         encoder: q(z|x).
-        decoder: p(x|z).
+        decoder: p(x|z). Its net may be `bayesian`: full variational Bayes, appendix F of the paper.
         prior: p(z): a `Prior`, or any module that returns a distribution.
         standardize: What stands between x and the nets, if the data are to be standardised.
         given: Further fields of a batch, such as ``label``, that encoder, decoder and prior are
             given after their own input.
+        given_to_prior: Whether the prior is one p(z|y) of these fields y; else it is p(z), and is
+            given nothing.
 
     Raises:
-        ValueError: If encoder and prior say that they have latents of different kinds or shapes.
+        ValueError: If encoder and prior say that they have latents of different kinds or shapes, or
+            a decoder with a posterior over its weights is to be given more than z.
 
     References:
         Auto-Encoding Variational Bayes (Kingma, Welling, 2013), 1312.6114.
@@ -44,10 +49,17 @@ class VAE(Model):
         *,
         standardize: Standardize | None = None,
         given: Sequence[str] = (),
+        given_to_prior: bool = True,
     ) -> None:
         super().__init__(standardize)
         check_stated(encoder, prior)
+        net = decoder.net if isinstance(decoder, Conditional) else None
+        if given and isinstance(net, Variational):
+            raise ValueError(
+                f"a decoder whose weights have a posterior is given z alone; got {', '.join(given)}"
+            )
         self.given = tuple(given)
+        self.given_to_prior = given_to_prior
         self.fields = ("x", *given)
         self.encoder = encoder
         self.decoder = decoder
@@ -62,6 +74,8 @@ class VAE(Model):
         latent_dim: int,
         encoder: Mapping[str, Any],
         decoder: Mapping[str, Any],
+        decoder_weights: Mapping[str, Any] | None = None,
+        condition: Sequence[str] = (),
     ) -> Self:
         """Build it of the groups posterior, prior and likelihood; see `Model.build`.
 
@@ -73,14 +87,33 @@ class VAE(Model):
             latent_dim: Number of latent variables, at least 1.
             encoder: The net from x to the parameters of q(z|x).
             decoder: The net from z to the parameters of p(x|z).
+            decoder_weights: `vae.bayesian.Posteriors` over the decoder's weights; ``None``: none.
+            condition: Fields that encoder and decoder read beside their own input, and the prior
+                if it is conditional; see `vae.networks.conditioned.FieldFeatures`.
         """
-        parts = parts.knowing(latent_dim=latent_dim)
+        features = features_of(spec, condition)
+        parts = parts.knowing(latent_dim=latent_dim, field_features=features)
         likelihood, posterior = parts.likelihood(spec), parts.posterior()
         shape = posterior.event_shape
-        q = parts.conditional(encoder, "encoder", posterior, in_shape=spec.shape)
-        px = parts.conditional(decoder, "decoder", likelihood, in_shape=shape)
+        q = joined(parts, encoder, "encoder", posterior, spec.shape, features)
+        px = joined(parts, decoder, "decoder", likelihood, shape, features)
+        if decoder_weights is not None:
+            px.net = parts.own(decoder_weights, "decoder_weights").over(px.net)
         prior = parts.prior(posterior, encoder=q)
-        return cls(q, px, prior, standardize=Standardize(spec.shape) if spec.standardized else None)
+        if condition and isinstance(prior, VampPrior):
+            raise ValueError(
+                "prior=vamp is made of q(z|x) at inputs that have no "
+                f"{', '.join(condition)}: use prior=mixture, or prior=normal "
+                "prior.conditional=true, with model.condition"
+            )
+        return cls(
+            q,
+            px,
+            prior,
+            standardize=Standardize(spec.shape) if spec.standardized else None,
+            given=condition,
+            given_to_prior=isinstance(prior, Prior) and prior.conditional,
+        )
 
     @property
     def likelihood(self) -> Likelihood:
@@ -91,16 +124,61 @@ class VAE(Model):
 
     def run(self, batch: Batch, draws: Draws) -> None:
         """Encode x once and decode as many latents of each example as are drawn."""
-        given = [batch[name] for name in self.given]
+        if missing := [name for name in self.given if name not in batch]:
+            told = ", ".join(f'"{name}": ...' for name in missing)
+            raise ValueError(
+                f"the model is conditional on {', '.join(self.given)}: give {', '.join(missing)}, "
+                f"in a batch beside x, or as sample(n, given={{{told}}})"
+            )
+        given: list[Any] = [batch[name] for name in self.given]
         z = draws.latent(
             "z",
             q=lambda: self.encoder(self.standardized(batch["x"]), *given),
-            p=partial(self.prior, *given),
+            p=partial(self.prior, *given) if self.given_to_prior else self.prior,
             event=self.event,
         )
+        net = self.decoder.net if isinstance(self.decoder, Conditional) else None
+        if isinstance(net, Variational):  # its weights are latents that all examples share
+            given = [net.weights(draws, "decoder.")]
         draws.observe("x", lambda: self.restored(self.decoder(z, *given)), batch.get("x"))
 
     @property
     def event(self) -> tuple[int, ...] | None:
         """Shape of one latent, if the encoder says it."""
         return self.encoder.head.event_shape if isinstance(self.encoder, Conditional) else None
+
+
+def features_of(spec: DataSpec, condition: Sequence[str]) -> FieldFeatures | None:
+    """Return what nets read of the fields of a condition; ``None`` without one."""
+    if not condition:
+        return None
+    try:
+        return FieldFeatures(spec, condition)
+    except ValueError as error:
+        raise ValueError(f"model.condition: {error}") from error
+
+
+def joined(
+    parts: Parts,
+    node: Mapping[str, Any],
+    name: str,
+    head: Head,
+    shape: Sequence[int],
+    features: FieldFeatures | None,
+) -> Conditional:
+    """Make a net and the head that it feeds, of an input of this shape beside the features.
+
+    Raises:
+        ValueError: If there are features, and what they are to be joined to are latents that are
+            no vectors.
+    """
+    if features is None:
+        return parts.conditional(node, name, head, in_shape=shape)
+    if name == "decoder" and len(shape) != 1:
+        raise ValueError(
+            f"model.condition joins fields to latents (D,); these are {tuple(shape)}: use "
+            "posterior=normal, or another of vectors"
+        )
+    made = parts.conditional(node, name, head, in_shape=features.joined_shape(shape))
+    made.net = Conditioned(made.net, features, shape)
+    return made

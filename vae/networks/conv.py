@@ -2,20 +2,64 @@
 
 __all__ = ["ConvDecoder", "ConvEncoder"]
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from math import prod
-from typing import final
+from typing import ClassVar, final
 
 from torch import Tensor, nn
 
 from vae.networks.dense import dense
 from vae.networks.init import he_init
-from vae.networks.levels import plan_levels
+from vae.networks.levels import Level, plan_levels
 from vae.networks.network import Network, check_sizes
 
 
+class ConvNet(Network):
+    """A stack of levels between data and dense layers.
+
+    Attributes:
+        decodes: Whether it runs towards the data, which are its output then.
+
+    Args:
+        in_shape: Shape of one input, without the leading dimensions.
+        out_shape: Shape of one output, without the leading dimensions.
+        channels: Channels of each level, ≥ 1, from the data inwards.
+        kernel_size: Side of the kernels in pixels, ≥ 2, for all levels or for each.
+        hidden: Features of each dense layer, ≥ 1, from the data inwards.
+        activation: Nonlinearity, stateless, one instance for all layers; SiLU by default.
+
+    Raises:
+        ValueError: If the shape of the data is a vector's, or a size is out of range.
+    """
+
+    decodes: ClassVar[bool]
+
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        out_shape: Sequence[int],
+        *,
+        channels: Sequence[int] = (16, 16, 32, 64),
+        kernel_size: Sequence[int] | int = 4,
+        hidden: Sequence[int] = (256,),
+        activation: nn.Module | None = None,
+    ) -> None:
+        super().__init__(in_shape, out_shape)
+        check_sizes(hidden=hidden)
+        shape = self.out_shape if self.decodes else self.in_shape
+        levels = plan_levels(shape, channels, kernel_size)
+        self.bottom = levels[-1].coarse if levels else shape
+        self.lay(levels, hidden, nn.SiLU() if activation is None else activation)
+        he_init(self)
+
+    @abstractmethod
+    def lay(self, levels: Sequence[Level], hidden: Sequence[int], activation: nn.Module) -> None:
+        """Make the layers, in the order in which they run."""
+
+
 @final
-class ConvEncoder(Network):
+class ConvEncoder(ConvNet):
     """Convolutions that halve every side at each level, then dense layers.
 
     An odd side is rounded up, so that no pixel is lost; levels that would start at one pixel are
@@ -24,10 +68,7 @@ class ConvEncoder(Network):
     Args:
         in_shape: Shape of the data, ``(C, H, W)`` or ``(C, L)``.
         out_shape: Shape of one output, of any number of dimensions.
-        channels: Channels of each level, ≥ 1, from the data inwards.
-        kernel_size: Side of the kernels in pixels, ≥ 2, for all levels or for each.
-        hidden: Features of each dense layer, ≥ 1, from the data inwards.
-        activation: Nonlinearity, stateless, one instance for all layers; SiLU by default.
+        **options: Those of `ConvNet`.
 
     Raises:
         ValueError: If `in_shape` is a vector's, or a size is out of range.
@@ -41,24 +82,12 @@ class ConvEncoder(Network):
         torch.Size([5, 10])
     """
 
-    def __init__(
-        self,
-        in_shape: Sequence[int],
-        out_shape: Sequence[int],
-        *,
-        channels: Sequence[int] = (16, 16, 32, 64),
-        kernel_size: Sequence[int] | int = 4,
-        hidden: Sequence[int] = (256,),
-        activation: nn.Module | None = None,
-    ) -> None:
-        super().__init__(in_shape, out_shape)
-        check_sizes(hidden=hidden)
-        activation = nn.SiLU() if activation is None else activation
-        levels = plan_levels(self.in_shape, channels, kernel_size)
-        bottom = levels[-1].coarse if levels else self.in_shape
+    decodes = False
+
+    def lay(self, levels: Sequence[Level], hidden: Sequence[int], activation: nn.Module) -> None:
+        """Make the levels downwards, then the dense layers."""
         self.down = nn.Sequential(*(m for level in levels for m in (level.down(), activation)))
-        self.dense = dense((prod(bottom), *hidden, self.out_features), activation)
-        he_init(self)
+        self.dense = dense((prod(self.bottom), *hidden, self.out_features), activation)
 
     def transform(self, x: Tensor) -> Tensor:
         """Map ``(N, *in_shape)`` to ``(N, out_features)``."""
@@ -66,7 +95,7 @@ class ConvEncoder(Network):
 
 
 @final
-class ConvDecoder(Network):
+class ConvDecoder(ConvNet):
     """The mirror of `ConvEncoder`: dense layers, then transposed convolutions through its sizes.
 
     It takes the lists of its encoder as they stand there, from the data inwards, and reverses
@@ -75,10 +104,7 @@ class ConvDecoder(Network):
     Args:
         in_shape: Shape of one latent, of any number of dimensions.
         out_shape: Shape of the parameters of the likelihood, ``(C, H, W)`` or ``(C, L)``.
-        channels: Channels of each level, ≥ 1, from the data inwards.
-        kernel_size: Side of the kernels in pixels, ≥ 2, for all levels or for each.
-        hidden: Features of each dense layer, ≥ 1, from the data inwards.
-        activation: Nonlinearity, stateless, one instance for all layers; SiLU by default.
+        **options: Those of `ConvNet`.
 
     Raises:
         ValueError: If `out_shape` is a vector's, or a size is out of range.
@@ -92,24 +118,12 @@ class ConvDecoder(Network):
         torch.Size([2, 5, 3, 33, 47])
     """
 
-    def __init__(
-        self,
-        in_shape: Sequence[int],
-        out_shape: Sequence[int],
-        *,
-        channels: Sequence[int] = (16, 16, 32, 64),
-        kernel_size: Sequence[int] | int = 4,
-        hidden: Sequence[int] = (256,),
-        activation: nn.Module | None = None,
-    ) -> None:
-        super().__init__(in_shape, out_shape)
-        check_sizes(hidden=hidden)
-        activation = nn.SiLU() if activation is None else activation
-        levels = plan_levels(self.out_shape, channels, kernel_size)
-        self.bottom = levels[-1].coarse if levels else self.out_shape
+    decodes = True
+
+    def lay(self, levels: Sequence[Level], hidden: Sequence[int], activation: nn.Module) -> None:
+        """Make the dense layers, then the levels upwards."""
         self.dense = dense((self.in_features, *reversed(hidden), prod(self.bottom)), activation)
         self.up = nn.Sequential(*(m for level in levels[::-1] for m in (activation, level.up())))
-        he_init(self)
 
     def transform(self, x: Tensor) -> Tensor:
         """Map ``(N, *in_shape)`` to ``(N, *out_shape)``."""

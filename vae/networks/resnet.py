@@ -2,9 +2,12 @@
 
 __all__ = ["ResNetDecoder", "ResNetEncoder"]
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from math import prod
-from typing import final
+from typing import ClassVar, final
 
 from torch import Tensor, nn
 
@@ -14,8 +17,90 @@ from vae.networks.levels import Level, plan_levels
 from vae.networks.network import Network, check_sizes
 
 
+@dataclass(frozen=True)
+class ResidualPlan:
+    """The first level of a residual net, which is at full size, and the halvings after it.
+
+    Args:
+        shape: Of the data.
+        channels: Of each level.
+        blocks: Residual blocks of each level.
+        activation: One instance for all.
+    """
+
+    shape: tuple[int, ...]
+    channels: Sequence[int]
+    blocks: int
+    activation: nn.Module
+
+    def __post_init__(self) -> None:
+        check_sizes(channels=self.channels, blocks=self.blocks)
+        if not self.channels:
+            raise ValueError("channels must hold at least one level; got none")
+
+    @property
+    def top(self) -> tuple[int, ...]:
+        """The shape of the first level."""
+        return (self.channels[0], *self.shape[1:])
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """The halvings."""
+        return plan_levels(self.top, self.channels[1:], kernel_size=3)
+
+    @property
+    def bottom(self) -> tuple[int, ...]:
+        """The shape of the last level."""
+        return self.levels[-1].coarse if self.levels else self.top
+
+    def stage(self, shape: tuple[int, ...]) -> list[nn.Module]:
+        """Return the residual blocks of one level."""
+        return [ResidualBlock(shape, self.activation) for _ in range(self.blocks)]
+
+
+class ResNet(Network):
+    """Levels of residual blocks, the first at full size.
+
+    Attributes:
+        decodes: Whether it runs towards the data, which are its output then.
+
+    Args:
+        in_shape: Shape of one input, without the leading dimensions.
+        out_shape: Shape of one output, without the leading dimensions.
+        channels: Channels of each level, best multiples of 8, from the data inwards.
+        blocks: Residual blocks of each level, ≥ 1.
+        attention: Whether self-attention stands at the last level, the furthest from the data.
+        activation: Nonlinearity, stateless, one instance for all layers; SiLU by default.
+
+    Raises:
+        ValueError: If the shape of the data is a vector's, or a size is out of range.
+    """
+
+    decodes: ClassVar[bool]
+
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        out_shape: Sequence[int],
+        *,
+        channels: Sequence[int] = (32, 64, 128, 128),
+        blocks: int = 1,
+        attention: bool = False,
+        activation: nn.Module | None = None,
+    ) -> None:
+        super().__init__(in_shape, out_shape)
+        shape = self.out_shape if self.decodes else self.in_shape
+        activation = nn.SiLU() if activation is None else activation
+        self.attention = attention
+        self.layers = nn.Sequential(*self.made(ResidualPlan(shape, channels, blocks, activation)))
+
+    @abstractmethod
+    def made(self, plan: ResidualPlan) -> list[nn.Module]:
+        """Return the layers in the order in which they run."""
+
+
 @final
-class ResNetEncoder(Network):
+class ResNetEncoder(ResNet):
     """Residual blocks at each level, strided convolutions between levels, an affine map at last.
 
     The first level works at full size and each further one halves every side, rounded up; levels
@@ -24,10 +109,7 @@ class ResNetEncoder(Network):
     Args:
         in_shape: Shape of the data, ``(C, H, W)`` or ``(C, L)``.
         out_shape: Shape of one output, of any number of dimensions.
-        channels: Channels of each level, best multiples of 8, from the data inwards.
-        blocks: Residual blocks of each level, ≥ 1.
-        attention: Whether self-attention follows the last level.
-        activation: Nonlinearity, stateless, one instance for all layers; SiLU by default.
+        **options: Those of `ResNet`.
 
     Raises:
         ValueError: If `in_shape` is a vector's, or a size is out of range.
@@ -41,26 +123,17 @@ class ResNetEncoder(Network):
         torch.Size([5, 10])
     """
 
-    def __init__(
-        self,
-        in_shape: Sequence[int],
-        out_shape: Sequence[int],
-        *,
-        channels: Sequence[int] = (32, 64, 128, 128),
-        blocks: int = 1,
-        attention: bool = False,
-        activation: nn.Module | None = None,
-    ) -> None:
-        super().__init__(in_shape, out_shape)
-        activation = nn.SiLU() if activation is None else activation
-        top, levels = plan_residual(self.in_shape, channels, blocks)
-        bottom = levels[-1].coarse if levels else top
-        layers = [conv3(self.in_shape, top[0]), *stage(top, blocks, activation)]
-        for level in levels:
-            layers += [level.down(), *stage(level.coarse, blocks, activation)]
-        layers += [SelfAttention(bottom[0])] if attention else []
-        layers += [group_norm(bottom[0]), activation, nn.Flatten()]
-        self.layers = nn.Sequential(*layers, nn.Linear(prod(bottom), self.out_features))
+    decodes = False
+
+    def made(self, plan: ResidualPlan) -> list[nn.Module]:
+        """Return the levels downwards, then the affine map."""
+        top, bottom = plan.top, plan.bottom
+        layers = [conv3(self.in_shape, top[0]), *plan.stage(top)]
+        for level in plan.levels:
+            layers += [level.down(), *plan.stage(level.coarse)]
+        layers += [SelfAttention(bottom[0])] if self.attention else []
+        layers += [group_norm(bottom[0]), plan.activation, nn.Flatten()]
+        return [*layers, nn.Linear(prod(bottom), self.out_features)]
 
     def transform(self, x: Tensor) -> Tensor:
         """Map ``(N, *in_shape)`` to ``(N, out_features)``."""
@@ -68,7 +141,7 @@ class ResNetEncoder(Network):
 
 
 @final
-class ResNetDecoder(Network):
+class ResNetDecoder(ResNet):
     """The mirror of `ResNetEncoder`: an affine map, then residual blocks and upsampling.
 
     Between levels the picture is enlarged to the exact size that the encoder had there. The
@@ -77,10 +150,7 @@ class ResNetDecoder(Network):
     Args:
         in_shape: Shape of one latent, of any number of dimensions.
         out_shape: Shape of the parameters of the likelihood, ``(C, H, W)`` or ``(C, L)``.
-        channels: Channels of each level, best multiples of 8, from the data inwards.
-        blocks: Residual blocks of each level, ≥ 1.
-        attention: Whether self-attention precedes the first level.
-        activation: Nonlinearity, stateless, one instance for all layers; SiLU by default.
+        **options: Those of `ResNet`.
 
     Raises:
         ValueError: If `out_shape` is a vector's, or a size is out of range.
@@ -94,46 +164,21 @@ class ResNetDecoder(Network):
         torch.Size([5, 3, 33, 47])
     """
 
-    def __init__(
-        self,
-        in_shape: Sequence[int],
-        out_shape: Sequence[int],
-        *,
-        channels: Sequence[int] = (32, 64, 128, 128),
-        blocks: int = 1,
-        attention: bool = False,
-        activation: nn.Module | None = None,
-    ) -> None:
-        super().__init__(in_shape, out_shape)
-        activation = nn.SiLU() if activation is None else activation
-        top, levels = plan_residual(self.out_shape, channels, blocks)
-        bottom = levels[-1].coarse if levels else top
+    decodes = True
+
+    def made(self, plan: ResidualPlan) -> list[nn.Module]:
+        """Return the affine map, then the levels upwards."""
+        top, bottom = plan.top, plan.bottom
         layers = [nn.Linear(self.in_features, prod(bottom)), nn.Unflatten(1, bottom)]
-        layers += [SelfAttention(bottom[0])] if attention else []
-        for level in reversed(levels):
-            layers += [*stage(level.coarse, blocks, activation), *enlarge(level)]
-        layers += [*stage(top, blocks, activation), group_norm(top[0]), activation]
-        self.layers = nn.Sequential(*layers, conv3(top, self.out_shape[0]))
+        layers += [SelfAttention(bottom[0])] if self.attention else []
+        for level in reversed(plan.levels):
+            layers += [*plan.stage(level.coarse), *enlarge(level)]
+        layers += [*plan.stage(top), group_norm(top[0]), plan.activation]
+        return [*layers, conv3(top, self.out_shape[0])]
 
     def transform(self, x: Tensor) -> Tensor:
         """Map ``(N, *in_shape)`` to ``(N, *out_shape)``."""
         return self.layers(x.flatten(1))
-
-
-def plan_residual(
-    shape: tuple[int, ...], channels: Sequence[int], blocks: int
-) -> tuple[tuple[int, ...], tuple[Level, ...]]:
-    """Return the shape of the first level, which is at full size, and the halvings after it."""
-    check_sizes(channels=channels, blocks=blocks)
-    if not channels:
-        raise ValueError("channels must hold at least one level; got none")
-    top = (channels[0], *shape[1:])
-    return top, plan_levels(top, channels[1:], kernel_size=3)
-
-
-def stage(shape: tuple[int, ...], blocks: int, activation: nn.Module) -> list[nn.Module]:
-    """Return the residual blocks of one level."""
-    return [ResidualBlock(shape, activation) for _ in range(blocks)]
 
 
 def enlarge(level: Level) -> list[nn.Module]:
