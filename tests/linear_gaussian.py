@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal
 
 from vae.distributions import Conditional, FixedScale, Normal, NormalPosterior
-from vae.distributions.normal import LOG_SCALE_BOUNDS, inverse_soft_bound
+from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, inverse_soft_bound
 from vae.models import VAE
 from vae.priors import StandardNormal
 

@@ -15,6 +15,11 @@ MLP = ["model=mlp", "model.encoder.hidden=[16]", "model.latent_dim=4"]
 OBJECTIVES = {  # every objective, with fewer samples
     "elbo": [],
     "free_bits": [],
+    "enumerated_elbo": [
+        "posterior=categorical",
+        "posterior.temperature=null",
+        "posterior.num_categories=3",
+    ],
     "iwae": ["objective.num_samples=3"],
     "ciwae": ["objective.num_samples=3"],
     "renyi": ["objective.num_samples=3"],

@@ -41,6 +41,16 @@ VARIANTS = [  # each with a pair of distributions of its own
     "posterior=categorical",
     "posterior=categorical posterior.temperature=null estimator=score objective.num_samples=2",
 ]
+SPACES = [  # of other latents than real ones
+    "posterior=von_mises_fisher estimator=stl",
+    "posterior=power_spherical",
+    "posterior=gamma",
+    "posterior=beta estimator=stl",
+    "posterior=dirichlet prior=logistic_normal",
+    "posterior=logistic_normal",
+    "posterior=bernoulli",
+    "posterior=bernoulli posterior.temperature=null estimator=score objective.num_samples=2",
+]
 
 
 @COMPILES
@@ -50,6 +60,7 @@ VARIANTS = [  # each with a pair of distributions of its own
         VARIANTS,
         pytest.param(["objective=free_bits", "penalty=mmd"], marks=pytest.mark.slow),
         pytest.param(["objective=iwae estimator=dreg"], marks=pytest.mark.slow),
+        pytest.param(SPACES, marks=pytest.mark.slow),
         pytest.param(["posterior=categorical prior=vamp", "penalty=dip"], marks=pytest.mark.slow),
     ],
 )

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections import Counter
 from functools import reduce
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -58,6 +59,18 @@ def test_no_module_imports_itself_by_a_circle():
         list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         pytest.fail(" → ".join(error.args[1]))
+
+
+def test_no_two_modules_and_no_two_classes_share_a_name():
+    modules = Counter(path.stem for path in FILES if path.stem != "__init__")
+    classes = Counter(
+        node.name
+        for path in FILES
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    shared = [name for name, count in (modules + classes).items() if count > 1]
+    assert shared == []
 
 
 def test_the_way_from_a_batch_to_the_loss_is_short():

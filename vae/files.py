@@ -112,12 +112,13 @@ def check_whole(path: Path) -> None:
         raise ValueError(f"{path} is damaged: the checksum of {damaged} does not fit")
 
 
-def check_folder(folder: Path, size: int) -> None:
+def check_folder(folder: Path, size: int, setting: str = "hydra.run.dir=...") -> None:
     """Try a folder before hours of work depend on it.
 
     Args:
         folder: Made if it does not exist.
         size: Bytes that are going to be written.
+        setting: What chooses the folder.
 
     Raises:
         OSError: If a file cannot be written there, or there is less room than that.
@@ -129,13 +130,13 @@ def check_folder(folder: Path, size: int) -> None:
         trial.unlink()
     except OSError as error:
         raise OSError(
-            f"cannot write to {folder}: {error.strerror}. Choose another folder: hydra.run.dir=..."
+            f"cannot write to {folder}: {error.strerror}. Choose another folder: {setting}"
         ) from error
     free = shutil.disk_usage(folder).free
     if free < size:
         raise OSError(
             f"checkpoints need {size / 1e6:,.0f} MB and {folder} has {free / 1e6:,.0f} MB free. "
-            "Make room or choose another folder: hydra.run.dir=..."
+            f"Make room or choose another folder: {setting}"
         )
 
 

@@ -1,6 +1,6 @@
 """What parts of a model can do about where their parameters start, before the first step."""
 
-__all__ = ["Examples", "StartsAtOutput", "StartsFromData"]
+__all__ = ["Examples", "StartsAtOutput", "StartsFromData", "StartsFromField"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,6 +21,20 @@ class StartsFromData(ABC):
             examples: Called with a number, gives so many training examples, ``(N, *event)``, or as
                 many as there are.
         """
+
+
+class StartsFromField(ABC):
+    """A part that starts at another field of the training data than x; see `vae.start_at_data`.
+
+    Attributes:
+        field: Its name.
+    """
+
+    field: str
+
+    @abstractmethod
+    def start_from(self, values: Tensor) -> None:
+        """Take what depends on the data from the field of all training examples, ``(N, ...)``."""
 
 
 class StartsAtOutput(ABC):

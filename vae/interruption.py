@@ -5,6 +5,7 @@ __all__ = ["Interrupted", "Signals"]
 import os
 import select
 import signal
+import threading
 from types import FrameType
 from typing import Any
 
@@ -48,7 +49,9 @@ class Signals:
         self.before: dict[int, Any] = {}
 
     def install(self) -> None:
-        """Take the place of the handlers there are."""
+        """Take the place of the handlers there are; only the main thread may, others note none."""
+        if threading.current_thread() is not threading.main_thread():
+            return
         ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         for number in NUMBERS[ignored:]:
             self.before[number] = signal.signal(number, self.note)

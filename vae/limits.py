@@ -102,6 +102,8 @@ def result_size(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int
     """Return how many values an operation would return."""
     if func._schema.name in SHRINKING:
         return max(t.numel() * t.dim() for t in tree_leaves(args) if isinstance(t, Tensor))
+    if func._schema.name == "aten::set_":  # of a deep copy: a storage has no form on meta
+        return sum(part.nbytes() for part in args if isinstance(part, torch.UntypedStorage))
     meta_args, meta_kwargs = tree_map(to_meta, (args, kwargs))
     if any(argument.name == "device" for argument in func._schema.arguments):
         meta_kwargs |= {"device": torch.device("meta"), "pin_memory": None}

@@ -27,7 +27,7 @@ from torch import Tensor
 from vae.batch import DTYPES
 from vae.files import check_whole
 from vae.history import Point, points_of
-from vae.instantiate import NAMES
+from vae.instantiate import NAMES, todays
 from vae.limits import check_archive, check_plain
 from vae.spec import DataSpec
 
@@ -113,6 +113,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not a checkpoint of this framework: it holds no config")
     check_plain(checkpoint["hyper_parameters"], path)
     check_groups(checkpoint["hyper_parameters"]["config"], path)
+    checkpoint["hyper_parameters"]["config"] = todays(checkpoint["hyper_parameters"]["config"])
     for name in STATES:
         check_finite(checkpoint.get(name, {}), path)
     return dict(checkpoint)

@@ -5,7 +5,7 @@ __all__ = ["start_at_data"]
 from torch import Tensor
 
 from vae.data import DataModule
-from vae.from_data import StartsFromData
+from vae.from_data import StartsFromData, StartsFromField
 from vae.models import Model
 
 
@@ -14,7 +14,8 @@ def start_at_data(model: Model, data: DataModule) -> None:
 
     A model that standardises its data takes their mean and width first. Each part that is a
     `StartsFromData` then starts at examples as the nets see them: pseudo-inputs of a prior, and
-    learned scales of a likelihood with the decoder's output beside them.
+    learned scales of a likelihood with the decoder's output beside them. A `StartsFromField` is
+    given what it is to predict, for its units.
 
     Args:
         model: Changed in place; `load_state_dict` afterwards overrides all of it.
@@ -32,3 +33,5 @@ def start_at_data(model: Model, data: DataModule) -> None:
     for part in model.modules():
         if isinstance(part, StartsFromData):
             part.initialize(examples)
+        elif isinstance(part, StartsFromField):
+            part.start_from(data.examples("train")[part.field])

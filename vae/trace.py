@@ -21,16 +21,16 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from vae.distributions.joint import kl_divergence
-from vae.summary import kind, shape, table
+from vae.trace_table import blank, kind, shape, table, the_only
 
 T = TypeVar("T")
+UNDRAWN = "{} was not drawn, only its KL is known: use objective=elbo and estimator=pathwise"
 
 
 class computed_once(Generic[T]):
     """An attribute that is computed when first asked for, and kept.
 
-    `functools.cached_property` takes a lock before Python 3.12, which costs time in every step and
-    which ``torch.compile`` cannot pass.
+    `functools.cached_property` takes a lock before Python 3.12: ``torch.compile`` cannot pass it.
     """
 
     def __init__(self, function: Callable[[Any], T]) -> None:
@@ -56,13 +56,14 @@ class Latent:
             ``()`` of a variable that all examples share.
         p: The prior p(z), batch shape ``()``, ``(B,)`` or ``(K, B)``.
         z: A draw from ``q``, ``(K, B, *event)``, ``(K, 1, *event)`` where it is shared; of relaxed
-            categories, the logarithm of a point of the simplex, since ``q`` and ``p`` are densities
-            of logarithms then.
+            categories the logarithm, of which ``q`` and ``p`` are densities then.
         known_log_q: log q(z|x), ``(K, B)``, where drawing ``z`` gave it for free (flows).
         known_point: What the nets read, where it is not ``z``.
         weight: How much its densities count, broadcastable to ``(K, B)``: 0 where an example has no
             such variable; ``None`` counts all once.
         shared: Whether all examples share it.
+        drawn: Whether the model read ``z``. Else it took q as a whole, as local reparameterization
+            does; ``z`` is NaN then, or a draw for a KL that has no closed form.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Latent:
     known_point: Tensor | None = None
     weight: Tensor | float | None = None
     shared: bool = False
+    drawn: bool = True
 
     def __repr__(self) -> str:
         return f"Latent({', '.join(self.summary)})"
@@ -90,17 +92,26 @@ class Latent:
     @computed_once
     def log_q(self) -> Tensor:
         """Log q(z|x), ``(K, B)``."""
+        self.need_draw()
         log_q = self.q.log_prob(self.z) if self.known_log_q is None else self.known_log_q
         return weighed(log_q, self.weight)
 
     @computed_once
     def log_p(self) -> Tensor:
         """Log p(z), ``(K, B)``."""
+        self.need_draw()
         return weighed(self.p.log_prob(self.z), self.weight)
+
+    def need_draw(self) -> None:
+        """Refuse the density at a value that the model did not read, with a ValueError."""
+        if not self.drawn:
+            raise ValueError(UNDRAWN.format(self.name))
 
     @computed_once
     def kl(self) -> Tensor:
         """KL(q ‖ p), ``(K, B)``: in closed form where one is registered, else log q − log p."""
+        if self.closed_kl is None and not self.drawn:
+            return weighed(self.q.log_prob(self.z) - self.p.log_prob(self.z), self.weight)
         return self.log_q - self.log_p if self.closed_kl is None else self.closed_kl
 
     @computed_once
@@ -283,18 +294,6 @@ def weighed(value: Tensor, weight: Tensor | float | None) -> Tensor:
     return weight * value
 
 
-def blank(px: Distribution) -> float | int:
-    """Return a value of finite density: the gradient through NaN is NaN, also where it counts 0."""
-    return 0 if px.support is not None and px.support.is_discrete else 0.5
-
-
 def total(values: list[Tensor]) -> Tensor:
     """Return the sum of tensors, at least one."""
     return reduce(torch.add, values)
-
-
-def the_only(observed: tuple[Observed, ...]) -> Observed:
-    """Return the only observed variable, or raise a ValueError."""
-    if len(observed) != 1:
-        raise ValueError(f"this needs a model of one observed variable; got {len(observed)}")
-    return observed[0]

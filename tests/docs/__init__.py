@@ -1,4 +1,4 @@
-"""What the documents say, tried: README.md and every docs/*.md, new ones too.
+"""What the documents say, tried: those beside README.md and every docs/*.md, new ones too.
 
 How a block is taken goes by the language of its fence:
 

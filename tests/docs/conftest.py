@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.docs.documents import ROOT, blocks
 from tests.training.conftest import IGNORED
 from vae.cli import app
 
@@ -32,12 +33,18 @@ def ended(command, *words: str) -> int:
     return 0
 
 
+def own_module() -> str:
+    """Return the module that docs/plugins.md has its reader write."""
+    return next(b.text for b in blocks(ROOT / "docs" / "plugins.md") if b.language == "python")
+
+
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
     """A working folder with two small runs on sprites, as if a reader had made them."""
     folder = tmp_path_factory.mktemp("desk")
-    kept = os.environ.copy(), Path.cwd()
+    kept = os.environ.copy(), Path.cwd(), [*sys.path]
     (folder / "home").mkdir()
+    (folder / "my_parts.py").write_text(own_module())
     os.environ["HOME"] = str(folder / "home")
     os.chdir(folder)
     small = ["data.size=60", "data.batch_size=16", "trainer=cpu", "trainer.max_epochs=1"]
@@ -48,3 +55,5 @@ def desk(tmp_path_factory):
     os.chdir(kept[1])
     os.environ.clear()
     os.environ.update(kept[0])
+    sys.path[:] = kept[2]
+    sys.modules.pop("my_parts", None)

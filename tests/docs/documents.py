@@ -21,9 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+HOUSE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENTS = [*(ROOT / name for name in HOUSE), *sorted((ROOT / "docs").glob("*.md"))]
 SHELL = ("", "sh", "bash")
-PROGRAMS = ("python", "python3", "pip", "pytest", "tensorboard", "torchrun", "srun", "sbatch")
+PROGRAMS = (
+    "python",
+    "python3",
+    "pip",
+    "pytest",
+    "tensorboard",
+    "torchrun",
+    "srun",
+    "sbatch",
+    "vae",
+)
 FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?<=\n\n)((?: {4}.*\n|\n(?= {4}))+)")
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")

@@ -15,7 +15,17 @@ from vae.cli.app import at_home, ordered
 from vae.cli.compose import CONF, choices, compose_settings
 
 PLACEHOLDER = re.compile(r"<[^<>]*>|[\w./-]*…|\$\w+")
-ADDED = {"objective": {"squared"}, "report": {"brightness"}}  # by a reader: test_adding.py
+PROJECT = ("data", "experiment", "model", "objective", "prior")  # to which vae init adds a choice
+ADDED = {group: {"mine"} for group in PROJECT}
+ADDED["objective"].add("squared")  # by a reader, as these two
+ADDED["prior"].add("heavy")
+ADDED["experiment"].add("waves")
+SEARCH = (
+    "hydra/sweeper=optuna",
+    "hydra.sweeper.",
+    "hydra/launcher=joblib",
+    "hydra.launcher.n_jobs",
+)
 SETTING = re.compile(r"[+~]{0,2}([A-Za-z][\w./]*)(?:@([\w.]+))?=(.*)")
 
 
@@ -38,7 +48,11 @@ def composed(command: str, words: list[str]) -> dict[str, Any]:
     settings = [setting for setting in settings if setting not in added]
     first = []
     for override in OverridesParser.create().parse_overrides(settings):
-        if override.is_sweep_override():
+        if override.input_line.startswith(SEARCH):  # of a package that may not be installed
+            continue
+        if override.is_interval_sweep():
+            first.append(f"{override.get_key_element()}={override.value().start}")
+        elif override.is_sweep_override():
             value = next(iter(override.sweep_string_iterator()))
             first.append(f"{override.get_key_element()}={value}")
         else:

@@ -13,7 +13,16 @@ from tests.docs.documents import DOCUMENTS, ROOT, Command, commands, named, span
 from tests.docs.settings import composed, stand_in, unknown
 from vae.cli.compose import CONF
 
-UNSEEN = (".", "cd", "ls", "git", "source", "export", "unzip")  # of a shell, not of this project
+UNSEEN = (
+    ".",
+    "cd",
+    "ls",
+    "git",
+    "source",
+    "export",
+    "unzip",
+    "eval",
+)  # of a shell, not of this project
 MODULES = ("venv", "pip", "pytest")
 SAVED = ("digits.py", "sample.py")  # by a reader of the tutorial: blocks of test_python.py
 COMMANDS = sorted({c.words: c for d in DOCUMENTS for c in commands(d)}.values(), key=str)
@@ -31,17 +40,29 @@ def check(words: list[str]) -> None:
     match words:
         case ["python", "train.py" | "eval.py" as script, *rest]:
             composed(script.removesuffix(".py"), rest)
+        case ["vae", "train" | "eval" as command, *rest]:
+            composed(command, rest)
+        case ["vae", "init", name]:
+            assert name.isidentifier()
+        case ["vae", "--help" | "--version" | "-sc", *_]:
+            pass
+        case ["python", "-m", "vae", *rest]:
+            check(["vae", *rest])
         case ["python" | "python3", "-m", module, *rest] if module in MODULES:
             check([module, *rest]) if module != "venv" else None
         case ["python", "-m", module, *rest] if module.startswith("benchmarks."):
             check_flags(module.replace(".", "/"), rest)
         case ["python", path, *rest] if path.startswith("benchmarks/"):
             check_flags(path.removesuffix(".py"), rest)
+        case ["python", path] if path.startswith("examples/"):
+            assert (ROOT / path).exists(), f"{path} is not there"
         case ["torchrun", *rest]:
             check_launched(rest)
         case ["srun", *rest]:
             check(rest)
         case ["sbatch", *_] | ["tensorboard", "--logdir", _]:
+            pass
+        case ["pre-commit", "install"] | ["ruff", "check" | "format", *_] | ["mypy"]:
             pass
         case ["pytest", *rest]:
             check_pytest(rest)
@@ -75,7 +96,7 @@ def check_launched(words: list[str]) -> None:
 
 def check_pytest(words: list[str]) -> None:
     """Paths are there, and markers are those of pyproject.toml."""
-    markers = {"slow", "not", "or", ""}
+    markers = {"slow", "peers", "not", "or", ""}
     assert "-m" not in words or {*words[words.index("-m") + 1].split()} <= markers
     paths = [w.split("::")[0] for w in words if w.startswith(("tests", "vae"))]
     assert all((ROOT / path).exists() for path in paths), f"{paths} are not all there"

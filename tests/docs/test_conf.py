@@ -40,7 +40,7 @@ def test_every_setting_says_what_it_may_be():
 
 
 def test_the_readme_says_where():
-    assert "[`conf/`](conf)" in (ROOT / "README.md").read_text()
+    assert "[`vae/conf/`](vae/conf)" in (ROOT / "README.md").read_text()
 
 
 def test_what_the_report_advises_can_be_pasted():

@@ -116,6 +116,18 @@ def own_pictures() -> dict[str, list[float]]:
     }
 
 
+def variances(problem: str, keys: tuple[str, str]) -> dict[str, list[float]]:
+    found = raw("variances.json")[problem]
+    return {
+        name: [
+            found[place][name]["1" if name == "enumerated" else "8"][key]
+            for place in ("start", "optimum")
+            for key in keys
+        ]
+        for name in found["start"]
+    }
+
+
 TABLES = {  # document, the beginning of the table's head: what stands in its rows
     ("performance.md", "workload | floor"): throughput,
     ("performance.md", " | floor | plain"): starts,
@@ -129,6 +141,10 @@ TABLES = {  # document, the beginning of the table's head: what stands in its ro
     ("performance.md", "way | seconds"): likelihood,
     ("disentanglement.md", "objective | ELBO"): disentanglement,
     ("own_data.md", "likelihood | ELBO"): own_pictures,
+    ("inference.md", "variance of a gradient"): lambda: variances(
+        "logistic regression", ("mean", "log_scale")
+    ),
+    ("inference.md", "by a logit"): lambda: variances("categories", ("variance", "squared_bias")),
 }
 
 

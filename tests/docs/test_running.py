@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,14 +22,15 @@ from vae.cli import app
 pytestmark = pytest.mark.slow
 
 ELSEWHERE = ("trainer=gpu", "cuda", "devices=8", "num_nodes", "hydra/launcher=submitit_slurm")
-ADDED = ("=squared", "=brightness")  # test_adding.py
+SEARCH = ("hydra/sweeper=optuna", "hydra/launcher=joblib")  # tests/cli/test_searches.py
+ADDED = ("my_parts", "my_conf")  # test_adding.py, test_plugins_page.py
 OWN = ("<where>",)  # an array of the reader's own, with the checkpoint trained on it
 FOUND = {c.words: c for d in DOCUMENTS for c in commands(d)}.values()
 COMMANDS = [
     command
     for command in FOUND
     if command.words[:2] in (("python", "train.py"), ("python", "eval.py"))
-    and not any(part in str(command) for part in (*ELSEWHERE, *ADDED, *OWN))
+    and not any(part in str(command) for part in (*ELSEWHERE, *SEARCH, *ADDED, *OWN))
 ]
 WITH_TEST = ("report=", "test_samples=")
 PICTURES = 80
@@ -66,6 +68,8 @@ def data(desk):
     for i in range(4):
         write(tars / f"{i}.tar", {f"{k}.png": png() for k in range(20)})
     np.save("spectra.npy", rng.normal(size=(PICTURES, 12)).astype(np.float32))
+    rows = ["id;length;resistance", *(f"{i};{i % 7},5;{i % 11}.25" for i in range(PICTURES))]
+    Path("yacht.csv").write_text("\n".join(rows).replace(".", ","))
     for part in ("train", "t10k"):
         write_idx(f"{part}-images-idx3-ubyte", rng.integers(0, 256, (PICTURES, 28, 28)))
         write_idx(f"{part}-labels-idx1-ubyte", np.arange(PICTURES) % 10)
@@ -105,7 +109,7 @@ def smaller(script: str, words: list[str], run: str) -> list[str]:
         return [*words, *added, *([] if further else ["trainer.max_epochs=21"])]  # it has ended
     text = " ".join(words)
     files = ("data=mnist", "burda")
-    own = ("data=images", "data=array", "data=shards")
+    own = ("data=images", "data=array", "data=table", "data=shards")
     if any(name in text for name in files):
         added.append("data.val_size=20")
     elif not any(name in text for name in own):
@@ -118,7 +122,11 @@ def smaller(script: str, words: list[str], run: str) -> list[str]:
         added += ["compile=false", "trainer.precision=32-true"]
     if "fsdp" in text or "ddp" in text:
         added.append(f"trainer.devices={1 if 'fsdp' in text else 2}")
-    place = "hydra.sweep.dir" if "-m" in words else "hydra.run.dir"
+    place = (
+        "hydra.sweep.dir"
+        if {"-m", "seeds"} & {w.partition("=")[0] for w in words}
+        else "hydra.run.dir"
+    )
     return [*words, *added, "data.batch_size=16", "trainer.max_epochs=1", f"{place}={run}"]
 
 

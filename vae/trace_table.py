@@ -1,12 +1,14 @@
-"""A trace in words: the shapes, kinds and figures that are printed of it."""
+"""A trace in words, with shapes, kinds and figures, and what it asks of its variables."""
 
-__all__ = ["kind", "shape", "table"]
+__all__ = ["blank", "kind", "shape", "table", "the_only"]
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from torch import Tensor
 from torch.distributions import Distribution, Independent
+
+T = TypeVar("T")
 
 
 class Variable(Protocol):
@@ -42,3 +44,15 @@ def over_examples(value: Tensor) -> str:
     each = value.detach().double().mean(0)
     deviation = each.std(correction=0).item()
     return f"{each.mean().item():,.2f} ± {deviation:,.2f} nats over {len(each)} examples"
+
+
+def blank(px: Distribution) -> float | int:
+    """Return a value of finite density: the gradient through NaN is NaN, also where it counts 0."""
+    return 0 if px.support is not None and px.support.is_discrete else 0.5
+
+
+def the_only(observed: Sequence[T]) -> T:
+    """Return the only observed variable, or raise a ValueError."""
+    if len(observed) != 1:
+        raise ValueError(f"this needs a model of one observed variable; got {len(observed)}")
+    return observed[0]
