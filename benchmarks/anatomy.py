@@ -27,7 +27,7 @@ from vae.build import build_data
 from vae.cli.compose import compose_settings
 from vae.cli.environment import describe_environment, prepare_process
 from vae.cli.monitor import settle_monitor
-from vae.cli.train import build_trainer
+from vae.cli.preparing import build_trainer
 from vae.training import VAEModule
 
 PARTS = {  # the first that there is

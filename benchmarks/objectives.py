@@ -1,15 +1,19 @@
-"""Cost of a training step under each objective, estimator and penalty, against the plain ELBO.
+"""Cost of a training step under each objective, estimator, penalty and posterior.
 
-    python -m benchmarks.objectives [--only mmd] [--rounds 5] [--steps 30] [--output FILE]
+    python -m benchmarks.objectives [--tables posteriors] [--only mmd] [--rounds 5] [--steps 30]
+        [--output FILE]
 
 Every step is forward, backward and the update of all parameters, an adversary's included, of the
 mlp 784-400-20 on batches of 128. All variants take turns in one process; the figure is the median
-over rounds of the ratio of a variant's time to that of the ELBO with as many samples. Times are
-those that the processor spent on this process: other users of the machine do not count.
+over rounds of the ratio of a variant's time to that of the first of its table: of the ELBO with as
+many samples, of the normal posterior. Times are those that the processor spent on this process:
+other users of the machine do not count.
 """
 
 import argparse
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +22,7 @@ from typing import Any
 import torch
 
 from benchmarks.throughput.report import describe, write
-from vae.cli.compose import compose_settings
+from vae.cli.compose import choices, compose_settings
 from vae.cli.environment import prepare_process
 from vae.data import DataSpec
 from vae.training import VAEModule
@@ -52,6 +56,14 @@ MANY = {
     "renyi": ["objective=renyi", f"objective.num_samples={K}"],
     "miwae": ["objective=miwae", *GROUPS],
     "piwae": ["objective=piwae", *GROUPS],
+}
+TABLES = {
+    "1 sample": VARIANTS,
+    f"{K} samples": MANY,
+    "posteriors": {
+        name: [f"posterior={name}"]
+        for name in sorted(choices("posterior"), key=lambda name: (name != "normal", name))
+    },
 }
 
 
@@ -95,18 +107,23 @@ def measure(variants: dict[str, list[str]], *, rounds: int, steps: int) -> dict[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", help="variants whose name begins so, and the ELBO")
+    parser.add_argument("--only", default="", help="variants whose name begins so, and the first")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=[*TABLES])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     prepare_process(options.threads)
-    given = " ".join(f"--{k} {getattr(options, k)}" for k in ("rounds", "steps", "threads"))
-    command = f"python -m benchmarks.objectives {given}"
+    command = f"python -m benchmarks.objectives {shlex.join(sys.argv[1:])}"
     results: dict[str, Any] = {"command": command, "machine": describe()}
-    for title, variants in {"1 sample": VARIANTS, f"{K} samples": MANY}.items():
-        chosen = {n: o for n, o in variants.items() if n == "elbo" or n.startswith(options.only)}
+    for title in options.tables:
+        first = next(iter(TABLES[title]))
+        chosen = {
+            name: overrides
+            for name, overrides in TABLES[title].items()
+            if name == first or name.startswith(options.only)
+        }
         results[title] = measure(chosen, rounds=options.rounds, steps=options.steps)
         for name, result in results[title].items():
             print(f"{title}  {name:<28} {result['milliseconds']:8.2f} ms  {result['ratio']:.2f}")

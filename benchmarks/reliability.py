@@ -24,7 +24,7 @@ from benchmarks.throughput.report import describe, write
 from benchmarks.throughput.workloads import WORKLOADS, Case, write_pictures
 from vae.cli.environment import prepare_process
 from vae.cli.monitor import settle_monitor
-from vae.cli.train import build_trainer
+from vae.cli.preparing import build_trainer
 from vae.training import VAEModule
 from vae.training.callbacks import Checkpoints
 from vae.training.step import EagerStep

@@ -133,8 +133,9 @@ PARTS = {
 
 def runs(before: Path) -> dict[str, list[str]]:
     """Return the arguments of the training command of everything that is compared."""
-    folders = (HERE / "conf/experiment", before / "conf/experiment")
-    mine, theirs = ({path.stem for path in folder.glob("*.yaml")} for folder in folders)
+    mine = {path.stem for path in HERE.glob("vae/conf/experiment/*.yaml")}
+    theirs = {path.stem for path in before.glob("vae/conf/experiment/*.yaml")}
+    theirs |= {path.stem for path in before.glob("conf/experiment/*.yaml")}  # of earlier checkouts
     experiments = {
         f"experiment={name}": [f"experiment={name}", *EXPERIMENTS.get(name, [])]
         for name in sorted(mine & theirs)
@@ -147,7 +148,7 @@ def runs(before: Path) -> dict[str, list[str]]:
 
 def amounts(name: str, arguments: list[str]) -> list[str]:
     """Return the settings that make the data of a run few."""
-    experiment = HERE / f"conf/{name.replace('=', '/')}.yaml"
+    experiment = HERE / f"vae/conf/{name.replace('=', '/')}.yaml"
     text = experiment.read_text() if name.startswith("experiment=") else " ".join(arguments)
     if "data=mnist" in text or "/data: mnist" in text:
         return DIGITS

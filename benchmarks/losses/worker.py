@@ -17,7 +17,7 @@ from unittest.mock import patch
 import lightning.pytorch as pl
 import torch
 
-from vae.cli import train
+from vae.cli.app import train  # the package has a module of that name, too
 from vae.objectives import Objective
 
 

@@ -24,7 +24,7 @@ from torch.optim import Optimizer
 from benchmarks.throughput.turns import Run, Turn
 from benchmarks.throughput.workloads import Case
 from vae.data import DataModule, TrainBatches
-from vae.distributions.normal import LOG_SCALE_BOUNDS, soft_bound
+from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, soft_bound
 
 SAMPLES = 1000  # of the likelihood
 ROWS = 4096  # latents that are decoded at once

@@ -14,10 +14,11 @@ from benchmarks.throughput.floor import SAMPLES
 from benchmarks.throughput.turns import Run, Turn
 from benchmarks.throughput.workloads import Case
 from vae.cli.monitor import settle_monitor
-from vae.cli.train import build_trainer, prepare_model
+from vae.cli.preparing import build_trainer
+from vae.cli.train import prepare_model
 from vae.evaluation import evaluate
 from vae.training import VAEModule
-from vae.training.callbacks import Progress
+from vae.training.callbacks import ProgressLine
 
 
 class HandOver(pl.Callback):
@@ -71,7 +72,7 @@ def train(case: Case) -> Run:
         trainer = build_trainer(settle_monitor(case.settings, module.objective))
         with open(os.devnull, "w") as nowhere:
             for callback in trainer.callbacks:  # type: ignore[attr-defined]
-                if isinstance(callback, Progress):
+                if isinstance(callback, ProgressLine):
                     callback.console = Console(file=nowhere, force_terminal=True, width=120)
             trainer.callbacks.append(HandOver(turn, case))  # type: ignore[attr-defined]
             prepare_model(module, case.data, case.settings)
