@@ -116,16 +116,10 @@ def shared_job() -> Iterator[None]:
         sys.argv = arguments
         put_back({PARENT: parent})
         if job.mode is RunMode.MULTIRUN:
+            from vae.training.parallel import leave_processes  # not before torch is wanted
+
             leave_processes()
             put_back(places)
-
-
-def leave_processes() -> None:
-    """Leave the process group, if there is one."""
-    import torch.distributed
-
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
 
 
 def put_back(variables: dict[str, str | None]) -> None:

@@ -1,7 +1,8 @@
 """Several processes, one per device: with all of the weights each, or with a part of them."""
 
-__all__ = ["DataParallel", "ShardedParallel", "summed_if_sharded", "unsharded"]
+__all__ = ["DataParallel", "ShardedParallel", "leave_processes", "summed_if_sharded", "unsharded"]
 
+import atexit
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -38,6 +39,11 @@ class DataParallel(DDPStrategy):
     def __init__(self, *, timeout: float = 1800.0) -> None:
         super().__init__(timeout=checked_timeout(timeout))
 
+    def setup_environment(self) -> None:
+        """Join the other processes, until this one ends."""
+        super().setup_environment()
+        atexit.register(leave_processes)
+
 
 class ShardedParallel(ModelParallelStrategy):
     """Keeps of every weight, gradient and moment a part in each process.
@@ -69,6 +75,7 @@ class ShardedParallel(ModelParallelStrategy):
         """Let every process hold a part, on whatever machine it is."""
         share_over_all(self)
         super().setup_environment()
+        atexit.register(leave_processes)
         # Lightning asks the module to shard itself; the same module serves every strategy.
         assert self.lightning_module is not None
         self.lightning_module.configure_model = self.shard  # type: ignore[method-assign]
@@ -104,6 +111,17 @@ class ShardedParallel(ModelParallelStrategy):
             )
             set_optimizer_state_dict(model, optimizer, named, options=options)
         return checkpoint
+
+
+def leave_processes() -> None:
+    """Leave the process group, if there is one.
+
+    Its threads would otherwise meet an interpreter that ends, which now and then aborts the
+    process after its work is done ("terminate called without an active exception"; gloo of
+    torch 2.14.1, under load). Lightning leaves groups of NCCL only.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 @contextmanager
