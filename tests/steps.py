@@ -20,6 +20,7 @@ OBJECTIVES = {  # every objective, with fewer samples
         "posterior.temperature=null",
         "posterior.num_categories=3",
     ],
+    "stratified_elbo": ["posterior=mixture"],
     "iwae": ["objective.num_samples=3"],
     "ciwae": ["objective.num_samples=3"],
     "renyi": ["objective.num_samples=3"],

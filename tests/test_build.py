@@ -108,6 +108,9 @@ def test_posterior_prior_objective(posterior, prior, objective):
     elif objective == "enumerated_elbo":  # which is for one that is not relaxed
         with pytest.raises(ValueError, match="cannot be enumerated"):
             take_step(settings)
+    elif objective == "stratified_elbo" and posterior != "mixture":
+        with pytest.raises(ValueError, match=r"one latent that has some; q is \w+\. Use posterior"):
+            take_step(settings)
     elif objective == "free_bits" and not factorised:
         with pytest.raises(ValueError, match=r"free bits need .* Use objective=elbo"):
             take_step(settings)

@@ -10,21 +10,16 @@ from vae.cli.compose import CONF, choices
 from vae.objectives.penalties import Adversary
 from vae.training import VAEModule
 
-PATHWISE_ALONE = r"objective FreeBits has the pathwise gradient only\. Use estimator=pathwise"
-ENUMERATED = r"objective EnumeratedELBO has the pathwise gradient only\. Use estimator=pathwise"
+ALONE = r"objective \w+ has the pathwise gradient only\. Use estimator=pathwise"
+OF_PATHS = dict.fromkeys(("free_bits", "enumerated_elbo", "stratified_elbo"), ALONE)
 TWO_BOUNDS = r"cannot serve two bounds at once\. Use estimator=pathwise or estimator=dreg"
 BIASED = r"biased for bounds of several samples\. Use estimator=dreg, or objective=elbo"
 ESTIMATORS = {  # the objectives that each refuses, and how
     "pathwise": {},
-    "dreg": {"free_bits": PATHWISE_ALONE, "enumerated_elbo": ENUMERATED},
-    "score": {
-        "free_bits": PATHWISE_ALONE,
-        "enumerated_elbo": ENUMERATED,
-        "piwae": TWO_BOUNDS,
-    },
+    "dreg": OF_PATHS,
+    "score": {**OF_PATHS, "piwae": TWO_BOUNDS},
     "stl": {
-        "free_bits": PATHWISE_ALONE,
-        "enumerated_elbo": ENUMERATED,
+        **OF_PATHS,
         "piwae": TWO_BOUNDS,
         **dict.fromkeys(("iwae", "ciwae", "renyi", "miwae"), BIASED),
     },

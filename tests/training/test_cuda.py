@@ -65,8 +65,10 @@ def test_replayed_steps_are_the_steps(tmp_path, variant):
     )
 
 
+OF_KINDS = ("enumerated_elbo", "stratified_elbo")  # which need a posterior of some kind
 PARTS = [
-    *([f"objective={name}"] for name in choices("objective") if name != "enumerated_elbo"),
+    *([f"objective={name}"] for name in choices("objective") if name not in OF_KINDS),
+    ["objective=stratified_elbo", "posterior=mixture"],
     *([f"penalty={name}"] for name in choices("penalty")),
     *([f"prior={name}"] for name in ("vamp", "nsf")),
     *([f"likelihood={name}"] for name in ("laplace", "normal_learned", "normal_optimal")),

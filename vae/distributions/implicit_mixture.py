@@ -99,6 +99,20 @@ class ImplicitMixture(Distribution):
             log_scale = self.log_scale.expand(wide).gather(-2, chosen).squeeze(-2)
             return torch.addcmul(loc, log_scale.exp(), torch.empty_like(loc).normal_())
 
+    def by_component(self, num_samples: int) -> tuple[Tensor, Tensor]:
+        """Draw from each component in turn, so that no choice of one stands in the way.
+
+        Returns:
+            Draws ``(num_samples M, *batch, D)``, and what each counts, w over their number,
+            ``(num_samples M, *batch)``: the sum of f, so weighted, has the expectation E_q[f] and
+            its derivative by all parameters.
+        """
+        loc, log_scale = self.loc.movedim(-2, 0), self.log_scale.movedim(-2, 0)
+        noise = loc.new_empty((num_samples, *loc.shape)).normal_()
+        counts = (self.logits.softmax(-1) / num_samples).movedim(-1, 0)
+        repeats = (num_samples, *[1] * (counts.dim() - 1))
+        return torch.addcmul(loc, noise, log_scale.exp()).flatten(0, 1), counts.repeat(repeats)
+
     def rsample(self, sample_shape: _size = ()) -> Tensor:
         """Draw ``(*sample_shape, *batch, D)``."""
         z = self.sample(sample_shape)

@@ -23,6 +23,7 @@ __all__ = [
     "ScoreFunction",
     "Stages",
     "StickTheLanding",
+    "StratifiedELBO",
 ]
 
 from vae.objectives.ciwae import CIWAE
@@ -38,3 +39,4 @@ from vae.objectives.penalized import Penalized
 from vae.objectives.piwae import PIWAE
 from vae.objectives.renyi import Renyi
 from vae.objectives.schedule import Cyclical, LinearSchedule, Schedule, Stages
+from vae.objectives.stratified_elbo import StratifiedELBO
