@@ -57,6 +57,7 @@ MEANT = {  # what is typed: what is to be typed
     "data_dir=photos": "data=images data.root=photos",
     "early_stopping=true": "callbacks=[default,early_stopping]",
     "patience=3": "callbacks=[default,early_stopping] callbacks.early_stopping.patience=3",
+    "schedule=linear": "+schedule@objective.beta=linear",
     "warmup_steps=100": "+schedule@objective.beta=linear objective.beta.steps=100",
     "loss=mse": "likelihood=normal",
     "seed_everything=true": "seed=0",

@@ -84,6 +84,8 @@ def candidates(
     """Yield what may be meant, the likeliest first, each as arguments to type instead."""
     within = children_of(group, known) if group in known else []
     yield [given(f"{group}.{child}", value) for child in spelt(name, within)]
+    if name == "schedule" and value in choices(name):  # which is of one weight
+        yield [f"+schedule@objective.beta={value}"]
     target = find(EVALUATION if command == "eval" else SETTINGS, name)
     if target is not None and (not within or target in known or target.startswith(group)):
         yield translated(target, name, value, known)
