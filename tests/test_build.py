@@ -144,6 +144,15 @@ def test_likelihood_and_data(likelihood, data):
             step(overrides, SPECS[data])
 
 
+@pytest.mark.parametrize("likelihood", choices("likelihood"))
+def test_likelihood_and_posterior(likelihood):
+    spec = SPECS["binary" if likelihood == "bernoulli" else "grey"]
+    scored = {"likelihood": composed(*MLP, f"likelihood={likelihood}")["likelihood"]}
+    for posterior, priors in POSTERIORS.items():
+        settings = composed(*MLP, *latents(posterior, min(priors)))
+        assert take_step({**settings, **scored}, spec).isfinite(), posterior
+
+
 @pytest.mark.parametrize(("net", "data"), list(product(NETS, SPECS)))
 def test_net_and_data(net, data):
     overrides = ["likelihood=normal", *NETS[net], *SMALL[net]]
