@@ -38,7 +38,8 @@ COMMON = [
     "trainer=cpu",
     "threads=1",
 ]
-VARIANTS = {
+FIGURES = ("elbo", "nll")  # of the test pictures: the ELBO, and −log p(x)
+VARIANTS: dict[str, list[str]] = {
     "normal": [],
     "iaf": ["posterior=iaf", "estimator=stl"],
     "nsf": ["posterior=nsf", "estimator=stl"],
@@ -52,7 +53,7 @@ def trained(folder: Path, overrides: list[str]) -> dict[str, float]:
     if not figures.is_file():
         command = [sys.executable, "train.py", *overrides, f"hydra.run.dir={folder}"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    found: dict[str, float] = json.loads(figures.read_text())["metrics"]
+    found: dict[str, float] = json.loads(figures.read_text())["bound"]["figures"]
     return found
 
 
@@ -68,7 +69,9 @@ def compared(runs: dict[str, list[dict[str, float]]], figure: str) -> dict[str, 
     return {
         name: {
             "value": summary([run[figure] for run in each]),
-            "above normal": summary([a[figure] - b[figure] for a, b in zip(each, first)]),
+            "above normal": summary(
+                [a[figure] - b[figure] for a, b in zip(each, first, strict=True)]
+            ),
         }
         for name, each in runs.items()
     }
@@ -82,23 +85,13 @@ def shown(found: dict[str, Any]) -> str:
 
 def main() -> None:
     """Train all, print the table and keep the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--root", default="data", help="the folder that holds MNIST/raw")
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
-    parser.add_argument("--folder", type=Path, default=Path("outputs/latents"))
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    common = [*COMMON, f"trainer.max_epochs={options.epochs}"]
+    options = parsed()
+    common = [*COMMON, f"trainer.max_epochs={options.epochs}", f"data.root={options.root}"]
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in options.only}
     for seed in range(options.seeds):
         for name in options.only:
             folder = options.folder.resolve() / f"{name}-{seed}"
-            settings = [*common, *VARIANTS[name], f"seed={seed}", f"data.root={options.root}"]
-            runs[name].append(trained(folder, settings))
+            runs[name].append(trained(folder, [*common, *VARIANTS[name], f"seed={seed}"]))
     figures = {figure: compared(runs, figure) for figure in FIGURES}
     table = Table("", *(f"{figure}{kind}" for figure in FIGURES for kind in ("", " above normal")))
     for name in options.only:
@@ -111,7 +104,19 @@ def main() -> None:
         write({**origin, "figures": figures}, options.out)
 
 
-FIGURES = ("test/elbo", "test/log_px")
+def parsed() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--root", default="data", help="the folder that holds MNIST/raw")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--folder", type=Path, default=Path("outputs/latents"))
+    parser.add_argument("--out", type=Path)
+    return parser.parse_args()
+
 
 if __name__ == "__main__":
     main()
