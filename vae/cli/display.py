@@ -48,7 +48,11 @@ def show_report(
         figures: Whether to print them, or only the place.
     """
     if figures:
-        console.print(figure_table(report, title or report.title))
+        table = figure_table(report, title or report.title)
+        if table.row_count:
+            console.print(table)
+        else:
+            console.print(title, highlight=False, soft_wrap=True)
         for note in notes_of(report):
             console.print(note)
         for name, reason in report.left_out.items():
