@@ -1,6 +1,6 @@
 """Independent dimensions taken together as one event, and the divergence of two such events."""
 
-__all__ = ["Joint", "joint_kl", "kl_divergence"]
+__all__ = ["Joint", "dimension_of", "joint_kl", "kl_divergence"]
 
 from itertools import product
 from typing import Any
@@ -64,6 +64,13 @@ class Joint(Independent):
         """Return the same distribution with another, broadcast batch shape."""
         dims = self.reinterpreted_batch_ndims
         return Joint(self.base_dist.expand((*batch_shape, *self._event_shape[:dims])), dims)
+
+
+def dimension_of(q: Distribution) -> Distribution:
+    """Return the distribution of one dimension, whatever is taken together around it."""
+    while isinstance(q, Independent):
+        q = q.base_dist
+    return q
 
 
 register_kl(Joint, Joint)(joint_kl)

@@ -6,8 +6,9 @@ from itertools import product
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 
+from vae.distributions.joint import dimension_of
 from vae.draws import Replay
 from vae.objectives.objective import START, Objective, Progress
 from vae.trace import Trace, total
@@ -81,9 +82,7 @@ def values_of(name: str, q: Distribution, most: int) -> Tensor:
     Raises:
         ValueError: If it has no finite number of them, or more than ``most``.
     """
-    base = q
-    while isinstance(base, Independent):
-        base = base.base_dist
+    base = dimension_of(q)
     if not base.has_enumerate_support:
         raise ValueError(
             f"{name} cannot be enumerated; its q is {type(base).__name__}. Use a discrete one: "

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from vae.checks import check_int
 from vae.distributions import ImplicitMixture
+from vae.distributions.joint import dimension_of
 from vae.draws import Replay
 from vae.objectives.objective import START, Objective, Progress
 from vae.trace import Trace
@@ -53,7 +54,7 @@ def by_component(trace: Trace, num_samples: int) -> tuple[Trace, Tensor]:
     """
     if trace.rerun is None:
         raise ValueError("draws of every component need a trace that a Model returned")
-    kinds = [type(latent.q).__name__ for latent in trace.latents]
+    kinds = [type(dimension_of(latent.q)).__name__ for latent in trace.latents]
     q = trace.latents[0].q
     if len(kinds) > 1 or not isinstance(q, ImplicitMixture):
         raise ValueError(
