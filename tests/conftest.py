@@ -1,3 +1,4 @@
+import os
 import resource
 import signal
 
@@ -8,10 +9,16 @@ from torch.distributions import Distribution
 import vae.flows  # noqa: F401  (before a test imports zuko, which switches checks off)
 
 
+def pytest_configure():
+    """One thread: there are as many tests at a time as cores, and OpenMP's wait busily."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def settled_process():
-    """Two threads, single precision and the same random state for every test."""
-    torch.set_num_threads(2)
+    """One thread, single precision and the same random state for every test."""
+    torch.set_num_threads(1)
     torch.manual_seed(0)
     yield
     torch.set_default_dtype(torch.float32)

@@ -30,7 +30,7 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def quiet():
-    prepare_process(2)  # which silences what Lightning warns of
+    prepare_process(1)  # which silences what Lightning warns of
 
 
 def take(name, case, turns, steps=1):

@@ -106,7 +106,6 @@ class Lesson:
     def train(self, module):
         """Train a module and return it."""
         module.train()
-        torch.set_num_threads(1)  # two wait for each other in nets this small
         options = {"max_steps": STEPS, "epochs": -1, "limit_val_batches": 0}
         make_trainer(self.folder, **options).fit(module, self.data)
         assert all(p.isfinite().all() for p in module.parameters())

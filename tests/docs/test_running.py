@@ -101,7 +101,7 @@ def smaller(script: str, words: list[str], run: str) -> list[str]:
     few = FEW if "report=full" in words else []
     if script == "eval.py":
         return [*words, "max_examples=16", "device=cpu", *few]
-    added = ["trainer.accelerator=cpu", "threads=2", *few]
+    added = ["trainer.accelerator=cpu", "threads=1", *few]
     if not any(word.startswith(WITH_TEST) for word in words):
         added.append("test=false")
     if any(word.startswith("resume=outputs") for word in words):

@@ -14,12 +14,6 @@ from vae.evaluation import Amortization, NotApplicable, fit_posterior
 from vae.evaluation.sections import amortization as module
 
 
-@pytest.fixture(autouse=True)
-def one_thread(settled_process):
-    """A second one is of no use to tensors this small, and waits for its turn on a busy machine."""
-    torch.set_num_threads(1)
-
-
 def gold_figures(model, gold, **settings):
     """Return figures on draws of the model, and the draws in double precision."""
     x = gold.marginal.sample((40,)).float()

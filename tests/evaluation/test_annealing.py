@@ -22,12 +22,6 @@ from vae.priors import StandardNormal, VampPrior
 PILOTS = 2
 
 
-@pytest.fixture(autouse=True)
-def one_thread(settled_process):
-    """These tensors are too small to be shared out."""
-    torch.set_num_threads(1)
-
-
 def annealed(model, x, *, num_chains, num_temperatures, from_posterior=False, max_rows=4096):
     """The last stage."""
     path = LatentPath(

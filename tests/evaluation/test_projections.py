@@ -52,7 +52,6 @@ def test_eight_points_are_enough(name, package):
 
 def keeps_clusters_apart(project, count):
     """Two far clusters: the nearest neighbour of each point in the plane is of its own."""
-    torch.set_num_threads(1)  # of OpenMP, which waits busily for a second thread
     labels = torch.arange(count) % 2
     points = torch.randn(count, 6) + 30 * labels[:, None]
     xy = project(points, 3)

@@ -21,13 +21,6 @@ from vae.evaluation.measures.tradeoff import (
 )
 from vae.evaluation.sections.rate_distortion import notes_of
 
-
-@pytest.fixture(autouse=True)
-def one_thread(settled_process):
-    """These tensors are too small to be shared out."""
-    torch.set_num_threads(1)
-
-
 pytestmark = pytest.mark.usefixtures("double_precision")
 
 

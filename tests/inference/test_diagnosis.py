@@ -178,7 +178,6 @@ def test_a_run_that_has_not_ended_is_told_to_go_on_before_anything_else():
 
 def ended(lr, seed, *, falling):
     """The diagnosis after 300 steps, which lead there at a rate of .1 and not at one of .005."""
-    torch.set_num_threads(1)
     loc = 3 + torch.arange(10.0).double() / 10
     more = {} if falling else {"schedule": None}
     return fit(

@@ -17,12 +17,6 @@ from vae.mcmc.walking import batched
 pytestmark = pytest.mark.usefixtures("double_precision")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Steps are too short to be shared out among threads."""
-    torch.set_num_threads(1)
-
-
 def normal(precision):
     """N(0, 1/λ) of one latent."""
     return Target.of(lambda x: -precision * x**2 / 2, {"x": constraints.real}, vectorized=True)

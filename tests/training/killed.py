@@ -47,7 +47,7 @@ def train_quickly_saving(folder: str) -> None:
     train(Path(folder), minutes=1e-9)
 
 
-def sleep_until(path: Path, timeout: float = 60) -> None:
+def sleep_until(path: Path, timeout: float = 300) -> None:
     """Wait for a file."""
     end = time.monotonic() + timeout
     while not path.exists() and time.monotonic() < end:

@@ -31,7 +31,6 @@ def elsewhere(monkeypatch):
 @pytest.mark.slow
 def test_a_run_killed_at_random_ends_as_if_it_had_not_been(tmp_path, elsewhere):
     assert os.stat(tmp_path).st_dev != os.stat(elsewhere).st_dev
-    torch.set_num_threads(1)
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     train(tmp_path / "whole", minutes=None)

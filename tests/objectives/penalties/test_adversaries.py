@@ -32,7 +32,6 @@ def net(dim, hidden=32):
 
 
 def train(adversary, loss, steps=400):
-    torch.set_num_threads(1)  # the matrices are too small to share
     optimizer = adversary.make_optimizer(adversary.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=steps)
     for _ in range(steps):
