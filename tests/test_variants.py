@@ -3,7 +3,7 @@
 import pytest
 
 from tests.compose import settings_of
-from tests.steps import BINARY, MLP, OBJECTIVES, step, take_step
+from tests.steps import BINARY, MLP, OBJECTIVES, composed, step, take_step
 from tests.test_build import FLOWS, INDEPENDENT
 from vae.build import build_data
 from vae.cli.compose import CONF, choices
@@ -110,12 +110,13 @@ PENALTIES = {  # the posteriors that each refuses, and how
 @pytest.mark.parametrize("penalty", choices("penalty"))
 @pytest.mark.parametrize("posterior", POSTERIORS)
 def test_penalty_and_posterior(penalty, posterior):
-    overrides = [*MLP, *POSTERIORS[posterior], f"penalty={penalty}", *small([penalty])]
+    chosen = composed(*MLP, f"penalty={penalty}", *small([penalty]))
+    settings = {**composed(*MLP, *POSTERIORS[posterior]), "penalties": chosen["penalties"]}
     if posterior in PENALTIES[penalty]:
         with pytest.raises(ValueError, match=PENALTIES[penalty][posterior] + r".*\.$"):
-            step(overrides)
+            take_step(settings)
     else:
-        assert step(overrides).isfinite()
+        assert take_step(settings).isfinite()
 
 
 def small(penalties):

@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from vae.cli import app
 
@@ -60,6 +64,19 @@ def call(monkeypatch, capsys, folder: Path, *arguments: str, command=app.train):
         status = end.code
     told = capsys.readouterr()
     return status, told.out, told.err
+
+
+def prepare(folder: Path, *arguments: str) -> None:
+    """Train here for the tests of a module, whose fixture has neither monkeypatch nor capsys."""
+    told = StringIO()
+    capsys = SimpleNamespace(readouterr=lambda: SimpleNamespace(out="", err=told.getvalue()))
+    with (
+        pytest.MonkeyPatch.context() as monkeypatch,
+        redirect_stdout(told),
+        redirect_stderr(told),
+    ):
+        status, _, message = call(monkeypatch, capsys, folder, *arguments)
+    assert status == 0, message
 
 
 def start(script: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess:

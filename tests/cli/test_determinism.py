@@ -51,25 +51,34 @@ def test_the_setting_reaches_torch(monkeypatch, capsys, tmp_path, any_operation)
     assert (status, "deterministic must be true or false; got 1" in message) == (2, True)
 
 
-def trained_twice(tmp_path, *arguments):
-    """Return what two processes save, one after the other in the same place."""
+def trained_twice(train, tmp_path, *arguments):
+    """Return what two runs save, one after the other in the same place."""
     folder, saved = tmp_path / "run", []
     for attempt in ("first", "second"):
-        done = start(
-            "train.py", *arguments, "deterministic=true", f"hydra.run.dir='{folder}'",
-            folder=tmp_path,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        status, told = train(*arguments, "deterministic=true", f"hydra.run.dir='{folder}'")
+        assert status == 0, told
         files = {name: folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last")}
         saved.append({k: torch.load(v, weights_only=True) for k, v in files.items()})
         folder.rename(tmp_path / attempt)
     return saved
 
 
-@pytest.mark.parametrize("name", ["mlp", pytest.param("conv", marks=pytest.mark.slow)])
-def test_two_deterministic_runs_save_the_same_bits(tmp_path, name):
-    arguments = [*MLP, array(tmp_path), "test=false"] if name == "mlp" else [*SPRITES, "test=false"]
-    first, second = trained_twice(tmp_path, *arguments)
+def test_two_deterministic_runs_save_the_same_bits(monkeypatch, capsys, tmp_path, any_operation):
+    def train(*arguments):
+        return call(monkeypatch, capsys, tmp_path, *arguments)[::2]
+
+    first, second = trained_twice(train, tmp_path, *MLP, array(tmp_path), "test=false")
+    assert first["last"]["global_step"] > 5
+    assert same(first, second)
+
+
+@pytest.mark.slow
+def test_two_processes_save_the_same_bits(tmp_path):
+    def train(*arguments):
+        done = start("train.py", *arguments, folder=tmp_path)
+        return done.returncode, done.stderr
+
+    first, second = trained_twice(train, tmp_path, *SPRITES, "test=false")
     assert first["last"]["global_step"] > 5
     assert same(first, second)
 

@@ -1,24 +1,31 @@
 """Evaluations of one checkpoint and of several, in this process."""
 
 import json
+import shutil
 from statistics import mean, stdev
 
 import pytest
 
-from tests.cli.command import TINY, array, call
+from tests.cli.command import TINY, array, call, prepare
 from vae.cli import app
 from vae.evaluation.section import quantity
 
 
-@pytest.fixture
-def runs(monkeypatch, capsys, tmp_path):
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
     """Two runs that differ in their seed."""
+    folder = tmp_path_factory.mktemp("trained")
     for seed in (0, 1):
-        place = f"hydra.run.dir='{tmp_path / 'runs' / str(seed)}'"
-        arguments = [*TINY, array(tmp_path), place, f"seed={seed}", "data.split_seed=0"]
-        status, _, told = call(monkeypatch, capsys, tmp_path, *arguments, "test=false")
-        assert status == 0, told
-    return tmp_path / "runs"
+        place = f"hydra.run.dir='{folder / 'runs' / str(seed)}'"
+        arguments = [*TINY, array(folder), place, f"seed={seed}", "data.split_seed=0"]
+        prepare(folder, *arguments, "test=false")
+    return folder / "runs"
+
+
+@pytest.fixture
+def runs(trained, tmp_path):
+    """The two runs, for one test."""
+    return shutil.copytree(trained, tmp_path / "runs")
 
 
 @pytest.fixture

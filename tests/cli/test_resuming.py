@@ -7,22 +7,27 @@ import signal
 import numpy as np
 import pytest
 
-from tests.cli.command import TINY, array, call
+from tests.cli.command import TINY, array, call, prepare
 from vae.cli import app
 
 CHECKPOINTS = "run/checkpoints"
 
 
-@pytest.fixture
-def trained(monkeypatch, capsys, tmp_path):
-    """A run of two epochs of nine steps."""
-    arguments = [*TINY, array(tmp_path), "trainer.max_epochs=2", "test=false"]
-    status, _, message = call(monkeypatch, capsys, tmp_path, *arguments)
-    assert status == 0, message
-    assert {path.name for path in (tmp_path / CHECKPOINTS).iterdir()} == {
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A folder with a run of two epochs of eight steps."""
+    folder = tmp_path_factory.mktemp("first")
+    prepare(folder, *TINY, array(folder), "trainer.max_epochs=2", "test=false")
+    assert {path.name for path in (folder / CHECKPOINTS).iterdir()} == {
         "best.ckpt", "last.ckpt", "previous.ckpt",
     }  # fmt: skip
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def trained(first, tmp_path):
+    """The folder, for one test."""
+    return shutil.copytree(first, tmp_path, dirs_exist_ok=True)
 
 
 def flip(path):

@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 import pytest
 import torch
 
-from tests.cli.command import TINY, array, call
+from tests.cli.command import TINY, array, call, prepare
 from vae.cli import app
 from vae.files import check_links
 from vae.training import callbacks
@@ -16,13 +16,18 @@ from vae.training import callbacks
 OVERRIDES = ".hydra/overrides.yaml"
 
 
-@pytest.fixture
-def trained(monkeypatch, capsys, tmp_path):
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
     """A run of one epoch."""
-    arguments = [*TINY, array(tmp_path), "test=false", "logger=none"]
-    status, _, message = call(monkeypatch, capsys, tmp_path, *arguments)
-    assert status == 0, message
-    return tmp_path / "run"
+    folder = tmp_path_factory.mktemp("first")
+    prepare(folder, *TINY, array(folder), "test=false", "logger=none")
+    return folder / "run"
+
+
+@pytest.fixture
+def trained(first, tmp_path):
+    """The run, for one test."""
+    return shutil.copytree(first, tmp_path / "run")
 
 
 def content(folder):

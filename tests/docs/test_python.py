@@ -10,6 +10,8 @@ from tests.docs.documents import DOCUMENTS, blocks, named
 from tests.docs.settings import PLACEHOLDER
 
 PAGES = [d for d in DOCUMENTS if any(b.language == "python" for b in blocks(d))]
+STEPS = re.compile(r"(?<=steps=)\d{3,}|(?<=range\()\d{3,}")
+LONG = [d for d in PAGES if any(STEPS.search(b.text) for b in blocks(d))]
 SHAPE = re.compile(r"#.*?(\((?:\d+,? ?)+\))")
 
 
@@ -33,12 +35,23 @@ def run(text: str, names: dict) -> None:
 
 @pytest.mark.parametrize("page", **named(PAGES))
 def test_blocks_run_from_top_to_bottom(desk, page):
+    """In fewer steps than are printed."""
+    check_blocks(page, lambda text: STEPS.sub("20", PLACEHOLDER.sub(desk.run, text)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", **named(LONG))
+def test_blocks_run_as_they_are_printed(page):
+    check_blocks(page, lambda text: text)
+
+
+def check_blocks(page, changed) -> None:
+    """Run the blocks of a page in the working folder."""
     names: dict = {"__name__": page.stem}
     for block in blocks(page):
         if block.language == "python":
-            text = PLACEHOLDER.sub(desk.run, block.text)
             try:
-                run(text, names)
+                run(changed(block.text), names)
             except Exception as error:
                 raise AssertionError(f"{page.name}:{block.line}: {error!r}") from error
 
