@@ -27,11 +27,16 @@ SCALARS = {
     "test/elbo",
     "test/nll",
 }
-EVALUATE_AND_SAMPLE = """
+EVALUATE_RESUME_AND_SAMPLE = """
 import runpy, sys
-script, best = sys.argv[1:]
-sys.argv = [script, f"checkpoint='{best}'", "test_samples=2"]
-runpy.run_path(script, run_name="__main__")
+root, run = sys.argv[1:]
+best = f"{run}/checkpoints/best.ckpt"
+for script, *words in (
+    ("eval.py", f"checkpoint='{best}'", "test_samples=2"),
+    ("train.py", f"resume='{run}'", "trainer.max_epochs=2", "test=false"),
+):
+    sys.argv = [f"{root}/{script}", *words]
+    runpy.run_path(sys.argv[0], run_name="__main__")
 import vae
 model = vae.load(best)
 x = model.sample(4)
@@ -60,7 +65,7 @@ def check_tensorboard(folder):
     return events.Scalars("val/elbo")[-1].value
 
 
-def test_train_evaluate_sample_and_resume(tmp_path):
+def test_train_evaluate_resume_and_sample(tmp_path):
     folder = tmp_path / "ein Läufchen 日本"
     out = finished(start("train.py", *TRAIN, f"hydra.run.dir='{folder}'", folder=tmp_path))
     for word in ("train_examples", "ELBO", "KL(q ‖ p)", "tensorboard --logdir", "eval.py"):
@@ -80,7 +85,7 @@ def test_train_evaluate_sample_and_resume(tmp_path):
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    script = ["-c", EVALUATE_AND_SAMPLE, str(ROOT / "eval.py"), str(best)]
+    script = ["-c", EVALUATE_RESUME_AND_SAMPLE, str(ROOT), str(folder)]
     again = finished(start("", *script, folder=elsewhere))
     assert "ELBO" in again
     assert again.splitlines()[-1] == "(4, 1, 64, 64) True False"
@@ -89,9 +94,6 @@ def test_train_evaluate_sample_and_resume(tmp_path):
     assert evaluated["nll"] == pytest.approx(figures["nll"], rel=1e-5)
     with Image.open(folder / "eval" / "pictures" / "interpolations.png") as picture:
         assert picture.mode == "RGB"
-
-    resume = [f"resume='{folder}'", "trainer.max_epochs=2", "test=false"]
-    finished(start("train.py", *resume, folder=elsewhere))
     last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert (last["epoch"], last["global_step"]) == (1, 20)
     assert list(elsewhere.iterdir()) == []
