@@ -119,7 +119,7 @@ def fuzz(count):
     return decorate
 
 
-@fuzz(25)
+@fuzz(10)
 def test_any_command_line(monkeypatch, capsys, tmp_path, stopped, overrides):
     check_one_end(monkeypatch, capsys, tmp_path, overrides)
 
