@@ -1,6 +1,6 @@
 """What parts of a model can do about where their parameters start, before the first step."""
 
-__all__ = ["Examples", "StartsAtOutput", "StartsFromData", "StartsFromField"]
+__all__ = ["Examples", "StartsAtOutput", "StartsFromCodes", "StartsFromData", "StartsFromField"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,6 +21,14 @@ class StartsFromData(ABC):
             examples: Called with a number, gives so many training examples, ``(N, *event)``, or as
                 many as there are.
         """
+
+
+class StartsFromCodes(ABC):
+    """A prior that can start at the codes of training data; see `vae.starting.start_prior`."""
+
+    @abstractmethod
+    def start_at_codes(self, codes: Tensor) -> None:
+        """Set the parameters from draws of q(z|x), one for each example, ``(N, *event)``."""
 
 
 class StartsFromField(ABC):

@@ -1,12 +1,16 @@
 """Where parameters start that depend on the data."""
 
-__all__ = ["start_at_data"]
+__all__ = ["start_at_data", "start_prior"]
 
+import torch
 from torch import Tensor
 
 from vae.data import DataModule
-from vae.from_data import StartsFromData, StartsFromField
+from vae.draws import Posterior
+from vae.from_data import Examples, StartsFromCodes, StartsFromData, StartsFromField
 from vae.models import Model
+
+CODES = 10_000  # at which a prior starts
 
 
 def start_at_data(model: Model, data: DataModule) -> None:
@@ -27,11 +31,52 @@ def start_at_data(model: Model, data: DataModule) -> None:
     if model.standardize is not None:
         model.standardize.set(*data.statistics())
 
-    def examples(n: int) -> Tensor:
-        return model.standardized(data.examples("train", n)["x"])
-
+    examples = examples_of(model, data)
     for part in model.modules():
         if isinstance(part, StartsFromData):
             part.initialize(examples)
         elif isinstance(part, StartsFromField):
             part.start_from(data.examples("train")[part.field])
+
+
+def start_prior(model: Model, data: DataModule) -> None:
+    """Start the prior of a trained model at training data, or at their codes, and nothing else.
+
+    Args:
+        model: With one latent variable; its part ``prior`` is changed in place.
+        data: Of which training examples are read.
+
+    Raises:
+        ValueError: If the model has several latent variables.
+    """
+    codes = codes_of(model, data)
+    for part in model.get_submodule("prior").modules():
+        if isinstance(part, StartsFromCodes):
+            part.start_at_codes(codes)
+        elif isinstance(part, StartsFromData):
+            part.initialize(examples_of(model, data))
+
+
+def examples_of(model: Model, data: DataModule) -> Examples:
+    """Return what gives so many training examples as the nets see them."""
+    return lambda n: model.standardized(data.examples("train", n)["x"])
+
+
+@torch.no_grad()
+def codes_of(model: Model, data: DataModule) -> Tensor:
+    """Return a draw of q(z|x) for each of the first training examples, ``(N, *latent)``.
+
+    Raises:
+        ValueError: If the model has several latent variables.
+    """
+    found = []
+    for batch in data.batches("train", n=CODES, fields=model.fields):
+        draws = model.ran(batch, Posterior(priors=False, likelihoods=False))
+        latents = [latent for latent in draws.latents.values() if not latent.shared]
+        if len(latents) != 1:
+            raise ValueError(
+                f"the prior of a model with one latent variable is fitted; {type(model).__name__} "
+                f"has {', '.join(draws.latents)}"
+            )
+        found.append(latents[0].point[0])
+    return torch.cat(found)

@@ -93,6 +93,8 @@ def prepare_process(threads: int | None) -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     # Batches come from tensors in memory: worker processes would make them slower.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # All but the prior that stage=prior fits are meant to be.
+    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
     # Nothing here changes the output of a net in place.
     warnings.filterwarnings("ignore", message=".*FSDP2-wrapped module .* returned a view tensor")
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")

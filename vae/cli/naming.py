@@ -16,6 +16,7 @@ PLACE_OF_OWN_DATA = {  # choice: its setting
     "table": "path",
 }
 LONGEST_NAME = 40
+DATE = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d"  # what the folder of a run is called
 ENDINGS = (".npy", ".npz", ".csv", ".tsv", ".tab", ".txt")
 
 
@@ -24,7 +25,7 @@ def run_name(data: str, model: str, *, _root_: DictConfig) -> str:
 
     Args:
         data: The choice of ``data``; of the user's own data the name is that of their file or
-            folder.
+            folder, and of a prior that is fitted that of the model's run.
         model: The choice of ``model``.
         _root_: All settings, of which a ``name`` that was given is returned as it is.
     """
@@ -32,9 +33,28 @@ def run_name(data: str, model: str, *, _root_: DictConfig) -> str:
     given = None if OmegaConf.is_interpolation(_root_, "name") else _root_.get("name")
     if given is not None:
         return str(given)
+    if _root_.get("stage") is not None and isinstance(_root_.get("checkpoint"), str):
+        return name_of(Path(_root_.checkpoint).expanduser())
     node = _root_.get("data")
     place = node.get(PLACE_OF_OWN_DATA.get(data, "")) if isinstance(node, DictConfig) else None
     return f"{(place and safe(place)) or data}-{model}"
+
+
+def name_of(checkpoint: Path) -> str:
+    """Return the name of the run that a checkpoint, its folder or an export is of.
+
+    Example:
+        >>> name_of(Path("outputs/mnist-mlp/2026-01-31_09-30-00/checkpoints/best.ckpt"))
+        'mnist-mlp'
+        >>> name_of(Path("runs/first")), name_of(Path("alone.ckpt"))
+        ('first', 'alone')
+    """
+    path = checkpoint.absolute()
+    if path.suffix == ".ckpt" and path.parent.name == "checkpoints":
+        path = path.parents[1]
+    if re.match(DATE, path.name):
+        path = path.parent
+    return safe(path.with_suffix("") if path.suffix == ".ckpt" else path) or "prior"
 
 
 def safe(place: Any) -> str:

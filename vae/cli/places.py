@@ -19,7 +19,7 @@ FILES = ("path", "labels", "factors")
 PLACES_TO_SEE = {
     data: FILES if name == "path" else (name,) for data, name in PLACE_OF_OWN_DATA.items()
 }
-STARTS = ("resume", "init")
+STARTS = ("resume", "init", "checkpoint")
 CHECKPOINTS, EXPORT = "checkpoints", "config.json"  # what the folder of a run or an export holds
 
 

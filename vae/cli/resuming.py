@@ -34,7 +34,7 @@ LATER = "standardize."  # what checkpoints of older versions get from the data
 # leaves the best figure comparable. Anything else is in weights, moments, order or noise by now.
 FREE = {
     *("logger", "report", "trainer", "resume", "name", "monitor", "debug", "plugins"),
-    "lr_find",
+    *("lr_find", "checkpoint"),
     *("test", "test_samples", "threads", "deterministic", "compile", "cuda_graph"),
     *("channels_last", "matmul_precision", "group_size", "gradient_clip", "skip_limit"),
     *("data.group_size", "data.on_device", "data.eval_batch_size", "data.min_steps"),

@@ -70,9 +70,12 @@ TEXTS = {
     "matmul_precision": str,
     "monitor": str | None,
     "init": str | None,
+    "stage": str | None,
+    "checkpoint": str | None,
     "resume": str | None,
 }
 CHOICES = {
+    "stage": (None, "prior"),
     "matmul_precision": ("highest", "high", "medium"),
     "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),  # others ask for other batches

@@ -43,7 +43,7 @@ SETTINGS = {  # here: elsewhere
     "accumulate": "accumulate_grad_batches gradient_accumulation_steps grad_accum",
     "seed": "seed_everything random_seed random_state manual_seed",
     "compile": "torch_compile",
-    "resume": "ckpt_path checkpoint checkpoint_path ckpt resume_from resume_from_checkpoint",
+    "resume": "ckpt_path checkpoint_path ckpt resume_from resume_from_checkpoint",
     "init": "pretrained weights init_from load_from_checkpoint",
     "name": "run_name experiment_name exp_name project",
     "hydra.run.dir": (

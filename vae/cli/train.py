@@ -29,6 +29,7 @@ from vae.cli.length import describe_length
 from vae.cli.overrides import naming
 from vae.cli.places import check_free, fix_places, with_places
 from vae.cli.preparing import made, sized
+from vae.cli.prior_stage import FIXED, check_stage, settled_on_checkpoint, start_from_held
 from vae.cli.processes import ended_together
 from vae.cli.rate_search import RATES, search_rate
 from vae.cli.record import Record
@@ -54,13 +55,16 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # of Lightning, tor
 def run(config: DictConfig) -> float:
     """Train, evaluate the best checkpoint and return its monitored figure."""
     places = fix_places(config)
+    typed = HydraConfig.get().overrides.task
+    if check_stage(config, typed):
+        places["checkpoint"] = str(settled_on_checkpoint(config, typed))
     settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     settings["plugins"] = plugins_of(settings, typed_groups(settings))
     with allowed(settings["plugins"]):
         check_settings(settings)
         prepare_process(settings["threads"])
         folder = Path(HydraConfig.get().runtime.output_dir)
-        overrides = with_places(HydraConfig.get().overrides.task, places)
+        overrides = with_places(typed, places)
         record = Record(config, overrides, folder)
         # The first process has the lock.
         begun = lambda: record.written or (folder / RATES).is_file()  # noqa: E731
@@ -71,7 +75,10 @@ def run(config: DictConfig) -> float:
 
 def typed_groups(settings: dict[str, Any]) -> Iterable[str]:
     """Return the groups of which the user has typed all: of a run that goes on, none for sure."""
-    return NAMES if settings.get("resume") in (None, "auto") else ()
+    if settings.get("resume") not in (None, "auto"):
+        return ()
+    given = (*FIXED, "data") if settings.get("stage") is not None else ()
+    return [name for name in NAMES if name not in given]
 
 
 @contextmanager
@@ -109,6 +116,8 @@ def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     trainer.callbacks.append(record)  # type: ignore[attr-defined]  # after those that may refuse
     if resumed is not None:
         check_fit(resumed, module, trainer.world_size)
+    elif settings["stage"] is not None:
+        start_from_held(module.model, settings, data)
     elif settings["init"] is not None:
         start_from(module.model, settings, data)
     open_ended = settings["trainer"]["max_epochs"] is None and resumed is None
@@ -219,7 +228,7 @@ def fit_rate(module: VAEModule, settings: dict[str, Any], world_size: int) -> di
 
 def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any]) -> None:
     """Start data-dependent parameters at examples and set how the nets are executed."""
-    if settings["init"] is None:
+    if settings["init"] is None and settings["stage"] is None:
         start_at_data(module.model, data)
     if settings["channels_last"]:
         module.model.to(memory_format=torch.channels_last)

@@ -11,6 +11,7 @@ __all__ = [
     "inverse_soft_bound",
     "soft_bound",
     "started",
+    "started_at",
 ]
 
 import math
@@ -259,3 +260,9 @@ def inverse_soft_bound(y: float, low: float, high: float) -> float:
 def started(y: Tensor, low: float, high: float) -> float:
     """Return the x of `inverse_soft_bound` for a scalar y, kept `MARGIN` inside the bounds."""
     return inverse_soft_bound(min(max(y.item(), low + MARGIN), high - MARGIN), low, high)
+
+
+def started_at(y: Tensor, low: float, high: float) -> Tensor:
+    """Return `started` of each value."""
+    values = [started(value, low, high) for value in y.flatten()]
+    return torch.tensor(values, dtype=torch.float64).view(y.shape).to(y)

@@ -5,17 +5,19 @@ __all__ = ["MixturePrior"]
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
 
 from vae.checks import check_int
 from vae.distributions import ImplicitMixture
-from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, soft_bound
+from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, soft_bound, started_at
+from vae.from_data import StartsFromCodes
+from vae.priors.clusters import find_clusters
 from vae.priors.learned_normal import location_and_scale
 from vae.priors.prior import Prior
 
 
-class MixturePrior(Prior):
+class MixturePrior(Prior, StartsFromCodes):
     r"""The mixture of diagonal Gaussians :math:`p(z) = \sum_m w_m N(z; μ_m, \mathrm{diag}\,σ_m²)`.
 
     All of it is learned; the μ start at draws from N(0, I), the w equal, the σ at 1; log σ is
@@ -42,6 +44,14 @@ class MixturePrior(Prior):
         self.logits = nn.Parameter(torch.zeros(num_components))
         self.loc = nn.Parameter(torch.randn(num_components, *latent_shape))
         self.raw_scale = location_and_scale((num_components, *latent_shape))[1]
+
+    @torch.no_grad()
+    def start_at_codes(self, codes: Tensor) -> None:
+        """Start at clusters of the codes: their shares, means and deviations."""
+        found = find_clusters(codes, len(self.logits))
+        self.logits.copy_(found.share.log())
+        self.loc.copy_(found.mean)
+        self.raw_scale.copy_(started_at(0.5 * found.variance.log(), *LOG_SCALE_BOUNDS))
 
     def forward(self) -> Distribution:
         """Return the mixture over ``(D,)``."""

@@ -5,17 +5,18 @@ __all__ = ["StudentTPrior"]
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
 
 from vae.distributions import Joint, LogScaleStudentT
 from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, soft_bound
 from vae.distributions.student_t import check_df, learned_df
-from vae.priors.learned_normal import location_and_scale
+from vae.from_data import StartsFromCodes
+from vae.priors.learned_normal import location_and_scale, start_at_moments
 from vae.priors.prior import Prior
 
 
-class StudentTPrior(Prior):
+class StudentTPrior(Prior, StartsFromCodes):
     r"""Independent Student's t distributions, :math:`p(z) = \prod_d t_ν(z_d; μ_d, s_d)`.
 
     Latents far from the middle cost a logarithm of their distance, not its square. μ and s are
@@ -41,6 +42,10 @@ class StudentTPrior(Prior):
         self.loc, self.raw_scale = location_and_scale(self.event_shape)
         self.df = df
         self.raw_df = None if df is not None else nn.Parameter(torch.zeros(*self.event_shape))
+
+    def start_at_codes(self, codes: Tensor) -> None:
+        """Start at mean and deviation."""
+        start_at_moments(self.loc, self.raw_scale, codes)
 
     def forward(self) -> Distribution:
         """Return the distribution of event shape ``latent_shape``."""

@@ -12,6 +12,7 @@ from vae.models import Model
 from vae.objectives import Objective
 from vae.plugins import trusted
 from vae.spec import DataSpec
+from vae.training.fitted_prior import hold_all_but_prior
 
 M = TypeVar("M", bound=Any)
 
@@ -23,7 +24,10 @@ def parts_of(config: Mapping[str, Any], spec: DataSpec) -> tuple[Model, Objectiv
         ValueError: If a setting is wrong, or parts do not fit together.
     """
     model = build_model(config, spec)
-    return model, build_objective(config, model, spec)
+    objective = build_objective(config, model, spec)
+    if config.get("stage") == "prior":
+        hold_all_but_prior(model)
+    return model, objective
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:

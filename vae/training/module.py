@@ -281,7 +281,8 @@ class VAEModule(AdaptedModule):
 
     def make_optimizers(self) -> list[Optimizer]:
         """Return the optimizer of the model's parameters, then that of each adversary's."""
-        return make_optimizers(self.parameters(), self.objective, self.make_optimizer)
+        trained = (parameter for parameter in self.parameters() if parameter.requires_grad)
+        return make_optimizers(trained, self.objective, self.make_optimizer)
 
     @property
     def total_steps(self) -> int | None:
