@@ -12,7 +12,7 @@ from vae.saved import read_checkpoint, read_saved
 from vae.training.fitted_prior import hold_all_but_prior
 
 STAGE = ["stage=prior", "checkpoint=base", "trainer=cpu", "logger=none", "~callbacks.pictures"]
-FITTED = ["hydra.run.dir=fitted", "test_samples=2"]
+BASE = ["likelihood=normal_optimal", "data.standardize=true"]  # statistics that a step changes
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
 
 
 def trained(monkeypatch, capsys, folder, *arguments, name="base"):
-    """Train a model once, with statistics of its own that a training step would change."""
+    """Train a model once."""
     if not (folder / name).exists():
         given = [*TINY, "data.path=vectors.npz", "logger=none", "~callbacks.pictures", *arguments]
         place = f"hydra.run.dir={name}"
@@ -39,46 +39,42 @@ def held(path):
     return {k: v for k, v in read_saved(path).state.items() if not k.startswith("prior.")}
 
 
-PRIORS = {
-    "mixture": ["prior.num_components=3", "callbacks=[default,ema]", "~callbacks.pictures"],
-    "maf": ["prior.hidden_features=[8]", "optimizer=sgd", "optimizer.momentum=0.9"],
-    "vamp": ["prior.num_components=4"],
-}
+PRIORS = [
+    ["prior=mixture", "prior.num_components=3", "callbacks=[default,ema]"],
+    pytest.param(["prior=two_stage", "prior.hidden=[8]", "optimizer=sgd"], marks=pytest.mark.slow),
+    pytest.param(["prior=vamp", "prior.num_components=4"], marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("prior", PRIORS)
 def test_all_other_weights_stay_to_the_bit(monkeypatch, capsys, folder, prior):
     """Those of a likelihood that learns its scale from batches, and standardised data, as well."""
-    given = ["likelihood=normal_optimal", "data.standardize=true"]
-    trained(monkeypatch, capsys, folder, *given)
-    place = f"hydra.run.dir={prior}"
-    status, _, message = call(
-        monkeypatch, capsys, folder, *STAGE, f"prior={prior}", "test_samples=2", place,
-        *(a for a in PRIORS[prior] if a not in STAGE),
-    )  # fmt: skip
+    trained(monkeypatch, capsys, folder, *BASE)
+    name = prior[0].partition("=")[2]
+    arguments = [*STAGE, *prior, "test_samples=2", f"hydra.run.dir={name}"]
+    status, _, message = call(monkeypatch, capsys, folder, *arguments)
     assert status == 0, message
-    before, after = held(folder / "base"), held(folder / prior)
+    before, after = held(folder / "base"), held(folder / name)
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert read_checkpoint(folder / prior / "checkpoints" / "last.ckpt")["global_step"] > 0
-    exported = vae.export(folder / prior, folder / f"{prior}-export")
+    exported = vae.export(folder / name, folder / f"{name}-export")
     samples = []
-    for path in (folder / prior, exported):
+    for path in (folder / name, exported):
         torch.manual_seed(0)
         samples.append(vae.load(path).sample(64))
     assert torch.equal(*samples)
-    arguments = [f"checkpoint={prior}", "test_samples=2", "report=bound"]
+    arguments = [f"checkpoint={name}", "test_samples=2", "report=bound"]
     status, _, message = call(monkeypatch, capsys, folder, *arguments, command=app.evaluate)
     assert status == 0, message
 
 
+@pytest.mark.slow
 def test_a_resumed_fit_is_the_same(monkeypatch, capsys, folder):
-    """Also where its model is no longer there; relative paths hold from another folder."""
-    trained(monkeypatch, capsys, folder, "data.standardize=true", "likelihood=normal_optimal")
+    """Relative paths hold from another folder."""
+    trained(monkeypatch, capsys, folder, *BASE)
     shared = [*STAGE, "prior=mixture", "prior.num_components=3", "test=false"]
     for name, epochs in (("whole", 4), ("parts", 2)):
-        length = f"trainer.max_epochs={epochs}"
-        place = f"hydra.run.dir={name}"
+        length, place = f"trainer.max_epochs={epochs}", f"hydra.run.dir={name}"
         arguments = [*shared, length, place, "scheduler=constant"]
         status, _, message = call(monkeypatch, capsys, folder, *arguments)
         assert status == 0, message
@@ -114,7 +110,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_does_not_go_together_is_refused(monkeypatch, capsys, folder, name):
-    trained(monkeypatch, capsys, folder, "data.standardize=true", "likelihood=normal_optimal")
+    trained(monkeypatch, capsys, folder, *BASE)
     if not (folder / "export").exists():
         vae.export(folder / "base", folder / "export")
     arguments, told = WRONG[name]
@@ -129,10 +125,11 @@ def test_a_model_without_a_prior_is_refused():
         hold_all_but_prior(Ladder(1, 8))
 
 
+@pytest.mark.slow
 def test_a_conditional_model_gets_a_prior_of_each_class(monkeypatch, capsys, folder):
     trained(monkeypatch, capsys, folder, "model.condition=[label]", name="conditional")
     arguments = ["stage=prior", "checkpoint=conditional", "prior=normal", *STAGE[2:]]
-    given = ["prior.conditional=true", *FITTED]
+    given = ["prior.conditional=true", "hydra.run.dir=fitted", "test_samples=2"]
     status, _, message = call(monkeypatch, capsys, folder, *arguments, *given)
     assert status == 0, message
     model = vae.load(folder / "fitted")

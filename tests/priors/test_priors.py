@@ -32,6 +32,7 @@ from vae.priors import (
     MixturePrior,
     StandardNormal,
     StudentTPrior,
+    TwoStagePrior,
     UniformBernoulli,
     UniformCategorical,
     UniformSphere,
@@ -70,6 +71,7 @@ PRIORS = {
     "vamp of unit vectors": lambda: VampPrior(
         encoder(VonMisesFisherPosterior(3)), (6,), "real", num_components=5
     ),
+    "two stages": lambda: TwoStagePrior((2,), 1, hidden=[8]),
     "flow": lambda: zuko.flows.NSF(2, transforms=2, hidden_features=[8]),
 }
 

@@ -11,6 +11,7 @@ __all__ = [
     "Prior",
     "StandardNormal",
     "StudentTPrior",
+    "TwoStagePrior",
     "UniformBernoulli",
     "UniformCategorical",
     "UniformSphere",
@@ -30,6 +31,7 @@ from vae.priors.prior import Prior
 from vae.priors.standard_normal import StandardNormal
 from vae.priors.stated import check_prior, check_stated
 from vae.priors.student_t_prior import StudentTPrior
+from vae.priors.two_stage import TwoStagePrior
 from vae.priors.uniform_bernoulli import UniformBernoulli
 from vae.priors.uniform_categorical import UniformCategorical
 from vae.priors.uniform_sphere import UniformSphere

@@ -22,7 +22,7 @@ FITTING = (
             *("normal", "constant", "full_normal", "low_rank_normal", "laplace", "student_t"),
             *("mixture", "nsf", "iaf", "maf", "planar", "radial", "sylvester"),
         ),
-        ("standard_normal", "normal", "laplace", "student_t", "mixture", "nsf", "maf"),
+        ("standard_normal", "normal", "laplace", "student_t", "mixture", "nsf", "maf", "two_stage"),
     ),
     (constraints.one_hot, "one-hot vectors", ("categorical",), ("uniform_categorical",)),
     (constraints.boolean, "bits", ("bernoulli",), ("uniform_bernoulli",)),

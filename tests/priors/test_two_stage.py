@@ -1,0 +1,61 @@
+"""A VAE over latents, where its density is known: two affine nets and one u."""
+
+import pytest
+import torch
+from torch.distributions import MultivariateNormal
+
+from vae.distributions import tempered
+from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, inverse_soft_bound
+from vae.priors import TwoStagePrior
+
+pytestmark = pytest.mark.usefixtures("double_precision")
+SPREAD = 0.5
+SHIFT, SCALE = (5.0, -3.0, 0.0), (10.0, 1.0, 0.1)
+
+
+def affine_prior(*, width=1.0):
+    """Return a prior with the exact q(u|z), or a wider one, and its p(z)."""
+    prior = TwoStagePrior((3,), 1, hidden=[], num_samples=7)
+    codes = torch.tensor(SHIFT) + torch.tensor(SCALE) * torch.randn(1000, 3)
+    prior.start_at_codes(codes)
+    w, b = prior.decoder[0].weight.data, prior.decoder[0].bias.data
+    precision = 1 + (w.T @ w).item() / SPREAD**2
+    gain = w.T / SPREAD**2 / precision
+    layer = prior.encoder.net[0]
+    layer.weight.data = torch.cat([gain, torch.zeros(1, 3)])
+    raw = inverse_soft_bound(torch.tensor(width / precision**0.5).log().item(), *LOG_SCALE_BOUNDS)
+    layer.bias.data = torch.cat([-gain @ b, torch.tensor([raw])])
+    start = inverse_soft_bound(torch.tensor(SPREAD).log().item(), *LOG_SCALE_BOUNDS)
+    prior.raw_scale.data.fill_(start)
+    s = prior.scale.diag()
+    cov = s @ (w @ w.T + SPREAD**2 * torch.eye(3)) @ s
+    return prior, MultivariateNormal(prior.shift + prior.scale * b, cov)
+
+
+def test_at_the_exact_posterior_every_estimate_is_the_density():
+    prior, exact = affine_prior()
+    z = exact.sample((4, 2))
+    for training in (True, False):
+        assert torch.allclose(prior.train(training)().log_prob(z), exact.log_prob(z))
+
+
+def test_the_estimate_is_unbiased_and_a_lower_bound_of_the_logarithm():
+    prior, exact = affine_prior(width=1.5)
+    z = exact.sample()
+    log_p = prior().log_prob(z.expand(100_000, 3)).detach()
+    ratios = (log_p - exact.log_prob(z)).exp()
+    assert (ratios.mean() - 1).abs() < 4 * ratios.std() / len(ratios) ** 0.5
+    assert log_p.mean() < exact.log_prob(z) - 0.05
+    p = prior.eval()()
+    assert torch.equal(p.log_prob(z), p.log_prob(z))  # in evaluation a function
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_draws_have_the_moments(temperature):
+    prior, exact = affine_prior()
+    z = tempered(prior(), temperature).sample((200_000,))
+    z = (z - exact.mean) / exact.stddev / temperature
+    s = exact.stddev
+    assert z.mean(0).abs().max() < 4 / len(z) ** 0.5
+    correlation = exact.covariance_matrix / s.outer(s)
+    assert torch.allclose(z.T.cov(), correlation, rtol=0, atol=0.02)
