@@ -51,7 +51,7 @@ def test_all_other_weights_stay_to_the_bit(monkeypatch, capsys, folder, prior):
     """Those of a likelihood that learns its scale from batches, and standardised data, as well."""
     trained(monkeypatch, capsys, folder, *BASE)
     name = prior[0].partition("=")[2]
-    arguments = [*STAGE, *prior, "test_samples=2", f"hydra.run.dir={name}"]
+    arguments = [*STAGE, *prior, "test=false", f"hydra.run.dir={name}"]
     status, _, message = call(monkeypatch, capsys, folder, *arguments)
     assert status == 0, message
     before, after = held(folder / "base"), held(folder / name)
@@ -129,7 +129,7 @@ def test_a_model_without_a_prior_is_refused():
 def test_a_conditional_model_gets_a_prior_of_each_class(monkeypatch, capsys, folder):
     trained(monkeypatch, capsys, folder, "model.condition=[label]", name="conditional")
     arguments = ["stage=prior", "checkpoint=conditional", "prior=normal", *STAGE[2:]]
-    given = ["prior.conditional=true", "hydra.run.dir=fitted", "test_samples=2"]
+    given = ["prior.conditional=true", "hydra.run.dir=fitted", "test=false"]
     status, _, message = call(monkeypatch, capsys, folder, *arguments, *given)
     assert status == 0, message
     model = vae.load(folder / "fitted")
