@@ -38,7 +38,10 @@ INDEPENDENT_PRIORS = {
     *("standard_normal", "normal", "laplace", "student_t", "uniform_categorical"),
     *("uniform_bernoulli", "gamma", "beta"),
 }
-OVER_REALS = {"standard_normal", "normal", "laplace", "student_t", "mixture", "vamp", "nsf", "maf"}
+OVER_REALS = {
+    *("standard_normal", "normal", "laplace", "student_t", "mixture", "vamp", "nsf", "maf"),
+    "two_stage",
+}
 INDEPENDENT = {
     *("normal", "constant", "laplace", "student_t"),
     *("categorical", "bernoulli", "gamma", "beta"),
@@ -61,6 +64,7 @@ SMALL_PARTS = {  # what makes a step of a choice quick
     "prior=vamp": ["prior.num_components=3"],
     "prior=mixture": ["prior.num_components=3"],
     "prior=maf": ["prior.hidden_features=[8]"],
+    "prior=two_stage": ["prior.hidden=[8]"],
     "posterior=sylvester": ["posterior.num_flows=2"],
     **{f"posterior={name}": ["posterior.flow.hidden_features=[8]"] for name in ("iaf", "maf")},
 }

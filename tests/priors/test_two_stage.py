@@ -59,3 +59,11 @@ def test_draws_have_the_moments(temperature):
     assert z.mean(0).abs().max() < 4 / len(z) ** 0.5
     correlation = exact.covariance_matrix / s.outer(s)
     assert torch.allclose(z.T.cov(), correlation, rtol=0, atol=0.02)
+
+
+def test_settings_are_checked():
+    with pytest.raises(ValueError, match="start_scale must be from 9e-04 to 148; got 0"):
+        TwoStagePrior((3,), 1, start_scale=0.0)
+    with pytest.raises(ValueError, match="num_samples must be a whole number of at least 1"):
+        TwoStagePrior((3,), 1, num_samples=0)
+    assert TwoStagePrior((3,), 1, start_scale=0.2)().log_scale.exp().item() == pytest.approx(0.2)

@@ -45,7 +45,7 @@ ELSEWHERE = {  # settings of the command line that have another place in Python
     "init": "load the weights into a model, vae.load(path), and train that by VAEModule",
     "lr_find": "vae.training.range_test.find_rate looks for a rate",
     "report": "vae.report writes one",
-    "stage": "python train.py fits a prior to a checkpoint",
+    **dict.fromkeys(("stage", "checkpoint"), "python train.py fits a prior to a checkpoint"),
     "seeds": "fit once for each seed=",
     "resume": "Trainer.fit(module, ckpt_path=...) goes on with a run",
 }

@@ -3,7 +3,7 @@
 __all__ = ["MarginalOfTwo", "TwoStagePrior"]
 
 from collections.abc import Callable, Sequence
-from math import log
+from math import exp, log
 from typing import Any
 
 import torch
@@ -13,10 +13,9 @@ from torch.types import _size
 
 from vae.checks import check_int
 from vae.distributions import Conditional, LogScaleNormal, NormalPosterior, tempered
-from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, soft_bound
+from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, inverse_soft_bound, soft_bound
 from vae.from_data import StartsFromCodes
 from vae.networks.dense import dense
-from vae.priors.learned_normal import location_and_scale
 from vae.priors.prior import Prior
 
 
@@ -114,6 +113,8 @@ class TwoStagePrior(Prior, StartsFromCodes):
         latent_shape: Shape of one latent z, ``(D,)``.
         latent_dim: Number of variables of u, at least 1.
         hidden: Features of each hidden layer of both nets, from z to u; the other way back.
+        start_scale: The deviation of p(z|u) at the start, of standardised z. From 1, which N(0, I)
+            alone would have, training rarely finds a use for u.
         num_samples: K, at least 1.
 
     Raises:
@@ -135,16 +136,23 @@ class TwoStagePrior(Prior, StartsFromCodes):
         latent_dim: int,
         *,
         hidden: Sequence[int] = (256, 256),
+        start_scale: float = 0.3,
         num_samples: int = 16,
     ) -> None:
         super().__init__()
         check_int("num_samples", num_samples)
+        low, high = LOG_SCALE_BOUNDS
+        if not exp(low) < start_scale < exp(high):
+            raise ValueError(
+                f"start_scale must be from {exp(low):.0e} to {exp(high):.0f}; got {start_scale}"
+            )
         head = NormalPosterior(latent_dim)
         (size,), self.latent_dim = latent_shape, latent_dim
         self.event_shape = (size,)
         self.encoder = Conditional(dense([size, *hidden, *head.param_shape], nn.ReLU()), head)
         self.decoder = dense([latent_dim, *reversed(hidden), size], nn.ReLU())
-        self.raw_scale = location_and_scale((1,))[1]
+        raw = inverse_soft_bound(log(start_scale), low, high)
+        self.raw_scale = nn.Parameter(torch.tensor([raw]))
         self.register_buffer("shift", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
         self.register_buffer("noise", torch.randn(num_samples, latent_dim))

@@ -156,7 +156,10 @@ def samples(report: Report) -> Iterator[Remark]:
         yield Remark("Samples", text, BAD)
     elif "holes" in verdicts:
         size = f" (KL(q(z) ‖ p(z)) of about {gap:.3g} nats or more)" if gap is not None else ""
-        text = f"Poorer than reconstructions: draws from the prior fall where no example is{size}."
+        text = (
+            f"Poorer than reconstructions: draws from the prior fall where no example is{size}. "
+            "stage=prior fits a prior to the codes."
+        )
         yield Remark("Samples", text, CAUTION)
     elif gap is not None:
         text = "Draws from the prior fall where examples are: no holes were found."

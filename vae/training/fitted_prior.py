@@ -30,7 +30,8 @@ def hold_all_but_prior(model: Model) -> None:
     if not any(True for _ in prior.parameters()):
         raise ValueError(
             f"stage=prior: {type(prior).__name__} has no parameters to fit. Use prior=mixture, "
-            "normal, student_t, laplace, nsf or maf for real vectors, prior=vamp for any latents."
+            "normal, student_t, laplace, nsf, maf or two_stage for real vectors, prior=vamp for "
+            "any latents."
         )
     model.requires_grad_(False).eval()
     held: nn.Module = prior.requires_grad_(True)
