@@ -194,6 +194,10 @@ FEWER_DIMENSIONS = {
     "power_spherical",
 }
 
+PICTURES = ["prior and aggregate posterior", "marginals of the most used dimensions"]
+# Of numbers that are bounded the marginals say it all, of bits how often each is one.
+MISSING_PICTURES = {"gamma": PICTURES[0], "beta": PICTURES[0], "bernoulli": PICTURES[1]}
+
 
 def pairs():
     """Yield every posterior with VampPrior and one that factorises, and every prior once."""
@@ -223,7 +227,8 @@ def test_posterior_and_prior(posterior, prior):
     if "KL (nats)" in table[0]:
         whole = sum(row["KL (nats)"] for row in table)
         assert whole == pytest.approx(figures["kl"].value, rel=1e-5)
-    assert len(section.pictures) == 2
+    missing = MISSING_PICTURES.get(posterior)
+    assert [*section.pictures][1:] == [title for title in PICTURES if title != missing]
     assert section.series["diagnosis"]
 
 

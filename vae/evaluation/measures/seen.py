@@ -1,6 +1,6 @@
 """One pass over the examples: what it leaves, and a second one with the latents swapped."""
 
-__all__ = ["Pass", "Seen", "look", "scalars", "swap_costs"]
+__all__ = ["Pass", "Seen", "look", "scalars", "swap_costs", "variables_of"]
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
+from torch.distributions.constraints import Constraint
 
 from vae.draws import At
 from vae.evaluation.measures.aggregate_posterior import AggregatePosterior, has_aggregate
@@ -29,6 +30,7 @@ class Seen(NamedTuple):
     kl: Tensor  # of all examples, (N,)
     log_p: Tensor  # log p(z) of the draws, (N,)
     filling: bool = True  # whether z has a density over as many reals as it has coordinates
+    support: Constraint | None = None  # where the latent lives, if it is known
 
     @property
     def discrete(self) -> bool:
@@ -58,7 +60,7 @@ class Column:
         self.parts: list[tuple[Tensor, Tensor, Tensor]] = []
         self.from_prior: list[Tensor] = []
         self.prior = steps[0].p
-        support = support_of(steps[0].q)
+        self.support = support = support_of(steps[0].q)
         self.filling = not (
             (support is not None and support.is_discrete) or bound_together(support)
         )
@@ -81,7 +83,7 @@ class Column:
         z, kl, log_p = (torch.cat(column) for column in zip(*self.parts, strict=True))
         prior = torch.cat(self.from_prior) if self.from_prior else self.prior
         kl, log_p = kl.double(), log_p.double()
-        return Seen(self.name, use, self.aggregate, prior, z, kl, log_p, self.filling)
+        return Seen(self.name, use, self.aggregate, prior, z, kl, log_p, self.filling, self.support)
 
 
 def own(latent: Latent) -> tuple[Tensor, Tensor]:
@@ -148,3 +150,9 @@ def swap_costs(subject: Subject, seen: Pass) -> Tensor:
 def scalars(seen: Seen, z: Tensor) -> Tensor:
     """Return one number per variable, ``(N, D)``: of one-hot variables the category."""
     return z.argmax(-1).flatten(1) if seen.discrete else z.flatten(1)
+
+
+def variables_of(seen: Seen, z: Tensor) -> Tensor:
+    """Return latents by variable, on the CPU: ``(N, D)``, of one-hot variables ``(N, D, C)``."""
+    z = z.cpu()
+    return z.flatten(1, -2) if seen.discrete else z.flatten(1)

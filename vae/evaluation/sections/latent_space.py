@@ -9,19 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae.evaluation.drawing.marginals import marginals
 from vae.evaluation.drawing.picture import Picture
 from vae.evaluation.drawing.plots import bars
+from vae.evaluation.drawing.sides import Classes
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.aggregate_posterior import left_out
 from vae.evaluation.measures.collapse import THRESHOLDS, LatentUse, diagnose
 from vae.evaluation.measures.latent_statistics import ACTIVE_VARIANCE
 from vae.evaluation.measures.prior_gap import against_prior, caveats, gap
 from vae.evaluation.measures.prior_moments import prior_draws
-from vae.evaluation.measures.seen import Pass, look, scalars, swap_costs
-from vae.evaluation.measures.variables import variable_name
+from vae.evaluation.measures.seen import Pass, look, swap_costs
 from vae.evaluation.pointless import pointless
 from vae.evaluation.section import Figure, NotApplicable, Section, standard_error
+from vae.evaluation.sections.latent_pictures import classes_of_examples, pictures_of_latent
 from vae.evaluation.sections.latent_tables import (
     dimensions,
     name_of,
@@ -103,7 +103,7 @@ class LatentSpace(Evaluation):
             self.protocol(count),
             tables,
             {"diagnosis": list(verdicts), "gap": use.gap},
-            self.pictures(seen, draws, table),
+            self.pictures(seen, draws, table, classes_of_examples(subject, count)),
             [*verdicts.values(), *notes(seen, parts, count, len(table))],
         )
 
@@ -119,9 +119,13 @@ class LatentSpace(Evaluation):
         }
 
     def pictures(
-        self, seen: Pass, draws: Sequence[Tensor], table: list[dict[str, Any]]
+        self,
+        seen: Pass,
+        draws: Sequence[Tensor],
+        table: list[dict[str, Any]],
+        classes: Classes | None,
     ) -> dict[str, Picture]:
-        """Draw the use of each dimension and the marginals of each latent's most used."""
+        """Draw the use of each dimension, and each latent beside its prior."""
         title, key = "KL", "KL (nats)"
         if key not in table[0]:
             title = key = "variance of the centre"
@@ -132,11 +136,8 @@ class LatentSpace(Evaluation):
         }
         for latent, from_prior in zip(seen.latents, draws, strict=True):
             of = name_of(seen, latent)
-            rows = [row for row in table if row.get("latent", "") == of][: self.num_shown]
-            names = [variable_name(of, latent.use.shape, row["dimension"]) for row in rows]
-            q, p = (scalars(latent, z).cpu() for z in (latent.z, from_prior))
-            title = "marginals of the most used dimensions" + (f" of {of}" if of else "")
-            pictures[title] = marginals(q, p, [row["dimension"] for row in rows], names)
+            rows = [row["dimension"] for row in table if row.get("latent", "") == of]
+            pictures |= pictures_of_latent(latent, from_prior, rows, of, self.num_shown, classes)
         return pictures
 
 
