@@ -36,7 +36,7 @@ SMALL = {
 
 INDEPENDENT_PRIORS = {
     *("standard_normal", "normal", "laplace", "student_t", "uniform_categorical"),
-    *("uniform_bernoulli", "gamma", "beta"),
+    *("uniform_bernoulli", "gamma", "beta", "joint"),
 }
 OVER_REALS = {
     *("standard_normal", "normal", "laplace", "student_t", "mixture", "vamp", "nsf", "maf"),
@@ -44,7 +44,7 @@ OVER_REALS = {
 }
 INDEPENDENT = {
     *("normal", "constant", "laplace", "student_t"),
-    *("categorical", "bernoulli", "gamma", "beta"),
+    *("categorical", "bernoulli", "gamma", "beta", "joint"),
 }
 FLOWS = {"nsf", "iaf", "maf", "planar", "radial", "sylvester"}  # which do not know their moments
 POSTERIORS = {
@@ -59,6 +59,7 @@ POSTERIORS = {
     "logistic_normal": {"dirichlet", "logistic_normal", "vamp"},
     "von_mises_fisher": {"uniform_sphere", "vamp"},
     "power_spherical": {"uniform_sphere", "vamp"},
+    "joint": {"joint"},
 }
 SMALL_PARTS = {  # what makes a step of a choice quick
     "prior=vamp": ["prior.num_components=3"],

@@ -26,6 +26,7 @@ VARIANTS = {
     "vamp": [*MLP, "prior=vamp", "prior.num_components=3"],
     "flows": [*CONV, "posterior=nsf", "prior=nsf"],
     "categorical": [*MLP, "posterior=categorical"],
+    "joint": [*MLP, "posterior=joint"],
     "mixture": [*MLP, "likelihood=discretized_logistic_mixture"],
     "optimal scale": [*MLP, "likelihood=normal_optimal"],
 }

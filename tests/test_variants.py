@@ -95,6 +95,7 @@ MOMENTS = r"dip needs a posterior that knows its mean and variance; .* Use poste
 FACTORS = r"needs a factorised q\(z\|x\); got \w+\. Use posterior=normal"
 WHOLE = sorted({*choices("posterior")} - INDEPENDENT)  # which do not factorise
 SPREADLESS = FLOWS | {"logistic_normal", "von_mises_fisher", "power_spherical"}  # no variances
+SEVERAL = r"is defined for one latent variable; got 2\. Use a model with one, or no penalty"
 PENALTIES = {  # the posteriors that each refuses, and how
     "adversarial": PATHS,
     "capacity": {},
@@ -114,7 +115,10 @@ PENALTIES = {  # the posteriors that each refuses, and how
 def test_penalty_and_posterior(penalty, posterior):
     chosen = composed(*MLP, f"penalty={penalty}", *small([penalty]))
     settings = {**composed(*MLP, *POSTERIORS[posterior]), "penalties": chosen["penalties"]}
-    if posterior in PENALTIES[penalty]:
+    if posterior == "joint" and penalty not in ("capacity", "decoder_norm"):
+        with pytest.raises(ValueError, match=SEVERAL):
+            take_step(settings)
+    elif posterior in PENALTIES[penalty]:
         with pytest.raises(ValueError, match=PENALTIES[penalty][posterior] + r".*\.$"):
             take_step(settings)
     else:

@@ -139,13 +139,17 @@ def check_objective(part: Any, name: str) -> None:
 
 
 def latent_facts(model: Model, spec: DataSpec) -> dict[str, Any]:
-    """Return what there is to know of the latent of a model that has one; else nothing."""
+    """Return what there is to know of the latent of a model that has one.
+
+    Of several it is only how many values they have together: what reads them refuses itself.
+    """
     with unchanged(model), refused_together(), torch.no_grad():
         latents = model(blank(spec, model.fields)).latents
-    if len(latents) != 1:
+    shapes = [latent.point.shape[2:] for latent in latents]
+    if not shapes:
         return {}
-    shape = latents[0].point.shape[2:]
-    return {"latent_shape": shape, "in_shape": (shape.numel(),), "out_shape": (1,)}
+    facts = {"in_shape": (sum(shape.numel() for shape in shapes),), "out_shape": (1,)}
+    return facts if len(shapes) > 1 else {"latent_shape": shapes[0], **facts}
 
 
 def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]:

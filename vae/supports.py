@@ -2,6 +2,7 @@
 
 __all__ = [
     "OF_DATA",
+    "ProductSpace",
     "UnitSphere",
     "bound_together",
     "covers",
@@ -11,6 +12,7 @@ __all__ = [
     "unit_sphere",
 ]
 
+from collections.abc import Mapping
 from math import inf
 from typing import Any
 
@@ -32,6 +34,21 @@ class UnitSphere(Constraint):
 
 
 unit_sphere = UnitSphere()
+
+
+class ProductSpace(Constraint):
+    """Values of several spaces side by side.
+
+    Args:
+        parts: The space of each by its name; ``None`` where it is not known.
+    """
+
+    event_dim = 1
+
+    def __init__(self, parts: Mapping[str, Constraint | None]) -> None:
+        self.parts = dict(parts)
+        super().__init__()
+
 
 OF_DATA: dict[str, Constraint] = {  # what `DataSpec.support` may be
     "boolean": constraints.boolean,
@@ -74,7 +91,15 @@ def same_support(a: Constraint, b: Constraint) -> bool:
         False
     """
     a, b = of_one(a), of_one(b)
+    if isinstance(a, ProductSpace) and isinstance(b, ProductSpace):
+        alike = a.parts.keys() == b.parts.keys()
+        return alike and all(same_part(part, b.parts[name]) for name, part in a.parts.items())
     return type(a) is type(b) and bounds(a) == bounds(b)
+
+
+def same_part(a: Constraint | None, b: Constraint | None) -> bool:
+    """Say whether two parts of products allow the same values, as far as both are known."""
+    return a is not None and b is not None and same_support(a, b)
 
 
 def covers(outer: Constraint, inner: Constraint) -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "ImplicitMixture",
     "InverseAutoregressiveFlow",
     "Joint",
+    "JointPosterior",
     "Laplace",
     "LaplacePosterior",
     "LearnedScale",
@@ -44,6 +45,7 @@ __all__ = [
     "PlanarPosterior",
     "PowerSpherical",
     "PowerSphericalPosterior",
+    "ProductDistribution",
     "RadialPosterior",
     "RealResponse",
     "Response",
@@ -81,6 +83,7 @@ from vae.distributions.head import Conditional, Head, Likelihood
 from vae.distributions.implicit_mixture import ImplicitMixture, MixturePosterior
 from vae.distributions.inverse_autoregressive import InverseAutoregressiveFlow
 from vae.distributions.joint import Joint
+from vae.distributions.joint_posterior import JointPosterior
 from vae.distributions.laplace_posterior import LaplacePosterior
 from vae.distributions.likelihoods import (
     Bernoulli,
@@ -107,6 +110,7 @@ from vae.distributions.low_rank_normal import LowRankNormal, LowRankNormalPoster
 from vae.distributions.mixture import UniformMixture
 from vae.distributions.planar import PlanarPosterior
 from vae.distributions.power_spherical import PowerSpherical, PowerSphericalPosterior
+from vae.distributions.product_distribution import ProductDistribution
 from vae.distributions.radial import RadialPosterior
 from vae.distributions.responses import ClassResponse, RealResponse, Response
 from vae.distributions.sampling import center, draw, in_logarithms, points

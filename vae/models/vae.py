@@ -1,27 +1,38 @@
-"""The variational autoencoder with one latent variable."""
+"""The variational autoencoder with one latent variable, or several side by side."""
 
 __all__ = ["VAE"]
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from vae.batch import Batch
 from vae.bayesian import Variational
-from vae.distributions import Conditional, Head, Likelihood
+from vae.distributions import (
+    Conditional,
+    Head,
+    JointPosterior,
+    Likelihood,
+    ProductDistribution,
+)
 from vae.draws import Draws
 from vae.models.model import Model
 from vae.models.standardize import Standardize
 from vae.networks.conditioned import Conditioned, FieldFeatures
 from vae.parts import Parts
-from vae.priors import Prior, VampPrior, check_stated
+from vae.priors import JointPrior, Prior, VampPrior, check_stated, fitting
 from vae.spec import DataSpec
 
 
 class VAE(Model):
     """p(x, z) = p(z) p(x|z) with the approximate posterior q(z|x).
+
+    The one latent is called ``z``. Of a `JointPosterior` each part is a latent of its own, and the
+    decoder reads all of them, flattened, one after the other.
 
     Args:
         encoder: q(z|x).
@@ -53,6 +64,7 @@ class VAE(Model):
     ) -> None:
         super().__init__(standardize)
         check_stated(encoder, prior)
+        check_parts_of(encoder, prior)
         net = decoder.net if isinstance(decoder, Conditional) else None
         if given and isinstance(net, Variational):
             raise ValueError(
@@ -131,12 +143,15 @@ class VAE(Model):
                 f"in a batch beside x, or as sample(n, given={{{told}}})"
             )
         given: list[Any] = [batch[name] for name in self.given]
-        z = draws.latent(
-            "z",
-            q=lambda: self.encoder(self.standardized(batch["x"]), *given),
-            p=partial(self.prior, *given) if self.given_to_prior else self.prior,
-            event=self.event,
-        )
+
+        def q() -> Distribution:
+            return self.encoder(self.standardized(batch["x"]), *given)
+
+        p = partial(self.prior, *given) if self.given_to_prior else self.prior
+        if isinstance(self.prior, JointPrior):
+            z = side_by_side(self.prior, draws.infer(q), draws)
+        else:
+            z = draws.latent("z", q=q, p=p, event=self.event)
         net = self.decoder.net if isinstance(self.decoder, Conditional) else None
         if isinstance(net, Variational):  # its weights are latents that all examples share
             given = [net.weights(draws, "decoder.")]
@@ -146,6 +161,33 @@ class VAE(Model):
     def event(self) -> tuple[int, ...] | None:
         """Shape of one latent, if the encoder says it."""
         return self.encoder.head.event_shape if isinstance(self.encoder, Conditional) else None
+
+
+def side_by_side(prior: JointPrior, q: Callable[[], Distribution], draws: Draws) -> Tensor:
+    """Choose the value of each part of a prior and return all as vectors, ``(K, B, D)``."""
+    values = []
+    for name, p in prior.parts.items():
+        assert isinstance(p, Prior)
+        part = draws.latent(name, q=partial(part_of, q, name), p=p, event=p.event_shape)
+        values.append(part.flatten(2))
+    return torch.cat(values, -1)
+
+
+def part_of(q: Callable[[], Distribution], name: str) -> Distribution:
+    """Return the distribution of one part."""
+    made = q()
+    assert isinstance(made, ProductDistribution)
+    return made.parts[name]
+
+
+def check_parts_of(encoder: nn.Module, prior: nn.Module) -> None:
+    """Refuse a prior without parts of a posterior that has them."""
+    head = encoder.head if isinstance(encoder, Conditional) else None
+    if isinstance(head, JointPosterior) and not isinstance(prior, JointPrior):
+        raise ValueError(
+            f"prior {type(prior).__name__} has no parts, and posterior {type(head).__name__} has "
+            f"{', '.join(head.parts)}: use {fitting(head.support)}"
+        )
 
 
 def features_of(spec: DataSpec, condition: Sequence[str]) -> FieldFeatures | None:

@@ -4,6 +4,7 @@ __all__ = [
     "BetaPrior",
     "DirichletPrior",
     "GammaPrior",
+    "JointPrior",
     "LaplacePrior",
     "LearnedNormal",
     "LogisticNormalPrior",
@@ -18,18 +19,20 @@ __all__ = [
     "VampPrior",
     "check_prior",
     "check_stated",
+    "fitting",
 ]
 
 from vae.priors.beta_prior import BetaPrior
 from vae.priors.dirichlet_prior import DirichletPrior
 from vae.priors.gamma_prior import GammaPrior
+from vae.priors.joint_prior import JointPrior
 from vae.priors.laplace_prior import LaplacePrior
 from vae.priors.learned_normal import LearnedNormal
 from vae.priors.logistic_normal_prior import LogisticNormalPrior
 from vae.priors.mixture_prior import MixturePrior
 from vae.priors.prior import Prior
 from vae.priors.standard_normal import StandardNormal
-from vae.priors.stated import check_prior, check_stated
+from vae.priors.stated import check_prior, check_stated, fitting
 from vae.priors.student_t_prior import StudentTPrior
 from vae.priors.two_stage import TwoStagePrior
 from vae.priors.uniform_bernoulli import UniformBernoulli

@@ -1,7 +1,8 @@
 """Whether a prior is one of the latents that a posterior gives."""
 
-__all__ = ["check_prior", "check_stated"]
+__all__ = ["check_prior", "check_stated", "fitting"]
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from torch.distributions.constraints import Constraint
 
 from vae.distributions import Conditional, Head
 from vae.priors.prior import Prior
-from vae.supports import same_support, support_of, unit_sphere
+from vae.supports import ProductSpace, same_support, support_of, unit_sphere
 
 # Of each space: its values, and what the command line has that lives there.
 FITTING = (
@@ -34,6 +35,12 @@ FITTING = (
         "shares of a whole",
         ("dirichlet", "logistic_normal"),
         ("dirichlet", "logistic_normal"),
+    ),
+    (
+        ProductSpace({"z": constraints.real, "c": constraints.one_hot}),
+        "real vectors beside one-hot ones",
+        ("joint",),
+        ("joint",),
     ),
 )
 
@@ -73,9 +80,17 @@ def fitting(support: Constraint) -> str:
     for space, values, posteriors, priors in FITTING:
         if same_support(space, support):
             either = " or ".join(posteriors)
-            suited = " or ".join(f"prior={name}" for name in (*priors, "vamp"))
+            suited = " or ".join(f"prior={name}" for name in mixed(space, priors))
             return f"posterior={either} with {suited} ({values})"
     return f"a posterior and a prior that are both of {support}"
+
+
+def mixed(space: Constraint, priors: Sequence[str]) -> Sequence[str]:
+    """Return the priors of a space with the mixture of its posteriors, if it has no parts.
+
+    A mixture of products is none.
+    """
+    return priors if isinstance(space, ProductSpace) else (*priors, "vamp")
 
 
 def check_stated(encoder: nn.Module, prior: nn.Module) -> None:

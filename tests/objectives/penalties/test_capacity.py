@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -45,6 +47,16 @@ def test_capacity_stands_in_place_of_the_kl():
     )
     assert terms["kl"] == 0
     assert terms["capacity"] == 0
+
+
+def test_each_latent_may_have_a_capacity_of_its_own():
+    z, other = (trace_of(normal(torch.full((4, 1), m), 1.0)).latents[0] for m in (2.0, 4.0))
+    trace = Trace((z, replace(other, name="c")), ())
+    penalties = {name: Capacity(1.0, gamma=3.0, latent=name) for name in ("z", "c")}
+    terms = {name: part(trace)[f"capacity_{name}"].item() for name, part in penalties.items()}
+    assert terms == pytest.approx({"z": 3 * (2 - 1), "c": 3 * (8 - 1)})
+    with pytest.raises(ValueError, match="has no latent d; it has z, c"):
+        Capacity(1.0, latent="d")(trace)
 
 
 @pytest.mark.parametrize(

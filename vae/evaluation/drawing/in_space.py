@@ -12,7 +12,7 @@ from vae.evaluation.drawing.averages import mean_bars, usage
 from vae.evaluation.drawing.layouts import on_globe, on_plane, on_triangle
 from vae.evaluation.drawing.picture import Picture
 from vae.evaluation.drawing.rose import rose
-from vae.evaluation.drawing.sides import Classes, sides
+from vae.evaluation.drawing.sides import ExampleClasses, sides
 from vae.supports import same_support, unit_sphere
 
 TRIANGLE = 3  # shares
@@ -27,7 +27,7 @@ def in_space(
     names: Sequence[str],
     *,
     most: int,
-    classes: Classes | None = None,
+    classes: ExampleClasses | None = None,
 ) -> Picture | None:
     """Draw latents of one space as they lie in it, those of the prior beside those of q(z).
 

@@ -1,6 +1,6 @@
 """Where latents of a space lie on a page: coordinates of a plane, shares, points of a sphere."""
 
-__all__ = ["Layout", "on_globe", "on_plane", "on_triangle"]
+__all__ = ["Places", "on_globe", "on_plane", "on_triangle"]
 
 from collections.abc import Sequence
 from math import log, pi, sqrt
@@ -17,7 +17,7 @@ POINTS = 121  # of a curved line
 TOP = sqrt(3) / 2  # height of an equilateral triangle
 
 
-class Layout(NamedTuple):
+class Places(NamedTuple):
     """Draws of prior and aggregate posterior on the same page.
 
     Attributes:
@@ -42,7 +42,7 @@ class Layout(NamedTuple):
 
 def on_plane(
     q: Tensor, p: Tensor, prior: Distribution | Tensor, dims: Sequence[int], names: Sequence[str]
-) -> Layout:
+) -> Places:
     """Lay out two coordinates.
 
     Args:
@@ -66,10 +66,10 @@ def on_plane(
         note = f"The lines hold {HELD[0]:.0%} and {HELD[1]:.0%} of the prior. {note}"
     room = MARGIN * (high - low).max()
     places = p[:, chosen], q[:, chosen]
-    return Layout(*places, lines, low - room, high + room, tuple(names), (), note)
+    return Places(*places, lines, low - room, high + room, tuple(names), (), note)
 
 
-def on_triangle(q: Tensor, p: Tensor, names: Sequence[str]) -> Layout:
+def on_triangle(q: Tensor, p: Tensor, names: Sequence[str]) -> Places:
     """Lay out three shares ``(N, 3)`` of a whole: each corner is all of one.
 
     A place is the mean of the corners, weighed by the shares.
@@ -80,10 +80,10 @@ def on_triangle(q: Tensor, p: Tensor, names: Sequence[str]) -> Layout:
     places = p.float() @ corners, q.float() @ corners
     marks = tuple(zip(names, at, strict=True))
     note = "Each corner is all of the whole to one share, the opposite side none of it."
-    return Layout(*places, (corners[[0, 1, 2, 0]],), low, high, marks=marks, note=note)
+    return Places(*places, (corners[[0, 1, 2, 0]],), low, high, marks=marks, note=note)
 
 
-def on_globe(q: Tensor, p: Tensor, dims: Sequence[int], names: Sequence[str]) -> Layout:
+def on_globe(q: Tensor, p: Tensor, dims: Sequence[int], names: Sequence[str]) -> Places:
     """Lay out the directions of three coordinates of unit vectors ``(N, D)`` by `hammer`."""
     chosen = list(dims)
     places = hammer(p[:, chosen]), hammer(q[:, chosen])
@@ -101,7 +101,7 @@ def on_globe(q: Tensor, p: Tensor, dims: Sequence[int], names: Sequence[str]) ->
     )
     if q.shape[1] > len(chosen):
         note += " A uniform distribution on the sphere is uniform here too."
-    return Layout(*places, (edge, equator, middle), -corner, corner, note=note)
+    return Places(*places, (edge, equator, middle), -corner, corner, note=note)
 
 
 def hammer(points: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Draws from the prior, and beside them draws from the aggregate posterior, as points."""
 
-__all__ = ["Classes", "sides"]
+__all__ = ["ExampleClasses", "sides"]
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from vae.evaluation.drawing.canvas import INK
-from vae.evaluation.drawing.layouts import Layout
+from vae.evaluation.drawing.layouts import Places
 from vae.evaluation.drawing.marginals import OF_PRIOR
 from vae.evaluation.drawing.palette import MOST_CLASSES, class_colors, class_legend
 from vae.evaluation.drawing.picture import Picture
@@ -22,14 +22,14 @@ WORDS = 22  # pixels of CSS, of a title or the name of an axis
 PANELS = ("prior p(z)", "aggregate posterior q(z)")
 
 
-class Classes(NamedTuple):
+class ExampleClasses(NamedTuple):
     """The class of each example, and what the classes are called."""
 
     values: Tensor
     names: Sequence[str | int]
 
 
-def sides(layout: Layout, classes: Classes | None = None) -> Picture:
+def sides(layout: Places, classes: ExampleClasses | None = None) -> Picture:
     """Draw both sets of points of a layout on equal panels, as many of each.
 
     Args:
@@ -72,7 +72,7 @@ def dots(axes: Any, xy: Tensor, colors: Any) -> None:
     axes.scatter(*xy.T.numpy(), c=colors, s=size, alpha=OPACITY, linewidths=0, rasterized=True)
 
 
-def frame(axes: Any, layout: Layout) -> None:
+def frame(axes: Any, layout: Places) -> None:
     """Set what both panels share: lines, words and the space that is shown."""
     for line in layout.lines:
         axes.plot(*line.T.numpy(), color=INK, linewidth=0.9, alpha=0.7)

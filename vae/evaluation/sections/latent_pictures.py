@@ -10,7 +10,7 @@ from torch.distributions import constraints
 from vae.evaluation.drawing.in_space import in_space
 from vae.evaluation.drawing.marginals import marginals
 from vae.evaluation.drawing.picture import Picture
-from vae.evaluation.drawing.sides import Classes
+from vae.evaluation.drawing.sides import ExampleClasses
 from vae.evaluation.measures.seen import Seen, scalars, variables_of
 from vae.evaluation.measures.variables import variable_name
 from vae.evaluation.subject import Subject
@@ -23,7 +23,7 @@ def pictures_of_latent(
     dims: Sequence[int],
     of: str,
     most: int,
-    classes: Classes | None = None,
+    classes: ExampleClasses | None = None,
 ) -> dict[str, Picture]:
     """Draw q(z) and p(z) by title.
 
@@ -49,9 +49,11 @@ def pictures_of_latent(
     return {**pictures, title: marginals(q, p, dims[:most], names[:most])}
 
 
-def classes_of_examples(subject: Subject, count: int) -> Classes | None:
+def classes_of_examples(subject: Subject, count: int) -> ExampleClasses | None:
     """Return the labels of the first examples, if they have any."""
     labels, spec = subject.batches(count).examples.labels, subject.spec
     if labels is None or not spec.num_classes:
         return None
-    return Classes(labels.cpu(), [spec.class_name(label) for label in range(spec.num_classes)])
+    return ExampleClasses(
+        labels.cpu(), [spec.class_name(label) for label in range(spec.num_classes)]
+    )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vae.evaluation.drawing.picture import Picture
 from vae.evaluation.drawing.plots import bars
-from vae.evaluation.drawing.sides import Classes
+from vae.evaluation.drawing.sides import ExampleClasses
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.aggregate_posterior import left_out
 from vae.evaluation.measures.collapse import THRESHOLDS, LatentUse, diagnose
@@ -123,7 +123,7 @@ class LatentSpace(Evaluation):
         seen: Pass,
         draws: Sequence[Tensor],
         table: list[dict[str, Any]],
-        classes: Classes | None,
+        classes: ExampleClasses | None,
     ) -> dict[str, Picture]:
         """Draw the use of each dimension, and each latent beside its prior."""
         title, key = "KL", "KL (nats)"

@@ -15,17 +15,38 @@ class Capacity(Objective):
     Args:
         capacity: C in nats, at least 0, or a schedule.
         gamma: Weight γ, at least 0.
+        latent: The latent whose KL it is, of a model of several; ``None`` means that of all.
+
+    Raises:
+        ValueError: When a trace is given, if it has no latent of this name.
 
     References:
-        Understanding disentangling in β-VAE (Burgess et al., 2018), 1804.03599.
+        Understanding disentangling in β-VAE (Burgess et al., 2018), 1804.03599. Of each latent
+        apart: Learning Disentangled Joint Continuous and Discrete Representations (Dupont, 2018),
+        1804.00104.
     """
 
-    def __init__(self, capacity: float | Schedule, *, gamma: float = 1000.0) -> None:
+    def __init__(
+        self, capacity: float | Schedule, *, gamma: float = 1000.0, latent: str | None = None
+    ) -> None:
         super().__init__()
+        self.latent = latent
         self.capacity = check_weight("capacity", capacity)
         self.gamma: float = check_weight("gamma", gamma)
 
     def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
-        """Return the term ``capacity``."""
-        excess = trace.kl.mean() - at(self.capacity)
-        return {"capacity": self.gamma * excess.abs()}
+        """Return the term ``capacity``, of one latent ``capacity_<name>``."""
+        excess = self.kl(trace).mean() - at(self.capacity)
+        name = "capacity" if self.latent is None else f"capacity_{self.latent}"
+        return {name: self.gamma * excess.abs()}
+
+    def kl(self, trace: Trace) -> Tensor:
+        """Return the KL that is held, ``(K, B)``."""
+        if self.latent is None:
+            return trace.kl
+        names = [latent.name for latent in trace.latents]
+        if self.latent not in names:
+            raise ValueError(
+                f"capacity: the model has no latent {self.latent}; it has {', '.join(names)}"
+            )
+        return trace[self.latent].kl
