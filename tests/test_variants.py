@@ -27,7 +27,7 @@ ESTIMATORS = {  # the objectives that each refuses, and how
 
 
 @pytest.mark.parametrize("estimator", choices("estimator"))
-@pytest.mark.parametrize("objective", choices("objective"))
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_estimator_and_objective(estimator, objective):
     samples = OBJECTIVES[objective] or ["objective.num_samples=2"]
     chosen = composed(*MLP, f"estimator={estimator}")["estimator"]

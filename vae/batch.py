@@ -1,6 +1,6 @@
 """A batch: some examples as named fields, from the data to the model."""
 
-__all__ = ["DTYPES", "Batch", "blank", "check_fields"]
+__all__ = ["DTYPES", "UNLABELLED", "Batch", "blank", "check_fields"]
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -12,6 +12,7 @@ from vae.spec import DataSpec
 # "x" (B, *shape); "index" (B,) int64, where an example stands in its source; "label" (B,) int64 and
 # "factors" (B, F) int64 of data that have them; and whatever else a source knows of each example.
 Batch = Mapping[str, Tensor]
+UNLABELLED = -1  # in "label" of a training example whose label is not known
 DTYPES = {  # of further fields
     "bool": torch.bool,
     "uint8": torch.uint8,

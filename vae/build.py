@@ -121,7 +121,7 @@ def build_objective(config: Mapping[str, Any], model: Model, spec: DataSpec) -> 
             f"objective {chosen.__name__} has the pathwise gradient only. "
             "Use estimator=pathwise, or another objective."
         )
-    objective = instantiate(node, "objective", estimator=estimator)
+    objective = instantiate(node, "objective", estimator=estimator, num_labelled=spec.num_labelled)
     check_objective(objective, "objective")
     if not config["penalties"]:
         return objective
@@ -158,17 +158,37 @@ def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]
     What they keep of a batch, such as a running variance, is afterwards as it was before.
 
     Returns:
-        The names of the objective's terms in validation.
+        The names of the figures of validation that the objective gives.
 
     Raises:
         ValueError: What the part that refuses the combination says.
     """
-    batch = blank(spec, model.fields)
+    check_labels(model, objective, spec)
+    batch = blank(spec, dict.fromkeys((*model.fields, *objective.fields)))
     with unchanged(model, objective), refused_together():
         trace = model(batch, num_samples=objective.num_samples())
         objective(trace)
         with torch.no_grad():  # where a term that needs gradients is left out
-            return list(objective(trace))
+            terms = [f"objective/{term}" for term in objective(trace)]
+            return [*terms, *objective.figures(trace)]
+
+
+def check_labels(model: Model, objective: Objective, spec: DataSpec) -> None:
+    """Refuse a model that needs labels which data or objective do not give it.
+
+    Raises:
+        ValueError: Saying which do.
+    """
+    if spec.num_labelled is not None and "label" in model.fields:
+        raise ValueError(
+            f"data.labelled={spec.num_labelled} leaves examples without the label that "
+            f"{type(model).__name__} reads of each: use model=m2, or data.labelled=null"
+        )
+    if missing := [name for name in model.learns_from if name not in objective.fields]:
+        raise ValueError(
+            f"{type(model).__name__} learns from {', '.join(missing)}, which "
+            f"{type(objective).__name__} does not read: use objective=semi_supervised"
+        )
 
 
 @contextmanager

@@ -23,6 +23,7 @@ class DataSpec:
         standardized: Whether the model holds mean and width of each dimension, and its nets see
             values that are standardised by them; the examples are in their own units.
         num_classes: How many classes the labels name; ``None`` without labels.
+        num_labelled: How many training examples have a label; ``None``: all, or none have.
         class_names: What the classes are called, in the order of the labels; empty if unknown.
         factor_names: Names of the ground-truth factors, in the order of their columns.
         factor_sizes: How many values each factor takes.
@@ -37,6 +38,7 @@ class DataSpec:
     dequantized: bool = False
     standardized: bool = False
     num_classes: int | None = None
+    num_labelled: int | None = None
     class_names: tuple[str, ...] = ()
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
@@ -44,6 +46,8 @@ class DataSpec:
 
     def class_name(self, label: int) -> str | int:
         """Return what a class is called, or its number if that is not known."""
+        if label < 0:  # of an example whose label is not known
+            return "unlabelled"
         return self.class_names[label] if label < len(self.class_names) else label
 
     @property

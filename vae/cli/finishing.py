@@ -31,7 +31,7 @@ def use_of(trainer: pl.Trainer, data: DataModule) -> str:
     assert isinstance(model, Model)
     if model.predicts is not None:
         return f"predict(torch.zeros{(2, *data.spec.shape)}).sample()"
-    names = model.given if isinstance(model, VAE) else ()
+    names = model.given if isinstance(model, VAE) else model.learns_from
     given = ", ".join(f'"{name}": {some_value(data, name)}' for name in names)
     return f"sample(64, given={{{given}}}).shape" if given else "sample(64).shape"
 

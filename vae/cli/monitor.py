@@ -30,7 +30,7 @@ def check_monitor(settings: Mapping[str, Any], terms: Iterable[str]) -> None:
     Raises:
         ValueError: Naming the figures that there are.
     """
-    names = ["elbo", "loss", "log_likelihood", "kl", *(f"objective/{term}" for term in terms)]
+    names = ["elbo", "loss", "log_likelihood", "kl", *terms]
     known = [f"val/{name}" for name in names]
     watched = {"monitor": settings["monitor"]}
     for name, node in settings["callbacks"].items():

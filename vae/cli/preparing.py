@@ -58,6 +58,7 @@ def sized(
         ValueError: If the data do not make one step, or the run would end unseen.
     """
     data.setup("fit")
+    data.fields = module.fields  # which say how many batches there are, if few have labels
     data.repeats = settings["trainer"]["overfit_batches"] > 0
     settings = settle_length(settings, recorded, data, trainer.world_size)
     check_batches(settings, data, trainer.world_size)

@@ -24,6 +24,7 @@ from vae.cli.ending import further, kept
 from vae.cli.environment import prepare_process
 from vae.cli.evaluations import build_evaluations
 from vae.cli.finishing import finish
+from vae.cli.first_stage import load_m1, with_m1
 from vae.cli.folders import taken
 from vae.cli.length import describe_length
 from vae.cli.overrides import naming
@@ -109,9 +110,11 @@ def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     console = terminal.console(quiet=not is_first_process())
     resumed = find_resumed(settings["resume"], folder, console)
     check_free(folder, resumed and resumed.path)
+    settings, first = with_m1(settings, resumed)
     if resumed is not None:
         settings = resumed_settings(settings, resumed)
     settings, module, trainer = made(settings, data, folder)
+    load_m1(module.model, first, data.spec)
     check_read(module.model, HydraConfig.get().overrides.task)
     trainer.callbacks.append(record)  # type: ignore[attr-defined]  # after those that may refuse
     if resumed is not None:

@@ -15,15 +15,17 @@ from vae.data.amounts import LARGEST, suited_batch_size
 from vae.data.description import described
 from vae.data.eval_batches import EvalBatches
 from vae.data.identity import changes_since, check_same
+from vae.data.labelling import check_labelled
 from vae.data.moments import moments
 from vae.data.preprocess import Preprocess
-from vae.data.source import Source
+from vae.data.source import Examples, Source
 from vae.data.split_data import SplitData
 from vae.data.splitting import Splitter
 from vae.data.train_batches import TrainBatches
 from vae.spec import DataSpec
 
 CHUNK = 1024
+Place = tuple[torch.device, int, int]  # rank and number of the processes
 
 
 @final
@@ -46,6 +48,8 @@ class DataModule(LightningDataModule):
             ``None`` for the source's own validation set, or a tenth if it has none.
         test_size: The same for the test set, for sources without one of their own.
         train_size: Use only so many training examples; ``None`` means all.
+        labelled: How many of them keep their label, equally many of each class; ``None``: all.
+        labelled_share: How much of a batch is labelled then, if labels are read; see `Mixture`.
         binarization: ``none``, ``dynamic``, ``static`` or ``threshold``; see `Preprocess`.
         dequantize: Whether to add uniform noise to bytes.
         flip: Whether to mirror pictures at random in training.
@@ -80,6 +84,8 @@ class DataModule(LightningDataModule):
         val_size: int | float | None = None,
         test_size: int | float | None = None,
         train_size: int | None = None,
+        labelled: int | None = None,
+        labelled_share: float = 0.1,
         binarization: str = "none",
         dequantize: bool = False,
         flip: bool = False,
@@ -91,19 +97,18 @@ class DataModule(LightningDataModule):
         on_device: bool | None = None,
     ) -> None:
         super().__init__()
-        self.source = source
-        self.batch_size = batch_size
+        self.source, self.batch_size = source, batch_size
         sizes = (eval_batch_size, batch_size, LARGEST)
         self.eval_batch_size = next(size for size in sizes if size is not None)
-        self.min_steps = min_steps
-        self.drop_last = drop_last
-        self.seed = seed
-        self.group_size = group_size
-        self.on_device = on_device
+        self.min_steps, self.group_size, self.seed = min_steps, group_size, seed
+        self.drop_last, self.on_device = drop_last, on_device
         self._check()
-        self.splitter = Splitter(source, val_size, test_size, train_size, seed=split_seed)
+        check_labelled(labelled, labelled_share, source.spec)
+        self.labelled_share = labelled_share
+        parts = (val_size, test_size, train_size)
+        self.splitter = Splitter(source, *parts, seed=split_seed, labelled=labelled)
         self.preprocess = Preprocess(
-            source.spec,
+            replace(source.spec, num_labelled=labelled),
             binarization=binarization,
             dequantize=dequantize,
             flip=flip,
@@ -113,10 +118,9 @@ class DataModule(LightningDataModule):
 
     def _check(self) -> None:
         check_int("data.batch_size", self.batch_size, optional=True)
-        check_int("data.eval_batch_size", self.eval_batch_size)
-        check_int("data.min_steps", self.min_steps)
         check_int("data.seed", self.seed, low=0)
-        check_int("data.group_size", self.group_size)
+        for name in ("eval_batch_size", "min_steps", "group_size"):
+            check_int(f"data.{name}", getattr(self, name))
         check_bool("data.drop_last", self.drop_last)
         check_bool("data.on_device", self.on_device, optional=True)
 
@@ -131,10 +135,7 @@ class DataModule(LightningDataModule):
         return len(self.parts.splits["train"])
 
     def statistics(self) -> tuple[Tensor, Tensor]:
-        """Return mean and width of each dimension of the training part; loads the data.
-
-        See `moments`; the same in every process.
-        """
+        """Return mean and width of each dimension of the training part by `moments`; loads it."""
         return moments(self.parts.splits["train"])
 
     def prepare_data(self) -> None:
@@ -180,9 +181,14 @@ class DataModule(LightningDataModule):
 
     def train_dataloader(self) -> TrainBatches:
         """Return the training batches of this process; see `TrainBatches`."""
-        device, rank, world_size = self._place()
+        place = self._place()
+        examples = self.parts.at("train", place[0], move=self.on_device)
+        return self._train_batches(examples, place)
+
+    def _train_batches(self, examples: Examples, place: Place) -> TrainBatches:
+        device, rank, world_size = place
         return TrainBatches(
-            self.parts.at("train", device, move=self.on_device),
+            examples,
             self.preprocess,
             batch_size=self.batch_size_for(world_size),
             device=device,
@@ -193,6 +199,7 @@ class DataModule(LightningDataModule):
             drop_last=self.drop_last,
             group_size=self.group_size,
             repeats=self.repeats,
+            labelled_share=self.labelled_share,
         )
 
     def batch_size_for(self, world_size: int = 1) -> int:
@@ -205,13 +212,8 @@ class DataModule(LightningDataModule):
         Raises:
             ValueError: If there are fewer examples than one batch takes.
         """
-        return TrainBatches(
-            self.parts.splits["train"],
-            self.preprocess,
-            batch_size=self.batch_size_for(world_size),
-            world_size=world_size,
-            drop_last=self.drop_last,
-        ).num_batches
+        examples = self.parts.splits["train"]
+        return self._train_batches(examples, (examples.device, 0, world_size)).num_batches
 
     def val_dataloader(self) -> EvalBatches:
         """Return the validation batches of this process."""
@@ -271,7 +273,7 @@ class DataModule(LightningDataModule):
         all_of_them = self.batches(split, device=device, fields=self.fields)
         return replace(all_of_them, rank=rank, world_size=world_size)
 
-    def _place(self) -> tuple[torch.device, int, int]:
+    def _place(self) -> Place:
         if self.trainer is None:
             return torch.device("cpu"), 0, 1
         strategy = self.trainer.strategy

@@ -27,6 +27,7 @@ def described(parts: SplitData, preprocess: Preprocess, **numbers: int) -> dict[
         "dequantize": str(preprocess.dequantize),
         **({"units": UNITS} if spec.standardized else {}),
         **{f"{name}_examples": len(examples) for name, examples in parts.splits.items()},
+        **({} if spec.num_labelled is None else {"labelled_examples": spec.num_labelled}),
         **parts.facts,
         **numbers,
     }

@@ -7,6 +7,7 @@ from typing import final
 import torch
 
 from vae.checks import check_int
+from vae.data.labelling import keep_labels
 from vae.data.randomness import permutation
 from vae.data.source import Examples, Source, Splits
 
@@ -23,6 +24,8 @@ class Splitter:
         test_size: The same for the test part.
         train_size: How many training examples are used; ``None`` means all.
         seed: Seed of the permutation that the parts are cut from, ≥ 0.
+        labelled: How many training examples keep their label, equally many of each class; ``None``
+            means all.
 
     Raises:
         ValueError: If a size is out of range, or given for a part that the source has itself.
@@ -36,6 +39,7 @@ class Splitter:
         train_size: int | None,
         *,
         seed: int,
+        labelled: int | None = None,
     ) -> None:
         check_size("data.val_size", val_size)
         check_size("data.test_size", test_size)
@@ -55,12 +59,14 @@ class Splitter:
         self.test_size = test_size
         self.train_size = train_size
         self.seed = seed
+        self.labelled = labelled
 
     def split(self, loaded: Splits) -> dict[str, Examples]:
         """Return ``train``, ``val`` and ``test``; those not given are cut from ``loaded.train``.
 
         Raises:
-            ValueError: If no training examples are left, or fewer than ``train_size``.
+            ValueError: If no training examples are left, or fewer than ``train_size``, or fewer of
+                a class than are to keep their label.
         """
         total = len(loaded.train)
         num_test = 0 if loaded.test is not None else _count(self.test_size, total)
@@ -80,8 +86,13 @@ class Splitter:
             )
         order = permutation(total, self.seed).to(loaded.train.device)
         test, val, train = torch.tensor_split(order, [num_test, num_test + num_val])
+        chosen = loaded.train.subset(train[: self.train_size])
+        if self.labelled is not None:
+            assert chosen.labels is not None
+            classes = self.source.spec.num_classes or 0
+            chosen.labels = keep_labels(chosen.labels, self.labelled, classes, self.seed)
         return {
-            "train": loaded.train.subset(train[: self.train_size]),
+            "train": chosen,
             "val": loaded.val or loaded.train.subset(val),
             "test": loaded.test or loaded.train.subset(test),
         }

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vae.data.batches import Batches, moved
+from vae.data.labelling import Mixture
 from vae.data.randomness import Noise, permutation, windowed
 
 
@@ -113,6 +114,8 @@ class TrainBatches(Batches):
         group_size: Batches per group, ≥ 1.
         repeats: Whether every epoch has the order of the first: batches to overfit. The other
             arguments are those of `Batches`.
+        labelled_share: Of batches that hold labels, how much has one where only some examples have;
+            see `Mixture`.
 
     Raises:
         ValueError: If there are fewer examples than one batch takes.
@@ -121,9 +124,13 @@ class TrainBatches(Batches):
     drop_last: bool = True
     group_size: int = 1
     repeats: bool = False
+    labelled_share: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        labels, self.mixture = self.columns.get("label"), None
+        if labels is not None and self.preprocess.spec.num_labelled not in (None, len(labels)):
+            self.mixture = Mixture(labels, self.batch_size, self.labelled_share)
         self.noise = Noise(self.device)
         self.epoch = 0
         self.position = 0
@@ -146,6 +153,8 @@ class TrainBatches(Batches):
     @property
     def num_batches(self) -> int:
         """How many batches this process reads in an epoch."""
+        if self.mixture is not None:
+            return self.mixture.num_batches(self.world_size, drop_last=self.drop_last)
         if self.drop_last:
             return len(self.examples) // self.world_size // self.batch_size
         return -(-self._per_rank() // self.batch_size)
@@ -172,9 +181,9 @@ class TrainBatches(Batches):
                 position would mean other examples.
         """
         for name, value in self._identity().items():
-            if state[name] != value:
+            if state.get(name) != value:
                 raise ValueError(
-                    f"The checkpoint was made with {name}={state[name]}, this run has "
+                    f"The checkpoint was made with {name}={state.get(name)}, this run has "
                     f"{name}={value}: resume with the same data settings."
                 )
         self.epoch, self.position = state["epoch"], state["position"]
@@ -187,6 +196,8 @@ class TrainBatches(Batches):
             "batch_size": self.batch_size,
             "world_size": self.world_size,
         }
+        if self.mixture is not None:
+            identity["labelled per batch"] = self.mixture.num_known
         in_memory = self.examples.files is None
         return identity if in_memory else {**identity, "window": self.examples.window}
 
@@ -232,6 +243,9 @@ class TrainBatches(Batches):
     def _order(self) -> Tensor:
         size = len(self.examples)
         files, key = self.examples.files, (self.seed, 0 if self.repeats else self.epoch)
+        if self.mixture is not None:
+            order = self.mixture.order(self.num_batches, self.rank, self.world_size, *key)
+            return moved(order, self.examples.device)
         window = self.examples.window
         order = permutation(size, *key) if files is None else windowed(files, window, *key)
         total = self._per_rank() * self.world_size

@@ -41,6 +41,7 @@ __all__ = [
     "Normal",
     "NormalPosterior",
     "OptimalScale",
+    "PartlyKnown",
     "PixelwiseScale",
     "PlanarPosterior",
     "PowerSpherical",
@@ -108,6 +109,7 @@ from vae.distributions.log_scale_normal import (
 from vae.distributions.logistic_normal import LogisticNormal, LogisticNormalPosterior
 from vae.distributions.low_rank_normal import LowRankNormal, LowRankNormalPosterior
 from vae.distributions.mixture import UniformMixture
+from vae.distributions.partly_known import PartlyKnown
 from vae.distributions.planar import PlanarPosterior
 from vae.distributions.power_spherical import PowerSpherical, PowerSphericalPosterior
 from vae.distributions.product_distribution import ProductDistribution

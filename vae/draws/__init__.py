@@ -1,6 +1,7 @@
 """Ways of choosing the values of a model's variables."""
 
-__all__ = ["At", "Centers", "Draws", "FromPrior", "Posterior", "Replay", "count_rows"]
+__all__ = ["At", "Centers", "Draws", "Enumerated", "FromPrior", "Posterior", "Replay", "count_rows"]
 
 from vae.draws.draws import Draws, Posterior, count_rows
+from vae.draws.enumerated import Enumerated
 from vae.draws.given import At, Centers, FromPrior, Replay

@@ -10,6 +10,7 @@ __all__ = [
     "Anomaly",
     "Bound",
     "ByLabel",
+    "Classification",
     "Codes",
     "Disentanglement",
     "Embedding",
@@ -65,7 +66,7 @@ __all__ = [
 
 from vae.evaluation.comparison import Run, compare
 from vae.evaluation.disentanglement import Disentanglement
-from vae.evaluation.downstream import Anomaly, ByLabel, Imputation, Probe
+from vae.evaluation.downstream import Anomaly, ByLabel, Classification, Imputation, Probe
 from vae.evaluation.drawing.movies import encode_gif, save_movie
 from vae.evaluation.drawing.picture import Picture
 from vae.evaluation.drawing.reconstructions import decoded, reconstructions, samples

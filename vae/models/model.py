@@ -46,6 +46,7 @@ class Model(nn.Module, ABC):
         fields: What `run` reads of a batch.
         proper: Whether its priors are densities, so that no KL is negative.
         predicts: The field that it predicts from x, if it makes no x.
+        learns_from: What it learns from besides, which only the objective asks for.
         compiled_parts: Submodules that ``compile=true`` compiles instead of a step: a chain's cell.
 
     Example:
@@ -64,6 +65,7 @@ class Model(nn.Module, ABC):
     fields: Sequence[str] = ("x",)
     proper: bool = True
     predicts: str | None = None
+    learns_from: Sequence[str] = ()
     compiled_parts: Sequence[str] = ()
 
     def __init__(self, standardize: Standardize | None = None) -> None:

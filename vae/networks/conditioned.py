@@ -65,7 +65,7 @@ class Conditioned(nn.Module, StartsAtOutput):
         Lee, Yan, 2015).
     """
 
-    def __init__(self, net: nn.Module, features: FieldFeatures, in_shape: Sequence[int]) -> None:
+    def __init__(self, net: nn.Module, features: nn.Module, in_shape: Sequence[int]) -> None:
         super().__init__()
         self.net = net
         self.features = features

@@ -21,6 +21,7 @@ __all__ = [
     "Renyi",
     "Schedule",
     "ScoreFunction",
+    "SemiSupervised",
     "Stages",
     "StickTheLanding",
     "StratifiedELBO",
@@ -39,4 +40,5 @@ from vae.objectives.penalized import Penalized
 from vae.objectives.piwae import PIWAE
 from vae.objectives.renyi import Renyi
 from vae.objectives.schedule import Cyclical, LinearSchedule, Schedule, Stages
+from vae.objectives.semi_supervised import SemiSupervised
 from vae.objectives.stratified_elbo import StratifiedELBO

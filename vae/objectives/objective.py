@@ -90,6 +90,10 @@ class Objective(nn.Module, ABC):
         moving = next(schedules_of(self), None) is not None
         return "val/elbo" if self.is_elbo or moving else "-val/loss"
 
+    def figures(self, trace: Trace) -> dict[str, Tensor]:
+        """Return what else a step tells of a trace: scalars by name, which are in no loss."""
+        return {}
+
     @abstractmethod
     def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the terms to minimise: scalars, summed over events, averaged over examples.

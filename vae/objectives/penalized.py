@@ -30,6 +30,10 @@ class Penalized(Objective):
         parts = (objective, *penalties.values())
         self.fields = tuple(dict.fromkeys(name for part in parts for name in part.fields))
 
+    def figures(self, trace: Trace) -> dict[str, Tensor]:
+        """Return those of the objective."""
+        return self.objective.figures(trace)
+
     def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return all terms."""
         terms: dict[str, Tensor] = {}

@@ -41,7 +41,7 @@ def measured(
     """
     trace = model(batch, num_samples=objective.num_samples(at), num_examples=at.num_examples)
     terms = objective(trace, at)
-    figures = {"log_likelihood": trace.log_px, "kl": trace.kl}
+    figures = {"log_likelihood": trace.log_px, "kl": trace.kl, **objective.figures(trace)}
     return trace, terms, figures | {f"objective/{name}": term for name, term in terms.items()}
 
 

@@ -124,5 +124,5 @@ def make_optimizers(
     """
     adversaries = [part for part in objective.modules() if isinstance(part, Adversary)]
     apart = {id(parameter) for part in adversaries for parameter in part.parameters()}
-    first = make([parameter for parameter in parameters if id(parameter) not in apart])
+    first = make([p for p in parameters if p.requires_grad and id(p) not in apart])
     return [first, *(part.make_optimizer(part.parameters()) for part in adversaries)]

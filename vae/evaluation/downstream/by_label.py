@@ -46,6 +46,8 @@ class ByLabel(Evaluation):
         labels = subject.batches().examples.labels
         assert labels is not None
         labels = labels.cpu()
+        if (labels < 0).any():
+            raise NotApplicable("labels of this split are hidden by data.labelled: use split=test")
         terms = torch.cat([terms_of(subject, batch) for batch in subject.track_batches("by label")])
         means, errors, counts = class_means(terms, labels)
         names = [subject.spec.class_name(c) for c in counts[0]]

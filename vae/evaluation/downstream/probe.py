@@ -58,7 +58,7 @@ class Probe(Evaluation):
                 ``train``, or if its classes are others than those of the training codes.
         """
         refuse_without_targets(subject)
-        train, test = subject.codes(self.num_train, "train"), subject.codes()
+        train, test = labelled_codes(subject, self.num_train), subject.codes()
         z_train, z_test = standardized(train.z, test.z)
         k = min(self.neighbors, len(z_train))
         figures: dict[str, Figure] = {}
@@ -102,6 +102,17 @@ def refuse_without_targets(subject: Subject) -> None:
         )
     if subject.spec.num_classes is None and not subject.spec.factor_names:
         raise NotApplicable("the data have neither labels nor ground-truth factors to predict")
+
+
+def labelled_codes(subject: Subject, most: int) -> Codes:
+    """Return training codes, of few labels among them those that have one."""
+    if subject.spec.num_labelled is None:
+        return subject.codes(most, "train")
+    codes = subject.codes(None, "train")
+    assert codes.labels is not None
+    rows = (codes.labels >= 0).nonzero()[:most, 0]
+    factors = None if codes.factors is None else codes.factors[rows]
+    return Codes(codes.z[rows], codes.labels[rows], factors)
 
 
 def notes_of(unknown: Mapping[str, int], num_examples: int) -> list[str]:

@@ -45,8 +45,8 @@ def samples_by_condition(
         known: Fields of more examples, of which quantiles are taken; by default of these.
     """
     found = {}
-    for name in model.given if isinstance(model, VAE) else ():
-        old, rows = batch[name], []
+    for name in model.given if isinstance(model, VAE) else model.learns_from:
+        old, rows = batch.get(name, torch.zeros(len(batch["x"]), dtype=torch.int64)), []
         values = dict(shown(spec, name, old if known is None else known[name]))
         for value in values.values():
             given = {**batch, name: torch.full_like(old, value)}

@@ -29,7 +29,8 @@ Latents = Tensor | Mapping[str, Tensor]
 
 def given_of(model: Model, batch: Batch) -> dict[str, Tensor]:
     """Return what a model reads of examples besides x: what it is given where x is made."""
-    return {name: batch[name] for name in model.fields if name != "x"}
+    known = {name: batch[name] for name in model.learns_from if name in batch}
+    return {name: batch[name] for name in model.fields if name != "x"} | known
 
 
 def the_x(found: Any) -> Any:

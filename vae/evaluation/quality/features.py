@@ -94,7 +94,7 @@ def known(subject: Subject, examples: Any) -> tuple[Tensor | None, tuple[int, ..
     spec = subject.spec
     tensors: list[Tensor] = []
     sizes: list[int] = []
-    if examples.labels is not None and spec.num_classes:
+    if examples.labels is not None and spec.num_classes and spec.num_labelled is None:
         tensors.append(examples.labels.view(-1, 1))
         sizes.append(spec.num_classes)
     if examples.factors is not None and spec.factor_sizes:

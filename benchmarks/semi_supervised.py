@@ -1,0 +1,160 @@
+"""M2 and M1+M2 with few labels beside a classifier that has these labels alone, on MNIST.
+
+    python -m benchmarks.semi_supervised --root ../shared/data [--labels 100] [--epochs 40]
+        [--seeds 5] [--out table.json] [--folder outputs/semi_supervised]
+
+Every run of a seed keeps other labels, equally many of each class: the seed is that of the split,
+of the weights and of the noise. The classifier alone is the net of M2's q(y|x), with the same
+optimizer, on binarised pictures whose binarisation is drawn anew at every step. Accuracies are of
+all 10,000 test digits, by the checkpoint of the best bound on validation, which reads no label.
+Of each class 100 samples are drawn; the probe that says what they look like is a net trained on
+all labels of real digits. The file is written anew after every seed.
+"""
+
+import argparse
+import json
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+import vae
+from benchmarks.throughput.report import describe
+from vae.data import MNIST, DataModule
+from vae.networks import MLP
+
+M2 = [
+    "model=m2",
+    "objective.alpha=10",
+    "data.batch_size=200",
+    "data.labelled_share=0.1",
+    "optimizer.lr=0.002",
+]
+M1 = ["model=mlp", "model.latent_dim=50", "data.batch_size=200", "optimizer.lr=0.003"]
+ON_CODES = ["model.classifier.hidden=[128]", "model.num_features=128", "model.latent_dim=20"]
+COMMON = ["data=mnist", "logger=none", "report=[classification]", "~callbacks.pictures"]
+
+
+def trained(folder: Path, args: argparse.Namespace, seed: int, own: Sequence[str]) -> float:
+    """Train by the command, and return the seconds it took."""
+    seeds = [f"seed={seed}", f"data.split_seed={seed}"]
+    place = [f"data.root={args.root}", f"hydra.run.dir={folder}"]
+    length = [f"trainer.max_epochs={args.epochs}", f"threads={args.threads}", *args.settings]
+    start = time.perf_counter()
+    words = [*COMMON, *own, *seeds, *place, *length]
+    subprocess.run([sys.executable, "train.py", *words], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def net_on(x: Tensor, y: Tensor, *, hidden: int, steps: int, seed: int) -> nn.Module:
+    """Return a net that is trained to tell the classes of grey pictures in [0, 1]."""
+    torch.manual_seed(seed)
+    net = MLP((1, 28, 28), (10,), hidden=(hidden,))
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
+    for _ in range(steps):
+        rows = torch.randint(len(x), (100,))
+        loss = cross_entropy(net(torch.bernoulli(x[rows])), y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return net.eval()
+
+
+@torch.no_grad()
+def accuracy(net: nn.Module, x: Tensor, y: Tensor) -> float:
+    """Return the share of pictures of whose class a net is right."""
+    return (net(x).argmax(-1) == y).double().mean().item()
+
+
+def judged(folder: Path, probe: nn.Module, seconds: float) -> dict[str, float]:
+    """Return the accuracy of a run, and how often the probe sees in a sample what was asked for."""
+    figures = json.loads((folder / "metrics.json").read_text())["classification"]["figures"]
+    torch.manual_seed(0)
+    label = torch.arange(1000) % 10
+    x = vae.load(folder).sample(1000, given={"label": label})
+    agreement = accuracy(probe, x, label)
+    return {"accuracy": figures["accuracy"], "agreement": agreement, "seconds": seconds}
+
+
+def of_seed(args: argparse.Namespace, seed: int, probe: nn.Module) -> dict[str, Any]:
+    """Return the figures of every method with the labels of a seed."""
+    labelled = f"data.labelled={args.labels}"
+    folder = {name: args.folder / f"{name}-{seed}" for name in ("m1", "m2", "m1m2")}
+    source = MNIST(root=str(args.root), download=False)
+    data = DataModule(source, val_size=5000, split_seed=seed, labelled=args.labels)
+    train = data.examples("train")
+    test = DataModule(source, val_size=5000, binarization="dynamic").examples("test")
+    known = train["label"] >= 0
+    alone = net_on(train["x"][known], train["label"][known], hidden=256, steps=2000, seed=seed)
+    found = {"classifier alone": {"accuracy": accuracy(alone, test["x"], test["label"])}}
+    seconds = trained(folder["m1"], args, seed, M1)
+    stacked = [*M2, *ON_CODES, labelled, f"model.m1={folder['m1']}"]
+    seconds += trained(folder["m1m2"], args, seed, stacked)
+    found["M1+M2"] = judged(folder["m1m2"], probe, seconds)
+    if not args.without_m2:
+        found["M2"] = judged(
+            folder["m2"], probe, trained(folder["m2"], args, seed, [*M2, labelled])
+        )
+    return found
+
+
+def table(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return mean and standard error over seeds of each method's figures."""
+    found = []
+    for method in rows[0]:
+        row: dict[str, Any] = {"method": method, "seeds": len(rows)}
+        for name in rows[0][method]:
+            values = [seed[method][name] for seed in rows]
+            row[name] = statistics.mean(values)
+            spread = statistics.stdev(values) if len(values) > 1 else float("nan")
+            row[f"{name}_standard_error"] = spread / len(values) ** 0.5 if len(values) > 1 else None
+        found.append(row)
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print a row for each seed, and the table of all."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--labels", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--without-m2", action="store_true")
+    parser.add_argument("--settings", nargs="*", default=[], help="for every run")
+    parser.add_argument("--folder", type=Path, default=Path("outputs/semi_supervised"))
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args(argv)
+    whole = DataModule(MNIST(root=str(args.root), download=False), val_size=5000).examples("train")
+    test = DataModule(MNIST(root=str(args.root), download=False)).examples("test")
+    probe = net_on(whole["x"], whole["label"], hidden=500, steps=10_000, seed=0)
+    origin = {
+        "command": "python -m benchmarks.semi_supervised " + shlex.join(argv or sys.argv[1:]),
+        "machine": describe(),
+        "probe_accuracy": accuracy(probe, test["x"], test["label"]),
+        "settings": {"M1": M1, "M2": M2, "M2 on codes": ON_CODES},
+    }
+    print(json.dumps(origin), flush=True)
+    rows = []
+    for seed in range(args.seeds):
+        rows.append(of_seed(args, seed, probe))
+        print(json.dumps(rows[-1]), flush=True)
+        if args.out is not None:
+            text = json.dumps({**origin, "runs": rows, "table": table(rows)}, indent=1)
+            args.out.write_text(text + "\n")
+    for row in table(rows):
+        print(row)
+
+
+if __name__ == "__main__":
+    main()
