@@ -28,6 +28,7 @@ from torch import nn
 from vae.batch import blank
 from vae.data import DataModule, make_data
 from vae.instantiate import MODEL, REFUSALS, check_settings, first_line, instantiate, resolve
+from vae.label_use import check_labels
 from vae.limits import Budget
 from vae.models import Model
 from vae.nested import lookup
@@ -171,24 +172,6 @@ def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]
         with torch.no_grad():  # where a term that needs gradients is left out
             terms = [f"objective/{term}" for term in objective(trace)]
             return [*terms, *objective.figures(trace)]
-
-
-def check_labels(model: Model, objective: Objective, spec: DataSpec) -> None:
-    """Refuse a model that needs labels which data or objective do not give it.
-
-    Raises:
-        ValueError: Saying which do.
-    """
-    if spec.num_labelled is not None and "label" in model.fields:
-        raise ValueError(
-            f"data.labelled={spec.num_labelled} leaves examples without the label that "
-            f"{type(model).__name__} reads of each: use model=m2, or data.labelled=null"
-        )
-    if missing := [name for name in model.learns_from if name not in objective.fields]:
-        raise ValueError(
-            f"{type(model).__name__} learns from {', '.join(missing)}, which "
-            f"{type(objective).__name__} does not read: use objective=semi_supervised"
-        )
 
 
 @contextmanager

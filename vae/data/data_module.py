@@ -49,7 +49,7 @@ class DataModule(LightningDataModule):
         test_size: The same for the test set, for sources without one of their own.
         train_size: Use only so many training examples; ``None`` means all.
         labelled: How many of them keep their label, equally many of each class; ``None``: all.
-        labelled_share: How much of a batch is labelled then, if labels are read; see `Mixture`.
+        labelled_share: How much of a batch is labelled then, if labels are read, in (0, 1).
         binarization: ``none``, ``dynamic``, ``static`` or ``threshold``; see `Preprocess`.
         dequantize: Whether to add uniform noise to bytes.
         flip: Whether to mirror pictures at random in training.
@@ -101,10 +101,9 @@ class DataModule(LightningDataModule):
         sizes = (eval_batch_size, batch_size, LARGEST)
         self.eval_batch_size = next(size for size in sizes if size is not None)
         self.min_steps, self.group_size, self.seed = min_steps, group_size, seed
-        self.drop_last, self.on_device = drop_last, on_device
+        self.drop_last, self.on_device, self.labelled_share = drop_last, on_device, labelled_share
         self._check()
         check_labelled(labelled, labelled_share, source.spec)
-        self.labelled_share = labelled_share
         parts = (val_size, test_size, train_size)
         self.splitter = Splitter(source, *parts, seed=split_seed, labelled=labelled)
         self.preprocess = Preprocess(
@@ -182,8 +181,7 @@ class DataModule(LightningDataModule):
     def train_dataloader(self) -> TrainBatches:
         """Return the training batches of this process; see `TrainBatches`."""
         place = self._place()
-        examples = self.parts.at("train", place[0], move=self.on_device)
-        return self._train_batches(examples, place)
+        return self._train_batches(self.parts.at("train", place[0], move=self.on_device), place)
 
     def _train_batches(self, examples: Examples, place: Place) -> TrainBatches:
         device, rank, world_size = place

@@ -1,6 +1,6 @@
 """Few labels among many examples: which are kept, and in what share batches hold them."""
 
-__all__ = ["Mixture", "check_labelled", "keep_labels"]
+__all__ = ["LabelledShare", "check_labelled", "keep_labels"]
 
 from typing import Any
 
@@ -71,7 +71,7 @@ def keep_labels(labels: Tensor, count: int, num_classes: int, seed: int) -> Tens
     return kept
 
 
-class Mixture:
+class LabelledShare:
     """Batches of which a fixed share is labelled: these are drawn again and again.
 
     An epoch reads each example without a label once; labelled ones come in one permutation after

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vae.data.batches import Batches, moved
-from vae.data.labelling import Mixture
+from vae.data.labelling import LabelledShare
 from vae.data.randomness import Noise, permutation, windowed
 
 
@@ -115,7 +115,7 @@ class TrainBatches(Batches):
         repeats: Whether every epoch has the order of the first: batches to overfit. The other
             arguments are those of `Batches`.
         labelled_share: Of batches that hold labels, how much has one where only some examples have;
-            see `Mixture`.
+            see `LabelledShare`.
 
     Raises:
         ValueError: If there are fewer examples than one batch takes.
@@ -130,7 +130,7 @@ class TrainBatches(Batches):
         super().__post_init__()
         labels, self.mixture = self.columns.get("label"), None
         if labels is not None and self.preprocess.spec.num_labelled not in (None, len(labels)):
-            self.mixture = Mixture(labels, self.batch_size, self.labelled_share)
+            self.mixture = LabelledShare(labels, self.batch_size, self.labelled_share)
         self.noise = Noise(self.device)
         self.epoch = 0
         self.position = 0

@@ -46,7 +46,7 @@ class Model(nn.Module, ABC):
         fields: What `run` reads of a batch.
         proper: Whether its priors are densities, so that no KL is negative.
         predicts: The field that it predicts from x, if it makes no x.
-        learns_from: What it learns from besides, which only the objective asks for.
+        learns_from: What it reads besides, but in training alone; the objective asks for it.
         compiled_parts: Submodules that ``compile=true`` compiles instead of a step: a chain's cell.
 
     Example:
@@ -108,7 +108,7 @@ class Model(nn.Module, ABC):
         return x if self.standardize is None else self.standardize(x)
 
     def restored(self, px: Distribution) -> Distribution:
-        """Return the distribution of x, where `px` is that of what `standardized` returns."""
+        """Return the distribution of x of which `px` is that of what `standardized` returns."""
         return px if self.standardize is None else self.standardize.restored(px)
 
     def check(self, batch: Batch | Tensor, *, scored: bool = False) -> Batch:
@@ -211,7 +211,7 @@ class Model(nn.Module, ABC):
         temperature: float | Mapping[str, float] = 1.0,
         noise: bool = False,
     ) -> Any:
-        """Generate ``n`` examples.
+        """Generate ``n`` examples, ``(n, *event)``.
 
         Args:
             n: How many.
@@ -219,9 +219,6 @@ class Model(nn.Module, ABC):
             temperature: Scale of the prior's spread, above 0; below 1 gives more typical examples.
                 Of a model of several latents also by name.
             noise: Draw x from p(x|z) instead of returning its mean.
-
-        Returns:
-            ``(n, *event)``.
 
         Raises:
             ValueError: If ``n`` is below 1, a temperature is not positive, or a field is missing

@@ -23,7 +23,7 @@ class ClassOfTrace(NamedTuple):
     known: Tensor
 
 
-class Bound(NamedTuple):
+class TermsOfBound(NamedTuple):
     """The two terms of the ELBO, summed over the classes by q(y|x), ``(B,)``."""
 
     log_px: Tensor
@@ -117,7 +117,7 @@ def the_class(trace: Trace) -> ClassOfTrace:
     )
 
 
-def summed(trace: Trace, y: ClassOfTrace) -> Bound:
+def summed(trace: Trace, y: ClassOfTrace) -> TermsOfBound:
     """Return the bound of a batch, in which y is summed over and the others are drawn given it."""
     assert trace.rerun is not None
     classes = torch.eye(y.q.event_shape[0], dtype=y.q.logits.dtype, device=y.q.logits.device)
@@ -125,7 +125,7 @@ def summed(trace: Trace, y: ClassOfTrace) -> Bound:
     trace.rerun(draws)
     every, probability = draws.trace(), y.q.probs.T
     log_px = (probability * every.log_px).sum(0)
-    return Bound(log_px, (probability * every.kl).sum(0))
+    return TermsOfBound(log_px, (probability * every.kl).sum(0))
 
 
 def mean_where(rows: Tensor, values: Tensor) -> Tensor:
