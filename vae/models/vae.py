@@ -4,7 +4,8 @@ __all__ = ["VAE"]
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from math import prod
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +24,9 @@ from vae.draws import Draws
 from vae.models.model import Model
 from vae.models.standardize import Standardize
 from vae.networks.conditioned import Conditioned, FieldFeatures
+from vae.networks.film import FiLM
 from vae.parts import Parts
-from vae.priors import JointPrior, Prior, VampPrior, check_stated, fitting
+from vae.priors import JointPrior, Prior, check_stated, fitting
 from vae.spec import DataSpec
 
 
@@ -88,6 +90,7 @@ class VAE(Model):
         decoder: Mapping[str, Any],
         decoder_weights: Mapping[str, Any] | None = None,
         condition: Sequence[str] = (),
+        condition_by: Literal["film"] | None = None,
     ) -> Self:
         """Build it of the groups posterior, prior and likelihood; see `Model.build`.
 
@@ -102,22 +105,21 @@ class VAE(Model):
             decoder_weights: `vae.bayesian.Posteriors` over the decoder's weights; ``None``: none.
             condition: Fields that encoder and decoder read beside their own input, and the prior
                 if it is conditional; see `vae.networks.conditioned.FieldFeatures`.
+            condition_by: How the nets read them: ``None`` joins them to the input, ``film`` scales
+                and shifts hidden channels by them; see `vae.networks.film.FiLM`.
         """
         features = features_of(spec, condition)
+        if condition_by is not None and features is None:
+            raise ValueError("model.condition_by=film needs fields: use model.condition=[label]")
         parts = parts.knowing(latent_dim=latent_dim, field_features=features)
         likelihood, posterior = parts.likelihood(spec), parts.posterior()
         shape = posterior.event_shape
-        q = joined(parts, encoder, "encoder", posterior, spec.shape, features)
-        px = joined(parts, decoder, "decoder", likelihood, shape, features)
+        feed = modulated if condition_by == "film" else joined
+        q = feed(parts, encoder, "encoder", posterior, spec.shape, features)
+        px = feed(parts, decoder, "decoder", likelihood, shape, features)
         if decoder_weights is not None:
             px.net = parts.own(decoder_weights, "decoder_weights").over(px.net)
         prior = parts.prior(posterior, encoder=q)
-        if condition and isinstance(prior, VampPrior):
-            raise ValueError(
-                "prior=vamp is made of q(z|x) at inputs that have no "
-                f"{', '.join(condition)}: use prior=mixture, or prior=normal "
-                "prior.conditional=true, with model.condition"
-            )
         return cls(
             q,
             px,
@@ -208,19 +210,30 @@ def joined(
     shape: Sequence[int],
     features: FieldFeatures | None,
 ) -> Conditional:
-    """Make a net and the head that it feeds, of an input of this shape beside the features.
-
-    Raises:
-        ValueError: If there are features, and what they are to be joined to are latents that are
-            no vectors.
-    """
+    """Make a net and the head that it feeds, of an input of this shape beside the features."""
     if features is None:
         return parts.conditional(node, name, head, in_shape=shape)
-    if name == "decoder" and len(shape) != 1:
-        raise ValueError(
-            f"model.condition joins fields to latents (D,); these are {tuple(shape)}: use "
-            "posterior=normal, or another of vectors"
-        )
-    made = parts.conditional(node, name, head, in_shape=features.joined_shape(shape))
-    made.net = Conditioned(made.net, features, shape)
+    latents = name == "decoder"  # which are joined as a vector, whatever their shape
+    joined_shape = features.joined_shape((prod(shape),) if latents else shape)
+    made = parts.conditional(node, name, head, in_shape=joined_shape)
+    made.net = Conditioned(made.net, features, shape, flat=latents)
+    return made
+
+
+def modulated(
+    parts: Parts,
+    node: Mapping[str, Any],
+    name: str,
+    head: Head,
+    shape: Sequence[int],
+    features: FieldFeatures | None,
+) -> Conditional:
+    """Make a net of such an input, modulated by the features, and the head that it feeds.
+
+    Raises:
+        ValueError: If the net cannot be.
+    """
+    made = parts.conditional(node, name, head, in_shape=shape)
+    if features is not None:
+        made.net = FiLM(made.net, features)
     return made

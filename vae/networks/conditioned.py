@@ -3,11 +3,13 @@
 __all__ = ["Conditioned", "FieldFeatures"]
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
+from vae.batch import blank
 from vae.from_data import StartsAtOutput, StartsFromField
 from vae.spec import DataSpec
 
@@ -23,6 +25,7 @@ class FieldFeatures(nn.Module):
 
     Attributes:
         size: How many numbers they are.
+        blank: Gives values of n examples, by name, without content.
 
     Raises:
         ValueError: If the data have no such field, or one is named twice.
@@ -33,6 +36,7 @@ class FieldFeatures(nn.Module):
     def __init__(self, spec: DataSpec, names: Sequence[str]) -> None:
         super().__init__()
         check_names(spec, names)
+        self.blank = partial(blank, spec, tuple(names))
         self.readers = nn.ModuleList(reader_of(spec, name) for name in names)
         self.size = sum(reader.size for reader in self._each())
         self.register_buffer("like", torch.zeros(()), persistent=False)  # says device and type
@@ -56,25 +60,35 @@ class Conditioned(nn.Module, StartsAtOutput):
     """A net that reads features of fields beside its input: of pictures as constant channels.
 
     Args:
-        net: Maps ``(*lead, *features.joined_shape(in_shape))``.
+        net: Maps ``(*lead, *features.joined_shape(in_shape))``; of a flat input, of its numbers.
         features: Makes numbers of the fields.
         in_shape: Of one input without them, ``(D,)``, ``(C, L)`` or ``(C, H, W)``.
+        flat: Whether an input is flattened first, as latents are that are no vectors.
 
     References:
         Learning Structured Output Representation using Deep Conditional Generative Models (Sohn,
         Lee, Yan, 2015).
     """
 
-    def __init__(self, net: nn.Module, features: nn.Module, in_shape: Sequence[int]) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        features: nn.Module,
+        in_shape: Sequence[int],
+        *,
+        flat: bool = False,
+    ) -> None:
         super().__init__()
         self.net = net
         self.features = features
-        self.dims = len(in_shape)
+        self.flattened = len(in_shape) - 1 if flat else 0
+        self.dims = len(in_shape) - self.flattened
         self.start_at_mean = isinstance(net, StartsAtOutput) and net.start_at_mean
 
     def forward(self, x: Tensor, *given: Tensor) -> Tensor:
         """Map ``(*lead, B, *in_shape)`` and fields ``(B, ...)`` to what the net makes of both."""
         features = self.features(*given).to(x.dtype)
+        x = x.flatten(-1 - self.flattened) if self.flattened else x
         inner = x.shape[x.dim() - self.dims + 1 :]
         features = features.reshape(*features.shape, *[1] * len(inner))
         features = features.expand(*x.shape[: x.dim() - self.dims], -1, *inner)

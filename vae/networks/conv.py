@@ -3,7 +3,7 @@
 __all__ = ["ConvDecoder", "ConvEncoder"]
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import ClassVar, final
 
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from vae.networks.dense import dense
 from vae.networks.init import he_init
 from vae.networks.levels import Level, plan_levels
-from vae.networks.network import Network, check_sizes
+from vae.networks.network import StagedNet, check_sizes, flat
 
 
-class ConvNet(Network):
+class ConvNet(StagedNet):
     """A stack of levels between data and dense layers.
 
     Attributes:
@@ -89,9 +89,9 @@ class ConvEncoder(ConvNet):
         self.down = nn.Sequential(*(m for level in levels for m in (level.down(), activation)))
         self.dense = dense((prod(self.bottom), *hidden, self.out_features), activation)
 
-    def transform(self, x: Tensor) -> Tensor:
-        """Map ``(N, *in_shape)`` to ``(N, out_features)``."""
-        return self.dense(self.down(x).flatten(1))
+    def stages(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        """Return the levels, then the dense layers."""
+        return [*self.down, flat, *self.dense]
 
 
 @final
@@ -125,6 +125,6 @@ class ConvDecoder(ConvNet):
         self.dense = dense((self.in_features, *reversed(hidden), prod(self.bottom)), activation)
         self.up = nn.Sequential(*(m for level in levels[::-1] for m in (activation, level.up())))
 
-    def transform(self, x: Tensor) -> Tensor:
-        """Map ``(N, *in_shape)`` to ``(N, *out_shape)``."""
-        return self.up(self.dense(x.flatten(1)).unflatten(1, self.bottom))
+    def stages(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        """Return the dense layers, then the levels."""
+        return [flat, *self.dense, lambda h: h.unflatten(1, self.bottom), *self.up]

@@ -2,16 +2,16 @@
 
 __all__ = ["Linear"]
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import final
 
 from torch import Tensor, nn
 
-from vae.networks.network import Network
+from vae.networks.network import StagedNet, flat
 
 
 @final
-class Linear(Network):
+class Linear(StagedNet):
     """One affine map of the flattened input, y = W x + b.
 
     Args:
@@ -34,6 +34,6 @@ class Linear(Network):
         super().__init__(in_shape, out_shape)
         self.affine = nn.Linear(self.in_features, self.out_features)
 
-    def transform(self, x: Tensor) -> Tensor:
-        """Map ``(N, *in_shape)`` to ``(N, out_features)``."""
-        return self.affine(x.flatten(1))
+    def stages(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        """Return the map, after the flattening."""
+        return [flat, self.affine]

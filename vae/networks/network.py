@@ -1,11 +1,11 @@
 """What every net is, a map between tensors of two stated shapes, and the dense ones."""
 
-__all__ = ["MLP", "GatedMLP", "Network", "check_sizes"]
+__all__ = ["MLP", "GatedMLP", "Network", "StagedNet", "check_sizes", "flat"]
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -52,13 +52,26 @@ class Network(nn.Module, StartsAtOutput):
     def transform(self, x: Tensor) -> Tensor:
         """Map ``(N, *in_shape)`` to ``(N, *out_shape)``, or to any shape of the same size."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(*lead, *in_shape)`` to ``(*lead, *out_shape)``."""
+    def forward(self, x: Tensor, *modulations: Tensor) -> Tensor:
+        """Map ``(*lead, *in_shape)`` to ``(*lead, *out_shape)``.
+
+        Args:
+            x: Inputs.
+            modulations: Of a `StagedNet`, ``(B, 2C)`` for each site, with B the last of `lead`.
+        """
         lead = x.shape[: x.dim() - len(self.in_shape)]
-        flat = x if len(lead) == 1 else x.reshape(-1, *self.in_shape)
-        y = self.transform(flat)
+        if len(lead) == 1:
+            y = self.transform(x, *modulations)
+        else:
+            rows = [m.expand(*lead, -1).reshape(-1, m.shape[-1]) for m in modulations]
+            y = self.transform(x.reshape(-1, *self.in_shape), *rows)
         # Of the right shape already, it is spared a view in the gradient.
         return y if y.shape == (*lead, *self.out_shape) else y.reshape(*lead, *self.out_shape)
+
+    @property
+    def output_layer(self) -> nn.Module:
+        """The affine map or convolution that makes the output."""
+        return [layer for layer in self.modules() if isinstance(layer, AFFINE)][-1]
 
     @torch.no_grad()
     def start_at(self, output: Tensor) -> None:
@@ -71,13 +84,57 @@ class Network(nn.Module, StartsAtOutput):
         References:
             Importance Weighted Autoencoders (Burda et al., 2015), arXiv:1509.00519, in its code.
         """
-        last = [layer for layer in self.modules() if isinstance(layer, AFFINE)][-1]
-        assert last.bias is not None
-        last.bias.copy_(output.reshape(len(last.bias), -1).mean(1))
+        bias = self.output_layer.bias
+        assert isinstance(bias, Tensor)
+        bias.copy_(output.reshape(len(bias), -1).mean(1))
+
+
+class StagedNet(Network):
+    """A net of stages that run one after another; the outputs of some may be modulated.
+
+    Attributes:
+        modulated: The kinds of stage that are; never the one that makes the output.
+    """
+
+    modulated: ClassVar[tuple[type[nn.Module], ...]] = AFFINE
+
+    @abstractmethod
+    def stages(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        """Return what runs, in order."""
+
+    def sites(self) -> list[nn.Module]:
+        """Return the stages that can be modulated, in order."""
+        stages = [stage for stage in self.stages() if isinstance(stage, self.modulated)]
+        return [stage for stage in stages if stage is not self.output_layer]
+
+    def transform(self, x: Tensor, *modulations: Tensor) -> Tensor:
+        """Map ``(N, *in_shape)`` to ``(N, *out_shape)``, or to any shape of the same size.
+
+        Args:
+            x: Inputs.
+            modulations: Of each site γ and β, ``(N, 2C)``: its C channels become (1 + γ) h + β.
+        """
+        of_site = dict(zip(self.sites(), modulations, strict=True)) if modulations else {}
+        for stage in self.stages():
+            x = stage(x)
+            if stage in of_site:
+                x = modulated(x, of_site[stage])
+        return x
+
+
+def modulated(x: Tensor, modulation: Tensor) -> Tensor:
+    """Return (1 + γ) x + β of channels ``(N, C, ...)``, with γ and β side by side, ``(N, 2C)``."""
+    gamma, beta = modulation.view(*modulation.shape, *[1] * (x.dim() - 2)).chunk(2, 1)
+    return torch.addcmul(x + beta, x, gamma)
+
+
+def flat(x: Tensor) -> Tensor:
+    """Return ``(N, ...)`` as ``(N, D)``."""
+    return x.flatten(1)
 
 
 @final
-class MLP(Network):
+class MLP(StagedNet):
     """Dense layers h = a(W h + b) on the flattened input, and an affine map to the output.
 
     Args:
@@ -114,13 +171,13 @@ class MLP(Network):
         self.layers = dense((self.in_features, *hidden, self.out_features), activation)
         self.start_at_mean = start_at_mean
 
-    def transform(self, x: Tensor) -> Tensor:
-        """Map ``(N, *in_shape)`` to ``(N, out_features)``."""
-        return self.layers(x.flatten(1))
+    def stages(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        """Return the layers, after the flattening."""
+        return [flat, *self.layers]
 
 
 @final
-class GatedMLP(Network):
+class GatedMLP(StagedNet):
     """Gated dense layers h = (W h + b) · sigmoid(V h + c), and an affine map to the output.
 
     W and V are the two halves of one map, so that each layer is one matrix product.
@@ -153,6 +210,6 @@ class GatedMLP(Network):
         check_sizes(hidden=hidden)
         self.layers = dense((self.in_features, *hidden, self.out_features), nn.GLU(), widening=2)
 
-    def transform(self, x: Tensor) -> Tensor:
-        """Map ``(N, *in_shape)`` to ``(N, out_features)``."""
-        return self.layers(x.flatten(1))
+    def stages(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        """Return the layers, after the flattening."""
+        return [flat, *self.layers]

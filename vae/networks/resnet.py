@@ -3,7 +3,7 @@
 __all__ = ["ResNetDecoder", "ResNetEncoder"]
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vae.networks.attention import SelfAttention
 from vae.networks.blocks import ResidualBlock, conv3, group_norm
 from vae.networks.levels import Level, plan_levels
-from vae.networks.network import Network, check_sizes
+from vae.networks.network import StagedNet, check_sizes, flat
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ResidualPlan:
         return [ResidualBlock(shape, self.activation) for _ in range(self.blocks)]
 
 
-class ResNet(Network):
+class ResNet(StagedNet):
     """Levels of residual blocks, the first at full size.
 
     Attributes:
@@ -77,6 +77,7 @@ class ResNet(Network):
     """
 
     decodes: ClassVar[bool]
+    modulated = (ResidualBlock,)
 
     def __init__(
         self,
@@ -135,9 +136,9 @@ class ResNetEncoder(ResNet):
         layers += [group_norm(bottom[0]), plan.activation, nn.Flatten()]
         return [*layers, nn.Linear(prod(bottom), self.out_features)]
 
-    def transform(self, x: Tensor) -> Tensor:
-        """Map ``(N, *in_shape)`` to ``(N, out_features)``."""
-        return self.layers(x)
+    def stages(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        """Return the layers."""
+        return [*self.layers]
 
 
 @final
@@ -176,9 +177,9 @@ class ResNetDecoder(ResNet):
         layers += [*plan.stage(top), group_norm(top[0]), plan.activation]
         return [*layers, conv3(top, self.out_shape[0])]
 
-    def transform(self, x: Tensor) -> Tensor:
-        """Map ``(N, *in_shape)`` to ``(N, *out_shape)``."""
-        return self.layers(x.flatten(1))
+    def stages(self) -> Sequence[Callable[[Tensor], Tensor]]:
+        """Return the layers, after the flattening."""
+        return [flat, *self.layers]
 
 
 def enlarge(level: Level) -> list[nn.Module]:
