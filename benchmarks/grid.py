@@ -33,6 +33,7 @@ SPECS = {  # data that a likelihood can score
 SMALL = ["model=mlp", "model.encoder.hidden=[16]", "model.latent_dim=3", "scheduler=constant"]
 SMALLER = {  # what makes a step quick, by choice
     "prior=vamp": ["prior.num_components=3"],
+    "prior=exemplar": ["prior.num_exemplars=3"],
     "objective=iwae": ["objective.num_samples=3"],
     "objective=ciwae": ["objective.num_samples=3"],
     "objective=renyi": ["objective.num_samples=3"],

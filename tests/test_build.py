@@ -36,11 +36,11 @@ SMALL = {
 
 INDEPENDENT_PRIORS = {
     *("standard_normal", "normal", "laplace", "student_t", "uniform_categorical"),
-    *("uniform_bernoulli", "gamma", "beta", "joint"),
+    *("categorical", "uniform_bernoulli", "bernoulli", "gamma", "beta", "joint"),
 }
 OVER_REALS = {
-    *("standard_normal", "normal", "laplace", "student_t", "mixture", "vamp", "nsf", "maf"),
-    "two_stage",
+    *("standard_normal", "normal", "laplace", "student_t", "mixture"),
+    *("vamp", "exemplar", "nsf", "maf", "two_stage"),
 }
 INDEPENDENT = {
     *("normal", "constant", "laplace", "student_t"),
@@ -51,18 +51,19 @@ POSTERIORS = {
     **dict.fromkeys(["normal", "constant", "laplace", "student_t"], OVER_REALS),
     **dict.fromkeys(["full_normal", "low_rank_normal", "mixture"], OVER_REALS),
     **dict.fromkeys(sorted(FLOWS), OVER_REALS),
-    "categorical": {"uniform_categorical", "vamp"},
-    "bernoulli": {"uniform_bernoulli", "vamp"},
+    "categorical": {"uniform_categorical", "categorical", "vamp"},
+    "bernoulli": {"uniform_bernoulli", "bernoulli", "vamp"},
     "gamma": {"gamma", "vamp"},
     "beta": {"beta", "vamp"},
     "dirichlet": {"dirichlet", "logistic_normal", "vamp"},
     "logistic_normal": {"dirichlet", "logistic_normal", "vamp"},
-    "von_mises_fisher": {"uniform_sphere", "vamp"},
-    "power_spherical": {"uniform_sphere", "vamp"},
+    "von_mises_fisher": {"uniform_sphere", "von_mises_fisher", "vamp"},
+    "power_spherical": {"uniform_sphere", "von_mises_fisher", "vamp"},
     "joint": {"joint"},
 }
 SMALL_PARTS = {  # what makes a step of a choice quick
     "prior=vamp": ["prior.num_components=3"],
+    "prior=exemplar": ["prior.num_exemplars=3"],
     "prior=mixture": ["prior.num_components=3"],
     "prior=maf": ["prior.hidden_features=[8]"],
     "prior=two_stage": ["prior.hidden=[8]"],

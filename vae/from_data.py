@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-Examples = Callable[[int], Tensor]  # n to the first n training examples, as the nets see them
+# n to the first n training examples, as the nets see them; n and a name to another field of theirs
+Examples = Callable[..., Tensor]
 
 
 class StartsFromData(ABC):
@@ -19,7 +20,7 @@ class StartsFromData(ABC):
 
         Args:
             examples: Called with a number, gives so many training examples, ``(N, *event)``, or as
-                many as there are.
+                many as there are; with the name of a field too, what that holds of the same ones.
         """
 
 

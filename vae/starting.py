@@ -58,8 +58,13 @@ def start_prior(model: Model, data: DataModule) -> None:
 
 
 def examples_of(model: Model, data: DataModule) -> Examples:
-    """Return what gives so many training examples as the nets see them."""
-    return lambda n: model.standardized(data.examples("train", n)["x"])
+    """Return what gives so many training examples as the nets see them, or a field of them."""
+
+    def examples(n: int, field: str = "x", /) -> Tensor:
+        value = data.examples("train", n)[field]
+        return model.standardized(value) if field == "x" else value
+
+    return examples
 
 
 @torch.no_grad()

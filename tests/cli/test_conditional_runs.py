@@ -86,7 +86,7 @@ def test_a_real_target_has_a_row_for_each_quantile(monkeypatch, capsys, tmp_path
 WRONG = {
     "another name": (["model.condition=[lable]"], "data digits have no field lable; they have lab"),
     "top level": (["condition=[label]"], "did you mean model.condition=[label]?"),
-    "another prior": ([OF_LABEL[0], OF_LABEL[2]], "did you mean prior=normal prior.conditional="),
+    "another prior": ([OF_LABEL[0], OF_LABEL[2]], "use prior=normal prior.conditional=true"),
 }
 
 

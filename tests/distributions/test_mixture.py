@@ -6,7 +6,7 @@ from torch.distributions import Independent, Normal
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.linear_gaussian import LinearGaussian
-from vae.distributions import UniformMixture, mixture
+from vae.distributions import UniformMixture, WeightedMixture, mixture
 from vae.evaluation.measures.latent_path import LatentPath
 from vae.evaluation.sections.amortization import fit_posterior
 from vae.models import VAE
@@ -70,11 +70,13 @@ def test_values_meet_the_components_some_at_a_time(use, monkeypatch):
 
 
 @pytest.mark.parametrize("grad", [False, True])
-def test_the_density_is_the_same_in_parts(grad, monkeypatch):
-    p = UniformMixture(Independent(Normal(torch.randn(7, 2), 0.5), 1))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_density_is_the_same_in_parts(weighted, grad, monkeypatch):
+    parts = Independent(Normal(torch.randn(7, 2), 0.5), 1)
+    p = WeightedMixture(parts, torch.randn(3, 7)) if weighted else UniformMixture(parts)
     z = torch.randn(5, 3, 2)
     with torch.set_grad_enabled(grad):
         whole = p.log_prob(z)
         monkeypatch.setattr(mixture, "HELD", 30)
         assert torch.allclose(p.log_prob(z), whole, atol=1e-12)
-        assert p.sample((5, 3)).shape == z.shape
+        assert p.expand((5, 3)).sample().shape == z.shape

@@ -92,11 +92,19 @@ def test_samples_of_a_class_are_those_of_its_density(known):
     assert known.log_p(x, y).mean() == pytest.approx(-known.base.marginal.entropy().item(), abs=0.2)
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
-@pytest.mark.parametrize("prior", [[], OF_CLASS], ids=["p(z)", "p(z|y)"])
-def test_every_net_trains_with_a_label(name, prior):
+FILM = [*GIVEN, "model.condition_by=film"]
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        *[(name, own) for name in sorted(SMALL) for own in ([], OF_CLASS)],
+        *[(name, FILM) for name in sorted(SMALL) if name != "linear"],
+    ],
+)
+def test_every_net_trains_with_a_label(name, own):
     torch.manual_seed(0)
-    overrides = [f"model={name}", "model.latent_dim=4", *SMALL[name], *GIVEN, *prior]
+    overrides = [f"model={name}", "model.latent_dim=4", *SMALL[name], *GIVEN, *own]
     module = VAEModule.from_config(settings_of(*overrides), DIGITS)
     (optimizer,) = module.make_optimizers()
     batch = {"x": torch.rand(12, 1, 8, 8).round(), "label": torch.arange(12) % 10}
@@ -165,12 +173,8 @@ REFUSED = {
     "another name": (["model.condition=[lable]"], "data digits have no field lable; they have lab"),
     "twice": (["model.condition=[label,label]"], "each field is named once; got label, label"),
     "no list": (["model.condition=label"], "model.condition must be a list of text"),
+    "no fields to film by": (FILM[1:], "film needs fields: use model.condition="),
     "no condition": (OF_CLASS, "prior: conditional=true needs .* use model.condition="),
-    "vamp": ([*GIVEN, "prior=vamp"], "have no label: use prior=mixture, or prior=normal"),
-    "matrices": (
-        [*GIVEN, "posterior=categorical", "prior=uniform_categorical"],
-        r"joins fields to latents \(D,\).*use posterior=normal",
-    ),
 }
 
 

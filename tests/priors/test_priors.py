@@ -23,8 +23,12 @@ from vae.distributions import (
 )
 from vae.models import VAE
 from vae.priors import (
+    BernoulliPrior,
     BetaPrior,
+    CategoricalPrior,
     DirichletPrior,
+    ExemplarPrior,
+    FlowPrior,
     GammaPrior,
     LaplacePrior,
     LearnedNormal,
@@ -37,6 +41,7 @@ from vae.priors import (
     UniformCategorical,
     UniformSphere,
     VampPrior,
+    VonMisesFisherPrior,
     check_prior,
 )
 from vae.priors.stated import FITTING as FITTING_CHOICES
@@ -60,6 +65,14 @@ PRIORS = {
     "mixture": lambda: MixturePrior((2,), num_components=3),
     "autoregressive flow": lambda: zuko.flows.MAF(2, transforms=2, hidden_features=[8]),
     "uniform bits": lambda: UniformBernoulli((2,), temperature=0.5),
+    "categories": lambda: CategoricalPrior((2, 3), temperature=0.5),
+    "bits": lambda: BernoulliPrior((2,), temperature=0.5),
+    "von Mises–Fisher": lambda: VonMisesFisherPrior((3,)),
+    "exemplars": lambda: ExemplarPrior(encoder(NormalPosterior(2)), (6,), num_exemplars=5),
+    "fixed vamp": lambda: VampPrior(
+        encoder(NormalPosterior(2)), (6,), "real", num_components=5, learned=False
+    ),
+    "spline prior": lambda: FlowPrior((2,), flow="NSF", transforms=2, hidden_features=[8]),
     "gamma": lambda: GammaPrior((2,), concentration=0.7, rate=3.0),
     "beta": lambda: BetaPrior((2,), concentration1=0.7, concentration0=3.0),
     "dirichlet": lambda: DirichletPrior((3,), concentration=0.7),
@@ -190,6 +203,9 @@ HEADS = {
 }
 FITTING = {
     "uniform categorical": "categories",
+    "categories": "categories",
+    "bits": "bits",
+    "von Mises–Fisher": "unit vectors",
     "vamp of categories": "categories",
     "uniform bits": "bits",
     "gamma": "positive",
@@ -219,8 +235,8 @@ def test_a_prior_of_other_latents_is_refused(name):
 def test_a_refusal_names_what_lives_on_either_space():
     told = (
         "prior StandardNormal and posterior VonMisesFisherPosterior live on different spaces. Use "
-        "posterior=von_mises_fisher or power_spherical with prior=uniform_sphere or prior=vamp "
-        "(unit vectors), or posterior=normal"
+        "posterior=von_mises_fisher or power_spherical with prior=uniform_sphere or "
+        "prior=von_mises_fisher or prior=vamp (unit vectors), or posterior=normal"
     )
     with pytest.raises(ValueError, match=re.escape(told)):
         check_prior(VonMisesFisherPosterior(3), StandardNormal((3,)))

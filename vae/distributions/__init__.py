@@ -58,6 +58,7 @@ __all__ = [
     "UnitNormal",
     "VonMisesFisher",
     "VonMisesFisherPosterior",
+    "WeightedMixture",
     "aggregate_log_probs",
     "center",
     "draw",
@@ -121,3 +122,4 @@ from vae.distributions.student_t import LogScaleStudentT, StudentTPosterior
 from vae.distributions.sylvester import SylvesterPosterior
 from vae.distributions.tempering import NoTemperature, tempered
 from vae.distributions.von_mises_fisher import VonMisesFisher, VonMisesFisherPosterior
+from vae.distributions.weighted_mixture import WeightedMixture

@@ -61,8 +61,15 @@ class UniformMixture(Distribution):
 
     def joint_log_prob(self, value: Tensor) -> Tensor:
         """Log-density of values all of which meet all components at once."""
-        spread = value.unsqueeze(-1 - len(self.event_shape))
-        return self.components.log_prob(spread).logsumexp(-1) - log(self.num_components)
+        return self.each_log_prob(value).logsumexp(-1) - log(self.num_components)
+
+    def each_log_prob(self, value: Tensor) -> Tensor:
+        """Log-density of values ``(*lead, *event)`` in each component, ``(*lead, M)``."""
+        return self.components.log_prob(value.unsqueeze(-1 - len(self.event_shape)))
+
+    def of_parts(self, components: Distribution) -> "UniformMixture":
+        """Return the mixture of other components."""
+        return UniformMixture(components)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
         """Draw ``(*sample_shape, *batch, *event)``."""

@@ -126,7 +126,7 @@ def in_logarithms(q: Distribution) -> Distribution:
         return q if base is q.base_dist else Joint(base, q.reinterpreted_batch_ndims)
     if isinstance(q, UniformMixture):
         parts = in_logarithms(q.components)
-        return q if parts is q.components else UniformMixture(parts)
+        return q if parts is q.components else q.of_parts(parts)
     return q.logarithm if isinstance(q, (GumbelSoftmax, BinaryConcrete)) else q
 
 

@@ -136,7 +136,7 @@ def _(p: UniformDirection, temperature: float) -> Distribution:
 
 @tempered.register
 def _(p: UniformMixture, temperature: float) -> Distribution:
-    return UniformMixture(tempered(p.components, temperature))
+    return p.of_parts(tempered(p.components, temperature))
 
 
 @tempered.register

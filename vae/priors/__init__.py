@@ -1,8 +1,12 @@
 """Priors p(z)."""
 
 __all__ = [
+    "BernoulliPrior",
     "BetaPrior",
+    "CategoricalPrior",
     "DirichletPrior",
+    "ExemplarPrior",
+    "FlowPrior",
     "GammaPrior",
     "JointPrior",
     "LaplacePrior",
@@ -17,13 +21,18 @@ __all__ = [
     "UniformCategorical",
     "UniformSphere",
     "VampPrior",
+    "VonMisesFisherPrior",
     "check_prior",
     "check_stated",
     "fitting",
 ]
 
+from vae.priors.bernoulli_prior import BernoulliPrior
 from vae.priors.beta_prior import BetaPrior
+from vae.priors.categorical_prior import CategoricalPrior
 from vae.priors.dirichlet_prior import DirichletPrior
+from vae.priors.exemplar import ExemplarPrior
+from vae.priors.flow_prior import FlowPrior
 from vae.priors.gamma_prior import GammaPrior
 from vae.priors.joint_prior import JointPrior
 from vae.priors.laplace_prior import LaplacePrior
@@ -39,3 +48,4 @@ from vae.priors.uniform_bernoulli import UniformBernoulli
 from vae.priors.uniform_categorical import UniformCategorical
 from vae.priors.uniform_sphere import UniformSphere
 from vae.priors.vamp import VampPrior
+from vae.priors.von_mises_fisher_prior import VonMisesFisherPrior

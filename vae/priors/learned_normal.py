@@ -3,7 +3,6 @@
 __all__ = ["LearnedNormal", "location_and_scale", "start_at_moments"]
 
 from collections.abc import Sequence
-from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +17,10 @@ from vae.distributions.log_scale_normal import (
 )
 from vae.from_data import StartsFromCodes
 from vae.networks.conditioned import FieldFeatures
-from vae.priors.prior import Prior
+from vae.priors.parametric_prior import ParametricPrior
 
 
-class LearnedNormal(Prior, StartsFromCodes):
+class LearnedNormal(ParametricPrior, StartsFromCodes):
     r"""The diagonal Gaussian :math:`p(z) = N(z; μ, \mathrm{diag}\,σ²)` with μ and σ learned.
 
     It starts as N(0, I); log σ is softly bounded to [−7, 5]. If it is conditional, p(z|y), μ and
@@ -41,6 +40,8 @@ class LearnedNormal(Prior, StartsFromCodes):
     """
 
     support = constraints.real_vector
+    loc: Tensor
+    raw_scale: Tensor
 
     def __init__(
         self,
@@ -49,38 +50,29 @@ class LearnedNormal(Prior, StartsFromCodes):
         conditional: bool = False,
         field_features: FieldFeatures | None = None,
     ) -> None:
-        super().__init__()
-        self.event_shape = tuple(latent_shape)
-        self.loc, self.raw_scale = location_and_scale(self.event_shape)
-        self.conditional = conditional
-        if not conditional:
-            return
-        if field_features is None:
-            raise ValueError(
-                "conditional=true needs fields to be conditional on: use model.condition=[label]"
-            )
-        self.features = field_features
-        self.shifts = nn.Linear(field_features.size, 2 * prod(self.event_shape), bias=False)
-        nn.init.zeros_(self.shifts.weight)
+        super().__init__(
+            latent_shape,
+            location_and_scale(latent_shape),
+            conditional=conditional,
+            field_features=field_features,
+        )
 
     def start_at_codes(self, codes: Tensor) -> None:
         """Start at mean and deviation, where the likelihood of the codes is greatest."""
         start_at_moments(self.loc, self.raw_scale, codes)
 
-    def forward(self, *given: Tensor) -> Distribution:
-        """Return N(μ, diag σ²) of event shape ``latent_shape``, and of a row for each given."""
-        loc, raw = self.loc, self.raw_scale
-        if self.conditional:
-            each = self.shifts(self.features(*given)).to(loc.dtype).unflatten(-1, (2, *loc.shape))
-            loc, raw = loc + each[:, 0], raw + each[:, 1]
-        log_scale = soft_bound(raw, *LOG_SCALE_BOUNDS)
-        return Joint(LogScaleNormal(loc, log_scale), self.loc.dim())
+    def of(self, *numbers: Tensor) -> Distribution:
+        """Return N(μ, diag σ²) of μ and log σ before its bound, ``(*batch, *latent_shape)``."""
+        loc, raw_scale = numbers
+        log_scale = soft_bound(raw_scale, *LOG_SCALE_BOUNDS)
+        return Joint(LogScaleNormal(loc, log_scale), len(self.event_shape))
 
 
-def location_and_scale(shape: Sequence[int]) -> tuple[nn.Parameter, nn.Parameter]:
-    """Return a location 0, and the number of which the softly bounded log-scale is 0."""
+def location_and_scale(shape: Sequence[int]) -> dict[str, Tensor]:
+    """Return a location 0, and the number of which the softly bounded log-scale is 0, to learn."""
     start = inverse_soft_bound(0.0, *LOG_SCALE_BOUNDS)
-    return nn.Parameter(torch.zeros(*shape)), nn.Parameter(torch.full(tuple(shape), start))
+    loc, raw_scale = torch.zeros(*shape), torch.full(tuple(shape), start)
+    return {"loc": nn.Parameter(loc), "raw_scale": nn.Parameter(raw_scale)}
 
 
 @torch.no_grad()

@@ -12,12 +12,13 @@ from vae.checks import check_int
 from vae.distributions import ImplicitMixture
 from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, soft_bound, started_at
 from vae.from_data import StartsFromCodes
+from vae.networks.conditioned import FieldFeatures
 from vae.priors.clusters import find_clusters
 from vae.priors.learned_normal import location_and_scale
-from vae.priors.prior import Prior
+from vae.priors.parametric_prior import ParametricPrior
 
 
-class MixturePrior(Prior, StartsFromCodes):
+class MixturePrior(ParametricPrior, StartsFromCodes):
     r"""The mixture of diagonal Gaussians :math:`p(z) = \sum_m w_m N(z; μ_m, \mathrm{diag}\,σ_m²)`.
 
     All of it is learned; the μ start at draws from N(0, I), the w equal, the σ at 1; log σ is
@@ -26,9 +27,11 @@ class MixturePrior(Prior, StartsFromCodes):
     Args:
         latent_shape: Shape of one latent, ``(D,)``.
         num_components: Number of components M, at least 1.
+        conditional: Whether it is p(z|y), with w, μ and σ of y; see `ParametricPrior`.
+        field_features: What a model with a condition reads of its fields y.
 
     Raises:
-        ValueError: If the number is out of range.
+        ValueError: If the number is out of range, or there is no condition to be conditional on.
 
     References:
         Approximate Inference for Deep Latent Gaussian Mixtures (Nalisnick, Hertel, Smyth, 2016).
@@ -36,14 +39,31 @@ class MixturePrior(Prior, StartsFromCodes):
     """
 
     support = constraints.real_vector
+    logits: Tensor
+    loc: Tensor
+    raw_scale: Tensor
 
-    def __init__(self, latent_shape: Sequence[int], *, num_components: int = 10) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        latent_shape: Sequence[int],
+        *,
+        num_components: int = 10,
+        conditional: bool = False,
+        field_features: FieldFeatures | None = None,
+    ) -> None:
         check_int("num_components", num_components)
-        self.event_shape = tuple(latent_shape)
-        self.logits = nn.Parameter(torch.zeros(num_components))
-        self.loc = nn.Parameter(torch.randn(num_components, *latent_shape))
-        self.raw_scale = location_and_scale((num_components, *latent_shape))[1]
+        shape = (num_components, *latent_shape)
+        starts = {
+            "logits": nn.Parameter(torch.zeros(num_components)),
+            **location_and_scale(shape),
+            "loc": nn.Parameter(torch.randn(*shape)),
+        }
+        super().__init__(
+            latent_shape,
+            starts,
+            conditional=conditional,
+            field_features=field_features,
+        )
 
     @torch.no_grad()
     def start_at_codes(self, codes: Tensor) -> None:
@@ -53,7 +73,7 @@ class MixturePrior(Prior, StartsFromCodes):
         self.loc.copy_(found.mean)
         self.raw_scale.copy_(started_at(0.5 * found.variance.log(), *LOG_SCALE_BOUNDS))
 
-    def forward(self) -> Distribution:
-        """Return the mixture over ``(D,)``."""
-        log_scale = soft_bound(self.raw_scale, *LOG_SCALE_BOUNDS)
-        return ImplicitMixture(self.logits, self.loc, log_scale)
+    def of(self, *numbers: Tensor) -> Distribution:
+        """Return the mixture of log w, ``(*batch, M)``, μ and log σ before its bound."""
+        logits, loc, raw_scale = numbers
+        return ImplicitMixture(logits, loc, soft_bound(raw_scale, *LOG_SCALE_BOUNDS))

@@ -1,6 +1,6 @@
 """What every prior is: a module that returns p(z)."""
 
-__all__ = ["Prior"]
+__all__ = ["Prior", "refuse_fields"]
 
 from abc import ABC, abstractmethod
 
@@ -28,3 +28,20 @@ class Prior(nn.Module, ABC):
     @abstractmethod
     def forward(self) -> Distribution:
         """Return p(z)."""
+
+
+def refuse_fields(conditional: bool, other: str) -> None:
+    """Refuse to make a prior conditional that has nothing to learn.
+
+    Args:
+        conditional: Whether that is asked for.
+        other: A prior of the command line that learns, over the same latents.
+
+    Raises:
+        ValueError: If it is.
+    """
+    if conditional:
+        raise ValueError(
+            "it has no parameters, and is the same for all fields: use "
+            f"prior={other} prior.conditional=true"
+        )

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from vae.distributions import Joint, UnitNormal
-from vae.priors.prior import Prior
+from vae.priors.prior import Prior, refuse_fields
 
 
 class StandardNormal(Prior):
@@ -18,6 +18,10 @@ class StandardNormal(Prior):
 
     Args:
         latent_shape: Shape of one latent, ``(D,)``.
+        conditional: Refused.
+
+    Raises:
+        ValueError: If it is to be conditional.
 
     References:
         Auto-Encoding Variational Bayes (Kingma, Welling, 2013), 1312.6114.
@@ -26,8 +30,9 @@ class StandardNormal(Prior):
     support = constraints.real_vector
     zeros: Tensor
 
-    def __init__(self, latent_shape: Sequence[int]) -> None:
+    def __init__(self, latent_shape: Sequence[int], *, conditional: bool = False) -> None:
         super().__init__()
+        refuse_fields(conditional, "normal")
         self.event_shape = tuple(latent_shape)
         self.register_buffer("zeros", torch.zeros(*latent_shape), persistent=False)
         self.p: Any = standard_normal(self.zeros)

@@ -23,11 +23,24 @@ FITTING = (
             *("normal", "constant", "full_normal", "low_rank_normal", "laplace", "student_t"),
             *("mixture", "nsf", "iaf", "maf", "planar", "radial", "sylvester"),
         ),
-        ("standard_normal", "normal", "laplace", "student_t", "mixture", "nsf", "maf", "two_stage"),
+        (
+            *("standard_normal", "normal", "laplace", "student_t", "mixture", "exemplar", "nsf"),
+            *("maf", "two_stage"),
+        ),
     ),
-    (constraints.one_hot, "one-hot vectors", ("categorical",), ("uniform_categorical",)),
-    (constraints.boolean, "bits", ("bernoulli",), ("uniform_bernoulli",)),
-    (unit_sphere, "unit vectors", ("von_mises_fisher", "power_spherical"), ("uniform_sphere",)),
+    (
+        constraints.one_hot,
+        "one-hot vectors",
+        ("categorical",),
+        ("uniform_categorical", "categorical"),
+    ),
+    (constraints.boolean, "bits", ("bernoulli",), ("uniform_bernoulli", "bernoulli")),
+    (
+        unit_sphere,
+        "unit vectors",
+        ("von_mises_fisher", "power_spherical"),
+        ("uniform_sphere", "von_mises_fisher"),
+    ),
     (constraints.nonnegative, "positive numbers", ("gamma",), ("gamma",)),
     (constraints.unit_interval, "numbers from 0 to 1", ("beta",), ("beta",)),
     (

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from vae.distributions.bernoulli_posterior import bits
-from vae.priors.prior import Prior
+from vae.priors.prior import Prior, refuse_fields
 
 
 class UniformBernoulli(Prior):
@@ -18,6 +18,10 @@ class UniformBernoulli(Prior):
     Args:
         latent_shape: ``(D,)``.
         temperature: Temperature of the relaxation in training; the posterior's, ``None`` for none.
+        conditional: Refused.
+
+    Raises:
+        ValueError: If it is to be conditional.
 
     References:
         The Concrete Distribution (Maddison, Mnih, Teh, 2016), 1611.00712.
@@ -26,8 +30,15 @@ class UniformBernoulli(Prior):
     support = constraints.boolean
     logits: Tensor
 
-    def __init__(self, latent_shape: Sequence[int], *, temperature: float | None) -> None:
+    def __init__(
+        self,
+        latent_shape: Sequence[int],
+        *,
+        temperature: float | None,
+        conditional: bool = False,
+    ) -> None:
         super().__init__()
+        refuse_fields(conditional, "bernoulli")
         self.event_shape = tuple(latent_shape)
         self.temperature = temperature
         self.register_buffer("logits", torch.zeros(*latent_shape), persistent=False)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vae.distributions.spherical import UniformDirection
-from vae.priors.prior import Prior
+from vae.priors.prior import Prior, refuse_fields
 from vae.supports import unit_sphere
 
 
@@ -18,6 +18,10 @@ class UniformSphere(Prior):
 
     Args:
         latent_shape: ``(D,)``.
+        conditional: Refused.
+
+    Raises:
+        ValueError: If it is to be conditional.
 
     References:
         Hyperspherical Variational Auto-Encoders (Davidson et al., 2018), 1804.00891.
@@ -26,8 +30,9 @@ class UniformSphere(Prior):
     support = unit_sphere
     zeros: Tensor
 
-    def __init__(self, latent_shape: Sequence[int]) -> None:
+    def __init__(self, latent_shape: Sequence[int], *, conditional: bool = False) -> None:
         super().__init__()
+        refuse_fields(conditional, "von_mises_fisher")
         self.event_shape = tuple(latent_shape)
         self.register_buffer("zeros", torch.zeros(*latent_shape), persistent=False)
 

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae.distributions import Conditional, UniformMixture
+from vae.distributions import Conditional, UniformMixture, WeightedMixture
 from vae.from_data import Examples, StartsFromData
+from vae.networks.conditioned import FieldFeatures
+from vae.priors.component_fields import ComponentFields
+from vae.priors.parametric_prior import required
 from vae.priors.prior import Prior
 
 
@@ -17,13 +20,24 @@ class VampPrior(Prior, StartsFromData):
     r"""The mixture of posteriors at learned pseudo-inputs, :math:`p(z) = \frac1M \sum_m q(z|u_m)`.
 
     Pseudo-inputs of bounded data are kept inside [0, 1] by a sigmoid, which leaves every one of
-    them a gradient (a clamp, as in much published code, starts most of them without).
+    them a gradient (a clamp, as in much published code, starts most of them without). They start
+    at training examples; those that are not to be learned stay there, and in the checkpoint.
+
+    In a model with a condition each pseudo-input keeps the fields of the example at which it
+    started, and its component is :math:`q(z|u_m, y_m)`. If the prior is conditional, it is
+    :math:`p(z|y) = \sum_m w_m(y) q(z|u_m, y_m)`, with the weights of `ComponentFields`.
 
     Args:
         encoder: The model's q(z|x). It stays the model's: its parameters are not listed here.
         data_shape: Shape of one example.
         support: Where the data lie: ``boolean``, ``unit_interval`` or ``real``.
         num_components: Number of pseudo-inputs M, at least 1.
+        learned: Whether the pseudo-inputs are learned.
+        conditional: Whether it is p(z|y).
+        field_features: What a model with a condition reads of its fields y.
+
+    Raises:
+        ValueError: If there is no component, or no condition to be conditional on.
 
     References:
         VAE with a VampPrior (Tomczak, Welling, 2018), 1705.07120.
@@ -36,15 +50,29 @@ class VampPrior(Prior, StartsFromData):
         support: str,
         *,
         num_components: int = 500,
+        learned: bool = True,
+        conditional: bool = False,
+        field_features: FieldFeatures | None = None,
     ) -> None:
         super().__init__()
         if num_components < 1:
             raise ValueError(f"num_components must be at least 1; got {num_components}")
         # In a tuple, so that the encoder is not registered and saved a second time.
         self._encoder = (encoder,)
-        self.bounded = support != "real"
+        self.learned = learned
+        self.bounded = learned and support != "real"
         self.support, self.event_shape = encoder.head.support, encoder.head.event_shape
-        self.free_inputs = nn.Parameter(torch.randn(num_components, *data_shape))
+        inputs = torch.randn(num_components, *data_shape)
+        self.free_inputs: Tensor
+        if learned:
+            self.free_inputs = nn.Parameter(inputs)
+        else:
+            self.register_buffer("free_inputs", inputs)
+        self.conditional = conditional
+        features = required(field_features) if conditional else field_features
+        self.fields: ComponentFields | None = None
+        if features is not None:
+            self.fields = ComponentFields(features, num_components, weigh=conditional)
 
     @property
     def pseudo_inputs(self) -> Tensor:
@@ -57,8 +85,19 @@ class VampPrior(Prior, StartsFromData):
         x = examples(len(self.free_inputs))
         rows = torch.arange(len(self.free_inputs), device=x.device) % len(x)
         start = x[rows].clamp(0.05, 0.95).logit() if self.bounded else x[rows]
-        self.free_inputs.copy_(start + 0.1 * torch.randn_like(start))
+        noise = 0.1 * torch.randn_like(start) if self.learned else 0.0
+        self.free_inputs.copy_(start + noise)
+        if self.fields is not None:
+            self.fields.initialize(examples, rows)
 
-    def forward(self) -> Distribution:
-        """Return the mixture over latents."""
-        return UniformMixture(self._encoder[0](self.pseudo_inputs))
+    def components(self) -> Distribution:
+        """Return q(z|u), batch shape ``(M,)``."""
+        given = [] if self.fields is None else self.fields.values()
+        q: Distribution = self._encoder[0](self.pseudo_inputs, *given)
+        return q
+
+    def forward(self, *given: Tensor) -> Distribution:
+        """Return the mixture over latents, of batch shape ``(B,)`` for fields ``(B, ...)``."""
+        if self.conditional and self.fields is not None:
+            return WeightedMixture(self.components(), self.fields.log_weights(*given))
+        return UniformMixture(self.components())
