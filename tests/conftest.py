@@ -1,3 +1,4 @@
+import gc
 import os
 import resource
 import signal
@@ -13,6 +14,13 @@ def pytest_configure():
     """One thread: there are as many tests at a time as cores, and OpenMP's wait busily."""
     os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
     torch.set_num_threads(1)
+
+
+def pytest_collection_finish():
+    """Leave thousands of collected tests out of the search for garbage at the start of each run."""
+    gc.collect()
+    gc.freeze()
+    gc.freeze = gc.unfreeze = lambda: None
 
 
 @pytest.fixture(autouse=True)
