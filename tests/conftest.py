@@ -11,7 +11,7 @@ import vae.flows  # noqa: F401  (before a test imports zuko, which switches chec
 
 
 def pytest_configure():
-    """One thread: there are as many tests at a time as cores, and OpenMP's wait busily."""
+    """One thread: as many tests run at a time as there are cores, and OpenMP waits busily."""
     os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
     torch.set_num_threads(1)
 
