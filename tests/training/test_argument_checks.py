@@ -29,7 +29,7 @@ assert Distribution._validate_args == (sys.argv[1] == "on")
 """
 
 
-@pytest.mark.parametrize("checks", ["on", "off"])
+@pytest.mark.parametrize("checks", ["on", pytest.param("off", marks=pytest.mark.slow)])
 def test_imports_and_compilation_leave_the_checks_as_they_were(checks):
     call = [sys.executable, "-W", "ignore", "-c", IMPORTS, checks]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=300)
