@@ -147,8 +147,8 @@ class TwoStagePrior(Prior, StartsFromCodes):
                 f"start_scale must be from {exp(low):.0e} to {exp(high):.0f}; got {start_scale}"
             )
         head = NormalPosterior(latent_dim)
-        (size,), self.latent_dim = latent_shape, latent_dim
-        self.event_shape = (size,)
+        size, self.latent_dim = latent_shape[-1], latent_dim
+        self.event_shape = (size,)  # of another shape it is refused by who compares the two
         self.encoder = Conditional(dense([size, *hidden, *head.param_shape], nn.ReLU()), head)
         self.decoder = dense([latent_dim, *reversed(hidden), size], nn.ReLU())
         raw = inverse_soft_bound(log(start_scale), low, high)
