@@ -187,8 +187,8 @@ def check_parts_of(encoder: nn.Module, prior: nn.Module) -> None:
     head = encoder.head if isinstance(encoder, Conditional) else None
     if isinstance(head, JointPosterior) and not isinstance(prior, JointPrior):
         raise ValueError(
-            f"prior {type(prior).__name__} has no parts, and posterior {type(head).__name__} has "
-            f"{', '.join(head.parts)}: use {fitting(head.support)}"
+            f"prior {type(prior).__name__} has no parts, as posterior {type(head).__name__} has: "
+            f"{', '.join(head.parts)}. Use {fitting(head.support)}"
         )
 
 

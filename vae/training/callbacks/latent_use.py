@@ -17,9 +17,9 @@ from vae.training.lightning_adapter import AdaptedModule
 class Latents(Callback):
     """Logs active units and the KL of each latent dimension on the validation data.
 
-    Of several latents each has tags of its own, ``latent/<name>/…``, beside the total; the steps of
-    a chain are one latent. Of those that all examples share, as the weights of a layer, the KL per
-    example is logged, ``latent/<name>/kl``.
+    Of several latents each has tags of its own, ``latent/<name>/…``, beside the total, and its whole
+    KL, ``latent/<name>/kl``, which alone is logged of those that all examples share, as the weights
+    of a layer: per example. The steps of a chain are one latent.
 
     A collapse, dimensions that are not used and a σ at its bound are said once, in words, when
     two validations in a row show them; nothing is measured for that besides.
@@ -74,6 +74,8 @@ class Latents(Callback):
             tag = f"latent/{name}" if len(uses) > 1 else "latent"
             figures[f"{tag}/active_units"] = float(use.active_units)
             per_dim = [] if use.kl_per_dim is None else use.kl_per_dim.tolist()
+            if per_dim and len(uses) > 1:
+                figures[f"{tag}/kl"] = sum(per_dim)
             for dim, kl in enumerate(per_dim[: self.max_dims]):
                 figures[f"{tag}/kl/{dim:02d}"] = kl
         for logger in trainer.loggers:
