@@ -1,6 +1,7 @@
 """Callbacks show what happens and change nothing."""
 
 import re
+from dataclasses import replace
 
 import lightning.pytorch as pl
 import pytest
@@ -151,6 +152,20 @@ def test_latents_count_active_units_and_the_kl_of_each_dimension():
     assert figures["latent/kl/00"] == pytest.approx(0.5)
     assert figures["latent/kl/01"] == pytest.approx(2.0)
     assert "latent/kl/02" not in figures
+
+
+def test_several_latents_have_a_kl_each():
+    callback, logger = Latents(max_dims=1), Records()
+    trainer, trace = HandMade(logger), trace_of(torch.tensor([[1.0, 2.0]]))
+    c = replace(trace_of(torch.tensor([[3.0]])).latents[0], name="c")
+    both = Trace((*trace.latents, c), trace.observed)
+    callback.on_validation_epoch_start(trainer, None)
+    callback.on_validation_batch_end(trainer, None, both, None, 0)
+    callback.on_validation_epoch_end(trainer, None)
+    _, figures = logger.sent[-1]
+    assert figures["latent/z/kl"] == pytest.approx(2.5)
+    assert figures["latent/z/kl/00"] == pytest.approx(0.5)
+    assert figures["latent/c/kl"] == figures["latent/c/kl/00"] == pytest.approx(4.5)
 
 
 def test_progress_is_a_line_per_validation_where_there_is_no_terminal(tmp_path, capsys):

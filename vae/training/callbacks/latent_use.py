@@ -17,9 +17,9 @@ from vae.training.lightning_adapter import AdaptedModule
 class Latents(Callback):
     """Logs active units and the KL of each latent dimension on the validation data.
 
-    Of several latents each has tags of its own, ``latent/<name>/…``, beside the total, and its whole
-    KL, ``latent/<name>/kl``, which alone is logged of those that all examples share, as the weights
-    of a layer: per example. The steps of a chain are one latent.
+    Of several latents each has tags of its own beside the total, ``latent/<name>/…``, and its whole
+    KL, ``latent/<name>/kl``; the steps of a chain are one latent. Of those that all examples share,
+    as the weights of a layer, the KL per example alone is logged.
 
     A collapse, dimensions that are not used and a σ at its bound are said once, in words, when
     two validations in a row show them; nothing is measured for that besides.
