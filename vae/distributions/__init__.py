@@ -68,6 +68,7 @@ __all__ = [
     "points",
     "soft_bound",
     "tempered",
+    "unrelaxed",
 ]
 
 from vae.distributions.aggregate import aggregate_log_probs
@@ -121,5 +122,6 @@ from vae.distributions.spherical import Spherical, UniformDirection
 from vae.distributions.student_t import LogScaleStudentT, StudentTPosterior
 from vae.distributions.sylvester import SylvesterPosterior
 from vae.distributions.tempering import NoTemperature, tempered
+from vae.distributions.unrelaxed import unrelaxed
 from vae.distributions.von_mises_fisher import VonMisesFisher, VonMisesFisherPosterior
 from vae.distributions.weighted_mixture import WeightedMixture

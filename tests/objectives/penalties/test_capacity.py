@@ -1,9 +1,11 @@
 from dataclasses import replace
+from math import log
 
 import pytest
 import torch
 
 from tests.objectives.penalties.traces import normal, trace_of
+from vae.distributions import BernoulliPosterior, CategoricalPosterior, in_logarithms
 from vae.objectives import ELBO, LinearSchedule, Penalized, Progress
 from vae.objectives.penalties import Capacity
 from vae.trace import Observed, Trace
@@ -57,6 +59,24 @@ def test_each_latent_may_have_a_capacity_of_its_own():
     assert terms == pytest.approx({"z": 3 * (2 - 1), "c": 3 * (8 - 1)})
     with pytest.raises(ValueError, match="has no latent d; it has z, c"):
         Capacity(1.0, latent="d")(trace)
+
+
+@pytest.mark.parametrize(
+    ("head", "count"),
+    [
+        (CategoricalPosterior(2, num_categories=5, temperature=0.7), 5),
+        (BernoulliPosterior(2, temperature=0.7), 2),
+    ],
+)
+def test_exact_categories_and_bits_carry_log_c_at_most(head, count):
+    """Of probabilities that are sure: log C for each of two variables, whatever the temperature."""
+    params = torch.zeros(3, *head.param_shape)
+    params.unflatten(-1, (2, -1))[..., 0] = 40.0
+    q, p = (in_logarithms(head.train()(raw)) for raw in (params, torch.zeros_like(params)))
+    trace = trace_of(q, p=p)
+    exact, relaxed = (Capacity(0.0, gamma=1.0, relaxed=r)(trace)["capacity"] for r in (False, True))
+    assert exact.item() == pytest.approx(2 * log(count))
+    assert relaxed > exact + 10
 
 
 @pytest.mark.parametrize(
