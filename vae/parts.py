@@ -10,7 +10,8 @@ from torch.distributions import constraints
 
 from vae.distributions import Conditional, Head, Likelihood
 from vae.nested import lookup
-from vae.priors import check_prior
+from vae.priors import FlowPrior, check_prior
+from vae.priors.parametric_prior import required
 from vae.spec import DataSpec
 from vae.supports import OF_DATA, covers, same_support
 
@@ -91,11 +92,28 @@ class Parts:
         Raises:
             ValueError: If it has latents of another kind or shape.
         """
-        prior = self.make("prior", latent_shape=posterior.event_shape, **facts)
+        facts = {"latent_shape": posterior.event_shape, **facts}
+        node = lookup(self.config, "prior")
+        prior = self.flow(node) if is_flow(node) else self.make("prior", **facts)
         if not isinstance(prior, nn.Module):
             raise ValueError(f"prior must be a module that returns p(z); got {kind(prior)}")
         check_prior(posterior, prior)
         return prior
+
+    def flow(self, node: Mapping[str, Any]) -> nn.Module:
+        """Make a flow of zuko, or p(z|y) of it, which zuko does not know as a setting.
+
+        Raises:
+            ValueError: If it is to be conditional in a model without a condition.
+        """
+        own = {name: value for name, value in node.items() if name != "conditional"}
+        if not node.get("conditional"):
+            return self.made(own, "prior", {})
+        try:
+            features = required(self.facts.get("field_features"))
+        except ValueError as error:
+            raise ValueError(f"prior: {error}") from error
+        return FlowPrior(self.made({**own, "context": features.size}, "prior", {}), features)
 
     def likelihood(self, spec: DataSpec) -> Likelihood:
         """Make the head of p(x|z) for such data.
@@ -131,6 +149,11 @@ class Parts:
         """Make the net that feeds a head, and join the two."""
         net = self.net(node, name, in_shape=in_shape, out_shape=head.param_shape, **facts)
         return Conditional(net, head)
+
+
+def is_flow(node: Any) -> bool:
+    """Say whether the description of a part is that of a flow of zuko."""
+    return isinstance(node, Mapping) and str(node.get("_target_")).startswith("zuko.flows.")
 
 
 def kind(part: Any) -> str:

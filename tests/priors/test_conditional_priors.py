@@ -2,6 +2,7 @@
 
 from functools import cache, partial
 
+import numpy as np
 import pytest
 import torch
 from torch.distributions import Normal, constraints
@@ -10,11 +11,12 @@ from tests.compose import settings_of
 from tests.distributions import heads
 from vae.build import build_model
 from vae.cli.compose import choices
-from vae.data import DataSpec
+from vae.data import Array, DataModule, DataSpec
 from vae.distributions import soft_bound
 from vae.draws import FromPrior, Posterior
 from vae.priors import ExemplarPrior, FlowPrior, VampPrior
 from vae.priors.stated import FITTING
+from vae.starting import start_at_data
 from vae.supports import same_support, unit_sphere
 
 FIXED = {
@@ -204,6 +206,18 @@ def test_a_mixture_of_codes_is_the_sum_that_it_says(name, conditional):
             rate = soft_bound(prior.fields.raw_precision, -7.0, 5.0).exp()
             weights = torch.where(label == y, 1.0, (-0.5 * (rate[y] + rate[label])).exp())
         assert torch.allclose(p.log_prob(z).exp(), each @ weights / weights.sum())
+
+
+@pytest.mark.parametrize("name", ["vamp", "exemplar"])
+def test_examples_keep_their_own_labels(name, tmp_path):
+    """Where the training examples are read in a random order."""
+    label = np.arange(60) % 4
+    np.savez(tmp_path / "x.npz", x=np.eye(6, dtype=np.float32)[label], labels=label)
+    model = model_of(name)
+    start_at_data(model, DataModule(Array(tmp_path / "x.npz"), batch_size=16))
+    kept = model.prior.fields.values()[0]
+    assert torch.equal(model.prior.pseudo_inputs.argmax(1), kept)
+    assert len(kept.unique()) > 1
 
 
 def test_exemplars_are_training_examples_and_stay():

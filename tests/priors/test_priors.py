@@ -28,7 +28,6 @@ from vae.priors import (
     CategoricalPrior,
     DirichletPrior,
     ExemplarPrior,
-    FlowPrior,
     GammaPrior,
     LaplacePrior,
     LearnedNormal,
@@ -70,9 +69,8 @@ PRIORS = {
     "von Mises–Fisher": lambda: VonMisesFisherPrior((3,)),
     "exemplars": lambda: ExemplarPrior(encoder(NormalPosterior(2)), (6,), num_exemplars=5),
     "fixed vamp": lambda: VampPrior(
-        encoder(NormalPosterior(2)), (6,), "real", num_components=5, learned=False
+        encoder(NormalPosterior(2)), (6,), "real", num_components=5, fixed=True
     ),
-    "spline prior": lambda: FlowPrior((2,), flow="NSF", transforms=2, hidden_features=[8]),
     "gamma": lambda: GammaPrior((2,), concentration=0.7, rate=3.0),
     "beta": lambda: BetaPrior((2,), concentration1=0.7, concentration0=3.0),
     "dirichlet": lambda: DirichletPrior((3,), concentration=0.7),

@@ -8,7 +8,7 @@ from zuko.flows import Flow
 from vae.distributions import NormalPosterior
 from vae.distributions.likelihoods.scale import Scale
 from vae.models import Model
-from vae.priors import FlowPrior, VampPrior
+from vae.priors import VampPrior
 
 HAS: dict[str, type[nn.Module]] = {  # a setting: the part that shows that it is used
     "posterior=normal": NormalPosterior,
@@ -28,8 +28,6 @@ def pointless(model: Model) -> list[str]:
 
     fixed = any(isinstance(part, Scale) and not part.learned for part in parts)
     settings = [setting for setting, kind in HAS.items() if has(kind)]
-    if any(
-        isinstance(part, Flow | FlowPrior) for part in model.children()
-    ):  # of a posterior it lies deeper
+    if any(isinstance(part, Flow) for part in model.children()):  # of a posterior it lies deeper
         settings.append("prior=nsf")
     return settings if fixed else [*settings, "likelihood=normal_learned"]

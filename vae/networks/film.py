@@ -21,7 +21,7 @@ class FiLM(Conditioned):
         features: Makes numbers of the fields.
 
     Raises:
-        ValueError: If the net is shows no stages, or has no hidden layer.
+        ValueError: If the net shows no stages, or has no hidden layer.
 
     References:
         FiLM: Visual Reasoning with a General Conditioning Layer (Perez, Strub, de Vries, Dumoulin,

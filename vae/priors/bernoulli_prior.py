@@ -38,7 +38,7 @@ class BernoulliPrior(ParametricPrior):
         latent_shape: Sequence[int],
         *,
         temperature: float | None,
-        conditional: bool = False,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         super().__init__(

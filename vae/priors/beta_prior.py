@@ -41,7 +41,7 @@ class BetaPrior(ParametricPrior):
         *,
         concentration1: float = 1.0,
         concentration0: float = 1.0,
-        conditional: bool = False,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         check_above_zero(concentration1=concentration1, concentration0=concentration0)

@@ -39,7 +39,7 @@ class DirichletPrior(ParametricPrior):
         latent_shape: Sequence[int],
         *,
         concentration: float = 1.0,
-        conditional: bool = False,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         check_above_zero(concentration=concentration)

@@ -47,7 +47,7 @@ class ExemplarPrior(VampPrior):
         data_shape: Sequence[int],
         *,
         num_exemplars: int = 500,
-        conditional: bool = False,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         check_int("num_exemplars", num_exemplars)
@@ -56,7 +56,7 @@ class ExemplarPrior(VampPrior):
             data_shape,
             "real",
             num_components=num_exemplars,
-            learned=False,
+            fixed=True,
             conditional=conditional,
             field_features=field_features,
         )

@@ -1,9 +1,6 @@
-"""The prior that is a normalising flow."""
+"""The prior that is a normalising flow of fields."""
 
 __all__ = ["FlowPrior"]
-
-from collections.abc import Sequence
-from typing import Any, Literal
 
 from torch import Tensor
 from torch.distributions import Distribution, constraints
@@ -11,26 +8,20 @@ from torch.distributions import Distribution, constraints
 from vae.distributions.flow_posterior import ConditionalFlow
 from vae.flows import zuko
 from vae.networks.conditioned import FieldFeatures
-from vae.priors.parametric_prior import required
 from vae.priors.prior import Prior
 
 
 class FlowPrior(Prior):
-    r"""A standard normal carried through a flow, :math:`p(z) = N(f(z); 0, I)\,|\det ∂f/∂z|`.
+    r"""A normal carried through a flow, :math:`p(z|y) = N(f(z; y); 0, I)\,|\det ∂f/∂z|`.
 
-    If it is conditional, the nets of f read the features of the fields beside z.
+    The nets of f read the features of the fields y. A flow that reads nothing is a prior as it is.
 
     Args:
-        latent_shape: ``(D,)``.
-        flow: Which of `zuko.flows`.
-        transforms: Number of its transforms, at least 1.
-        hidden_features: Widths of each transform's net, at least 1.
-        conditional: Whether it is p(z|y).
+        flow: A flow of zuko whose ``context`` is the size of the features.
         field_features: What a model with a condition reads of its fields y.
-        **options: Further ones of the flow.
 
     Raises:
-        ValueError: If it is to be conditional in a model without a condition.
+        ValueError: If the flow is none of zuko.
 
     References:
         Masked Autoregressive Flow for Density Estimation (Papamakarios, Pavlakou, Murray, 2017),
@@ -39,35 +30,18 @@ class FlowPrior(Prior):
     """
 
     support = constraints.real_vector
+    conditional = True
 
-    def __init__(
-        self,
-        latent_shape: Sequence[int],
-        *,
-        flow: Literal["MAF", "NSF"],
-        transforms: int = 3,
-        hidden_features: Sequence[int] = (64, 64),
-        conditional: bool = False,
-        field_features: FieldFeatures | None = None,
-        **options: Any,
-    ) -> None:
+    def __init__(self, flow: zuko.lazy.Flow, field_features: FieldFeatures) -> None:
         super().__init__()
-        self.event_shape = tuple(latent_shape)
-        self.conditional = conditional
-        self.features = required(field_features) if conditional else None
-        self.flow = {"MAF": zuko.flows.MAF, "NSF": zuko.flows.NSF}[flow](
-            *latent_shape,
-            context=0 if self.features is None else self.features.size,
-            transforms=transforms,
-            hidden_features=hidden_features,
-            **options,
-        )
+        if not isinstance(flow, zuko.lazy.Flow):
+            raise ValueError(f"flow must be a flow of zuko; got {type(flow).__name__}")
+        self.event_shape = tuple(flow.base().event_shape)
+        self.flow = flow
+        self.features = field_features
 
     def forward(self, *given: Tensor) -> Distribution:
-        """Return p(z), or p(z|y) of batch shape ``(B,)`` for fields ``(B, ...)``."""
-        if self.features is None:
-            return self.flow()
+        """Return p(z|y) of batch shape ``(B,)`` for fields ``(B, ...)``."""
         context = self.features(*given)
-        return ConditionalFlow(
-            self.flow, context, self.flow.base(context).expand(context.shape[:-1])
-        )
+        base = self.flow.base(context).expand(context.shape[:-1])
+        return ConditionalFlow(self.flow, context, base)

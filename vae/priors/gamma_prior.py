@@ -41,7 +41,7 @@ class GammaPrior(ParametricPrior):
         *,
         concentration: float = 1.0,
         rate: float = 1.0,
-        conditional: bool = False,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         check_above_zero(concentration=concentration, rate=rate)

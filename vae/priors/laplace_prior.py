@@ -42,7 +42,7 @@ class LaplacePrior(ParametricPrior, StartsFromCodes):
         self,
         latent_shape: Sequence[int],
         *,
-        conditional: bool = False,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         super().__init__(

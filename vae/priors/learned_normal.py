@@ -47,7 +47,7 @@ class LearnedNormal(ParametricPrior, StartsFromCodes):
         self,
         latent_shape: Sequence[int],
         *,
-        conditional: bool = False,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         super().__init__(

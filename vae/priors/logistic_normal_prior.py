@@ -43,7 +43,7 @@ class LogisticNormalPrior(ParametricPrior):
         latent_shape: Sequence[int],
         *,
         scale: float = 1.0,
-        conditional: bool = False,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         check_above_zero(scale=scale)

@@ -48,7 +48,7 @@ class MixturePrior(ParametricPrior, StartsFromCodes):
         latent_shape: Sequence[int],
         *,
         num_components: int = 10,
-        conditional: bool = False,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         check_int("num_components", num_components)

@@ -39,7 +39,7 @@ class ParametricPrior(Prior):
         latent_shape: Sequence[int],
         starts: Mapping[str, Tensor],
         *,
-        conditional: bool,
+        conditional: bool | None,
         field_features: FieldFeatures | None,
     ) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class ParametricPrior(Prior):
                 self.register_parameter(name, start)
             else:
                 self.register_buffer(name, start, persistent=False)
-        self.conditional = conditional
+        self.conditional = bool(conditional)
         if conditional:
             self.features = required(field_features)
             numbers = sum(start.numel() for start in starts.values())

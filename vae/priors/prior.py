@@ -30,7 +30,7 @@ class Prior(nn.Module, ABC):
         """Return p(z)."""
 
 
-def refuse_fields(conditional: bool, other: str) -> None:
+def refuse_fields(conditional: bool | None, other: str) -> None:
     """Refuse to make a prior conditional that has nothing to learn.
 
     Args:

@@ -30,7 +30,7 @@ class StandardNormal(Prior):
     support = constraints.real_vector
     zeros: Tensor
 
-    def __init__(self, latent_shape: Sequence[int], *, conditional: bool = False) -> None:
+    def __init__(self, latent_shape: Sequence[int], *, conditional: bool | None = None) -> None:
         super().__init__()
         refuse_fields(conditional, "normal")
         self.event_shape = tuple(latent_shape)

@@ -45,7 +45,7 @@ class StudentTPrior(ParametricPrior, StartsFromCodes):
         latent_shape: Sequence[int],
         *,
         df: float | None = 5.0,
-        conditional: bool = False,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         check_df(df)

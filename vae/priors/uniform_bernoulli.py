@@ -35,7 +35,7 @@ class UniformBernoulli(Prior):
         latent_shape: Sequence[int],
         *,
         temperature: float | None,
-        conditional: bool = False,
+        conditional: bool | None = None,
     ) -> None:
         super().__init__()
         refuse_fields(conditional, "bernoulli")

@@ -21,7 +21,7 @@ class VampPrior(Prior, StartsFromData):
 
     Pseudo-inputs of bounded data are kept inside [0, 1] by a sigmoid, which leaves every one of
     them a gradient (a clamp, as in much published code, starts most of them without). They start
-    at training examples; those that are not to be learned stay there, and in the checkpoint.
+    at training examples; fixed ones stay there, and are in the checkpoint.
 
     In a model with a condition each pseudo-input keeps the fields of the example at which it
     started, and its component is :math:`q(z|u_m, y_m)`. If the prior is conditional, it is
@@ -32,7 +32,7 @@ class VampPrior(Prior, StartsFromData):
         data_shape: Shape of one example.
         support: Where the data lie: ``boolean``, ``unit_interval`` or ``real``.
         num_components: Number of pseudo-inputs M, at least 1.
-        learned: Whether the pseudo-inputs are learned.
+        fixed: Whether the pseudo-inputs stay where they start.
         conditional: Whether it is p(z|y).
         field_features: What a model with a condition reads of its fields y.
 
@@ -50,8 +50,8 @@ class VampPrior(Prior, StartsFromData):
         support: str,
         *,
         num_components: int = 500,
-        learned: bool = True,
-        conditional: bool = False,
+        fixed: bool | None = None,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         super().__init__()
@@ -59,20 +59,20 @@ class VampPrior(Prior, StartsFromData):
             raise ValueError(f"num_components must be at least 1; got {num_components}")
         # In a tuple, so that the encoder is not registered and saved a second time.
         self._encoder = (encoder,)
-        self.learned = learned
-        self.bounded = learned and support != "real"
+        self.fixed = bool(fixed)
+        self.bounded = not fixed and support != "real"
         self.support, self.event_shape = encoder.head.support, encoder.head.event_shape
         inputs = torch.randn(num_components, *data_shape)
         self.free_inputs: Tensor
-        if learned:
-            self.free_inputs = nn.Parameter(inputs)
-        else:
+        if fixed:
             self.register_buffer("free_inputs", inputs)
-        self.conditional = conditional
+        else:
+            self.free_inputs = nn.Parameter(inputs)
+        self.conditional = bool(conditional)
         features = required(field_features) if conditional else field_features
         self.fields: ComponentFields | None = None
         if features is not None:
-            self.fields = ComponentFields(features, num_components, weigh=conditional)
+            self.fields = ComponentFields(features, num_components, weigh=self.conditional)
 
     @property
     def pseudo_inputs(self) -> Tensor:
@@ -85,7 +85,7 @@ class VampPrior(Prior, StartsFromData):
         x = examples(len(self.free_inputs))
         rows = torch.arange(len(self.free_inputs), device=x.device) % len(x)
         start = x[rows].clamp(0.05, 0.95).logit() if self.bounded else x[rows]
-        noise = 0.1 * torch.randn_like(start) if self.learned else 0.0
+        noise = 0.0 if self.fixed else 0.1 * torch.randn_like(start)
         self.free_inputs.copy_(start + noise)
         if self.fields is not None:
             self.fields.initialize(examples, rows)

@@ -39,7 +39,7 @@ class VonMisesFisherPrior(ParametricPrior):
         self,
         latent_shape: Sequence[int],
         *,
-        conditional: bool = False,
+        conditional: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         start = inverse_soft_bound(0.0, *LOG_CONCENTRATION_BOUNDS)
