@@ -80,6 +80,8 @@ def latents(posterior, prior):
 
 def paired(posterior, prior):
     """Return the settings of both, composed apart: each choice once, where there are many pairs."""
+    if prior == "joint":  # whose settings follow those of the posterior
+        return composed(*MLP, *latents(posterior, prior))
     ours, theirs = (
         composed(*MLP, part, *SMALL_PARTS.get(part, []))
         for part in (f"posterior={posterior}", f"prior={prior}")

@@ -25,7 +25,8 @@ FIXED = {
     "uniform_categorical": "categorical",
     "uniform_bernoulli": "bernoulli",
 }
-CONDITIONAL = sorted(set(choices("prior")) - set(FIXED))
+WITHOUT = {"joint", "two_stage"}  # which have no such setting
+CONDITIONAL = sorted({*choices("prior")} - {*FIXED} - WITHOUT)
 DIGITS = DataSpec("digits", (6,), "boolean", 2, num_classes=4)
 GIVEN = ["model=mlp", "model.encoder.hidden=[8]", "model.condition=[label]"]
 SMALL = {
