@@ -49,7 +49,7 @@ class DataModule(LightningDataModule):
         test_size: The same for the test set, for sources without one of their own.
         train_size: Use only so many training examples; ``None`` means all.
         labelled: How many of them keep their label, equally many of each class; ``None``: all.
-        labelled_share: How much of a batch is labelled then, if labels are read, in (0, 1).
+        labelled_share: How much of a batch is labelled then, if labels are read; ``None``: a tenth.
         binarization: ``none``, ``dynamic``, ``static`` or ``threshold``; see `Preprocess`.
         dequantize: Whether to add uniform noise to bytes.
         flip: Whether to mirror pictures at random in training.
@@ -85,7 +85,7 @@ class DataModule(LightningDataModule):
         test_size: int | float | None = None,
         train_size: int | None = None,
         labelled: int | None = None,
-        labelled_share: float = 0.1,
+        labelled_share: float | None = None,
         binarization: str = "none",
         dequantize: bool = False,
         flip: bool = False,

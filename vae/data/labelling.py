@@ -12,6 +12,8 @@ from vae.checks import check_int
 from vae.data.randomness import permutation
 from vae.spec import DataSpec
 
+DEFAULT_SHARE = 0.1
+
 
 def check_labelled(count: int | None, share: Any, spec: DataSpec) -> None:
     """Refuse a number of labels that such data cannot keep, and a share that is none.
@@ -19,7 +21,7 @@ def check_labelled(count: int | None, share: Any, spec: DataSpec) -> None:
     Raises:
         ValueError: If the data have no classes, or there is not a label for each of them.
     """
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+    if share is not None and not (isinstance(share, float) and 0 < share < 1):
         raise ValueError(f"data.labelled_share must be a fraction between 0 and 1; got {share!r}")
     check_int("data.labelled", count, optional=True)
     if count is None:
@@ -80,20 +82,21 @@ class LabelledShare:
     Args:
         labels: ``(N,)`` int64, `UNLABELLED` where not known; some are known, and some are not.
         batch_size: Examples per batch, at least 2.
-        share: How much of it is labelled, in (0, 1); at least one example and not all.
+        share: How much of it is labelled, in (0, 1), at least one example and not all; ``None``: a
+            tenth.
 
     Raises:
         ValueError: If a batch has no place for both.
     """
 
-    def __init__(self, labels: Tensor, batch_size: int, share: float) -> None:
+    def __init__(self, labels: Tensor, batch_size: int, share: float | None) -> None:
         if batch_size < 2:
             raise ValueError(
                 "a batch holds examples with and without a label: use data.batch_size=2 or more"
             )
         self.known = (labels >= 0).nonzero()[:, 0].cpu()
         self.others = (labels < 0).nonzero()[:, 0].cpu()
-        self.num_known = min(max(1, round(share * batch_size)), batch_size - 1)
+        self.num_known = min(max(1, round((share or DEFAULT_SHARE) * batch_size)), batch_size - 1)
         self.num_others = batch_size - self.num_known
 
     def num_batches(self, world_size: int, *, drop_last: bool) -> int:

@@ -124,7 +124,7 @@ class TrainBatches(Batches):
     drop_last: bool = True
     group_size: int = 1
     repeats: bool = False
-    labelled_share: float = 0.1
+    labelled_share: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
