@@ -15,7 +15,7 @@ QUESTIONS = {  # of a reader, and the sections that answer them
     ),
     "What can it be used for?": (
         *("reconstruction_quality", "sample_quality", "neighbours"),
-        *("probe", "anomaly", "imputation"),
+        *("probe", "classification", "anomaly", "imputation"),
     ),
 }
 REST = "Further"
