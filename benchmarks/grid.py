@@ -14,8 +14,10 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -55,9 +57,7 @@ GROUPS = ("posterior", "prior", "objective")
 
 def outcome(chosen: tuple[str, ...], steps: int) -> str:
     """Return ``trained``, or why not: the refusal without names, or what went wrong in capitals."""
-    more = [small for part in chosen for small in SMALLER.get(part, [])]
-    settings = compose_settings(["data=sprites", *SMALL, *chosen, *more])
-    refused = []
+    settings, refused = settings_of(chosen), []
     for spec in SPECS.values():
         try:
             train(VAEModule.from_config(settings, spec), spec, steps)
@@ -68,6 +68,21 @@ def outcome(chosen: tuple[str, ...], steps: int) -> str:
         else:
             return "trained"
     return "refused: " + NAME.sub("…", refused[0].split(". Use")[0])
+
+
+def settings_of(chosen: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings of choices, each composed once; those of a joint prior follow others."""
+    if "prior=joint" in chosen:
+        return composed(*chosen)
+    groups = [part.partition("=")[0] for part in chosen]
+    return composed() | {g: composed(part)[g] for g, part in zip(groups, chosen, strict=True)}
+
+
+@cache
+def composed(*chosen: str) -> dict[str, Any]:
+    """Return the settings of a small model with some choices."""
+    more = [small for part in chosen for small in SMALLER.get(part, [])]
+    return compose_settings(["data=sprites", *SMALL, *chosen, *more])
 
 
 def train(module: VAEModule, spec: DataSpec, steps: int) -> None:
