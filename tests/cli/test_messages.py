@@ -135,7 +135,7 @@ WRONG = {
     "a quote that a backslash opens": (["name='a\\'"], "'name='\"'\"'a\\\\'\"'\"''"),
     "an open quote": (["seed='"], "cannot be read"),
     "a choice of null": (["model=null"], "model=null is not a choice; choose from bayesian, burda"),
-    "a choice of 3": (["prior=3"], "prior=3 is not a choice; choose from beta"),
+    "a choice of 3": (["prior=3"], "prior=3 is not a choice; choose from bernoulli"),
     "no choice": (["model="], "model= does not exist; choose from bayesian, burda"),
     "a setting added twice": (["+seed=1"], "seed is a setting already: leave the + out"),
     "a sweep by range without -m": (["seed=range(3)"], "Several values need a sweep: add -m."),

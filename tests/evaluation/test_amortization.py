@@ -67,13 +67,14 @@ def binary_model(*overrides):
     return build_model(settings_of(*MLP, *overrides), BINARY).eval()
 
 
+UNFITTED = ("categorical", "bernoulli", "joint")  # see below
 VAMP = ["prior=vamp", "prior.num_components=5"]
 
 
 @pytest.mark.parametrize(
     ("posterior", "prior"),
     [
-        *[(name, []) for name in choices("posterior") if name not in ("categorical", "bernoulli")],
+        *[(name, []) for name in choices("posterior") if name not in UNFITTED],
         *[(name, VAMP) for name in ("normal", "constant", "nsf")],
     ],
 )
@@ -110,6 +111,8 @@ def test_the_memory_does_not_change_the_fit():
 
 def test_what_cannot_be_fitted_is_said():
     x = torch.zeros(4, *BINARY.shape)
+    with pytest.raises(NotApplicable, match="needs one latent, not z, c"):
+        Amortization()(subject_of(binary_model("posterior=joint"), x))
     discrete = binary_model("posterior=categorical", "prior=uniform_categorical")
     with pytest.raises(NotApplicable, match="needs a posterior with rsample"):
         Amortization()(subject_of(discrete, x))

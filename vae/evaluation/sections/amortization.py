@@ -128,8 +128,11 @@ def checked(subject: Subject) -> VAE:
     if not isinstance(model, VAE) or not isinstance(model.encoder, Conditional):
         raise NotApplicable("The amortisation gap needs a VAE whose encoder is a net and a head.")
     with torch.no_grad():
-        if not model.encode(subject.examples(1)["x"]).has_rsample:
-            raise NotApplicable("The amortisation gap needs a posterior with rsample.")
+        q = model.encode(subject.examples(1)["x"])
+    if not isinstance(q, Distribution):
+        raise NotApplicable(f"The amortisation gap needs one latent, not {', '.join(q)}.")
+    if not q.has_rsample:
+        raise NotApplicable("The amortisation gap needs a posterior with rsample.")
     return model
 
 
