@@ -55,6 +55,11 @@ RAISED = {  # what shows within so few steps
         f"penalties.capacity.capacity.end={CAPACITY}",
         "penalties.capacity.capacity.steps=90",
     ],
+    "joint_vae": [
+        "~model.encoder.channels",
+        *(f"penalties.{name}.capacity.{key}" for name in "zc" for key in ("steps=90", "end=2")),
+        *(f"penalties.{name}.gamma=300" for name in "zc"),
+    ],
     "factor_vae": [
         "objective.beta=4",
         "penalties.factor.discriminator.hidden=[128,128]",
@@ -218,6 +223,13 @@ def test_the_kl_stays_at_the_capacity(lesson):
         assert abs(measured(lesson, other, kl) - CAPACITY) > 5
 
 
+def test_the_kl_of_each_latent_stays_at_its_capacity(lesson):
+    trace = lesson.trace(lesson.end("joint_vae"))
+    assert [latent.name for latent in trace.latents] == ["z", "c"]
+    for latent in trace.latents:
+        assert abs(latent.kl.mean().item() - 2) < 0.5, latent.name
+
+
 @pytest.mark.parametrize("name", AUTOENCODERS)
 def test_an_autoencoder_reconstructs(lesson, name):
     error = lesson.error(lesson.end(name))
@@ -258,5 +270,12 @@ def test_the_estimators_are_those_of_the_experiments(lesson):
 
 
 def test_every_experiment_is_here():
-    there = {*(name for name, *_ in LOWER), *AUTOENCODERS, *BOUNDS, "capacity", "sigma_vae"}
+    there = {
+        *(name for name, *_ in LOWER),
+        *AUTOENCODERS,
+        *BOUNDS,
+        "capacity",
+        "joint_vae",
+        "sigma_vae",
+    }
     assert there == set(choices("experiment"))

@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,10 @@ COMMANDS = [
     and not any(part in str(command) for part in (*ELSEWHERE, *SEARCH, *ADDED, *OWN))
 ]
 WITH_TEST = ("report=", "test_samples=")
+BEFORE = {  # a command with this word starts from such a run
+    "experiment=burda_iwae": ("made/burda_vae", "experiment=burda_vae"),
+    "model.m1=outputs/m1": ("outputs/m1", "model=mlp", "data=mnist"),
+}
 PICTURES = 80
 FEW = [  # of what the parts of a full report take by the thousand
     "test_samples=5",
@@ -108,12 +113,14 @@ def smaller(script: str, words: list[str], run: str) -> list[str]:
         further = any(word.startswith("trainer.max_") for word in words)
         return [*words, *added, *([] if further else ["trainer.max_epochs=21"])]  # it has ended
     text = " ".join(words)
-    files = ("data=mnist", "burda")
+    files = ("data=mnist", "burda", "rae_l2")
     own = ("data=images", "data=array", "data=table", "data=shards")
     if any(name in text for name in files):
         added.append("data.val_size=20")
     elif not any(name in text for name in own):
         added.append("data.size=60")
+    if "data.labelled=" in text:
+        added.append("data.labelled=10")
     if "prior=vamp" in text:
         added.append("prior.num_components=20")  # a pseudo-input starts at a picture of its own
     if "burda" in text:
@@ -130,17 +137,18 @@ def smaller(script: str, words: list[str], run: str) -> list[str]:
     return [*words, *added, "data.batch_size=16", "trainer.max_epochs=1", f"{place}={run}"]
 
 
-def burda() -> str:
-    """Return the run that another command starts from."""
-    run = "made/burda_vae"
-    assert ended(app.train, *smaller("train.py", ["experiment=burda_vae"], run)) == 0
-    return run
+def run_before(words: Sequence[str]) -> str | None:
+    """Return the run that a command starts from, if that is another than most do."""
+    for word, (run, *overrides) in BEFORE.items():
+        if word in words:
+            assert ended(app.train, *smaller("train.py", overrides, run)) == 0
+            return run
+    return None
 
 
 @pytest.mark.parametrize("command", **named(COMMANDS))
 def test_a_command_runs(desk, command, capfd):
-    place = burda() if "experiment=burda_iwae" in command.words else desk.run
-    script, *words = stand_in(command.words[1:], place=place)
+    script, *words = stand_in(command.words[1:], place=run_before(command.words) or desk.run)
     words = smaller(script, words, f"made/{COMMANDS.index(command)}")
     if "trainer=ddp" in words or "trainer=fsdp" in words:
         done = subprocess.run([sys.executable, ROOT / script, *words], env=None)
