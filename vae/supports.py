@@ -49,6 +49,9 @@ class ProductSpace(Constraint):
         self.parts = dict(parts)
         super().__init__()
 
+    def __repr__(self) -> str:
+        return " beside ".join(f"{name} of {space}" for name, space in self.parts.items())
+
 
 OF_DATA: dict[str, Constraint] = {  # what `DataSpec.support` may be
     "boolean": constraints.boolean,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vae.batch import UNLABELLED
-from vae.data import DataModule, Memory
+from vae.data import DataModule, Memory, Sprites
 
 LABELS = (torch.arange(211) * 7 % 3).clamp(max=2)
 FEW = {"train_size": 150, "batch_size": 16, "labelled": 8, "labelled_share": 0.25, "seed": 5}
@@ -102,3 +102,10 @@ def test_what_cannot_be_is_refused_in_a_sentence(name):
     settings, told = REFUSED[name]
     with pytest.raises(ValueError, match=told):
         module(**settings).train_dataloader()
+
+
+def test_sprites_hide_labels_wherever_they_are_made():
+    data = DataModule(Sprites(size=300), val_size=30, test_size=30, labelled=9, batch_size=8)
+    batches = data.train_dataloader()  # which moves them to where they are trained on
+    assert batches.num_batches > 0
+    assert (data.examples("train")["label"] >= 0).sum() == 9

@@ -150,6 +150,15 @@ def test_what_cannot_be_is_refused_in_a_sentence(model, batch):
         build_model(settings_of(*SIZES), DataSpec("bare", (6,), "boolean", 2))
 
 
+def test_what_is_not_given_is_refused_or_drawn():
+    model = build_model(settings_of(*SIZES), SPEC)
+    with pytest.raises(ValueError, match="given is to hold label, or nothing; got lable"):
+        model.sample(3, given={"lable": 1})
+    few = DataSpec("own", (6,), "boolean", 2, num_classes=3, class_names=("-1", "0", "1"))
+    with pytest.raises(ValueError, match="not taken for a missing label"):
+        build_model(settings_of(*SIZES), few)
+
+
 @pytest.mark.peers
 def test_the_enumerated_bound_is_that_of_pyro(batch):
     import pyro

@@ -71,12 +71,17 @@ def test_a_mixture_starts_at_the_clusters():
         assert torch.allclose(p.log_scale[nearest].exp(), torch.tensor(scale), rtol=0.2)
 
 
-@pytest.mark.parametrize("points", [torch.zeros(4, 2), torch.eye(2)])
-def test_fewer_points_than_clusters_give_finite_ones(points):
+def test_clusters_have_widths_where_there_are_few_points():
+    """Of a point alone no width is known: it is given that within all clusters."""
+    points = torch.randn(60, 2)
+    found = find_clusters(points, 50)
+    assert found.share.sum().item() == pytest.approx(1)
+    assert found.variance.min() > 1e-3
     prior = MixturePrior((2,), num_components=5)
-    prior.start_at_codes(points)
-    assert prior().log_prob(points).isfinite().all()
-    assert find_clusters(points, 5).share.sum().item() == pytest.approx(1)
+    prior.start_at_codes(torch.zeros(6, 2))
+    assert prior().log_prob(torch.zeros(6, 2)).isfinite().all()
+    with pytest.raises(ValueError, match=r"starts at more codes than the 60 .*num_components"):
+        find_clusters(points, 60)
 
 
 def test_only_the_prior_learns():

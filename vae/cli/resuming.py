@@ -37,6 +37,7 @@ FREE = {
     *("lr_find", "checkpoint"),
     *("test", "test_samples", "threads", "deterministic", "compile", "cuda_graph"),
     *("channels_last", "matmul_precision", "group_size", "gradient_clip", "skip_limit"),
+    *("data.download", "data.source.download"),  # which only bring the same files
     *("data.group_size", "data.on_device", "data.eval_batch_size", "data.min_steps"),
     *(f"{home}.{place}" for home in ("data", "data.source") for place in PLACES),
 }

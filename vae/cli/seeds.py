@@ -84,7 +84,9 @@ class Compared(Callback):
 
 
 def compare_runs(folder: Path, config: DictConfig) -> None:
-    """Evaluate the runs of a folder as each was evaluated at its end, and compare them."""
+    """Evaluate the runs of a folder as each was evaluated at its end, if so, and compare them."""
+    if not config.report:
+        return
     from vae.cli.compose import compose_settings
     from vae.cli.evaluate import run
 

@@ -119,6 +119,11 @@ class M2(Model):
         """
         if spec.num_classes is None:
             raise ValueError(f"model M2 is one of labels, and data {spec.name} have none")
+        if len(spec.class_names) > 2 and str(UNLABELLED) in map(str, spec.class_names):
+            raise ValueError(
+                f"data {spec.name} have a class {UNLABELLED}, which is not taken for a missing "
+                "label: give only data with labels, and hide some by data.labelled"
+            )
         parts = parts.knowing(latent_dim=latent_dim)
         base = None if m1 is None else build_m1(spec, parts, m1)
         head: Head
@@ -152,6 +157,8 @@ class M2(Model):
     def run(self, batch: Batch, draws: Draws) -> None:
         """Choose y, then z given it, and say what x is under both."""
         label, x = batch.get("label"), batch.get("x")
+        if x is None and (unknown := sorted(set(batch) - {"label"})):
+            raise ValueError(f"given is to hold label, or nothing; got {', '.join(unknown)}")
         told = None if label is None or x is not None else label
         read = draws.infer(lambda: self.read(batch["x"]))
         features = draws.infer(lambda: self.features(read()))

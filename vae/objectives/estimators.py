@@ -235,7 +235,7 @@ def check_paths(estimator: Estimator, trace: Trace) -> None:
     if not torch.is_grad_enabled():
         return
     for latent in trace.latents:
-        if not latent.q.has_rsample:
+        if not latent.q.has_rsample and latent.log_q.requires_grad:
             raise ValueError(
                 f"{type(estimator).__name__} needs a posterior with rsample; got "
                 f"{latent.q}. Use estimator=score with objective.num_samples=2 or more."

@@ -17,7 +17,7 @@ class Clusters(NamedTuple):
         share: Of the points in each, with one more in every cluster, ``(M,)``.
         mean: ``(M, D)``.
         variance: Of each dimension, ``(M, D)``, with one more point in every cluster that has the
-            mean variance within all of them.
+            variance within all of them, of N − M degrees of freedom.
     """
 
     share: Tensor
@@ -31,12 +31,20 @@ def find_clusters(points: Tensor, num: int) -> Clusters:
 
     Args:
         points: ``(N, D)``.
-        num: M, at least 1; where it is above N, some clusters are alike.
+        num: M, at least 1 and below N.
+
+    Raises:
+        ValueError: If there are as many clusters as points: none would have a width.
 
     References:
         Least Squares Quantization in PCM (Lloyd, 1982).
         k-means++: The Advantages of Careful Seeding (Arthur, Vassilvitskii, 2007).
     """
+    if num >= len(points):
+        raise ValueError(
+            f"a mixture of {num:,} components starts at more codes than the {len(points):,} that "
+            "there are: use a smaller prior.num_components"
+        )
     mean = far_apart(points, num)
     for _ in range(ROUNDS):
         nearest = torch.cdist(points, mean).argmin(1)
@@ -44,9 +52,10 @@ def find_clusters(points: Tensor, num: int) -> Clusters:
         total = torch.zeros_like(mean).index_add_(0, nearest, points)
         mean = torch.where(count > 0, total / count.clamp_min(1), mean)
     squares = (points - mean[nearest]).square()
-    within = torch.zeros_like(mean).index_add_(0, nearest, squares) + squares.mean(0)
+    of_all = squares.sum(0) / (len(points) - num)
+    within = torch.zeros_like(mean).index_add_(0, nearest, squares) + of_all
     share = (count + 1) / (count + 1).sum()
-    return Clusters(share.squeeze(1), mean, within / (count + 1))
+    return Clusters(share.squeeze(1), mean, within / count.clamp_min(1))
 
 
 def far_apart(points: Tensor, num: int) -> Tensor:

@@ -84,12 +84,16 @@ class SpriteExamples(Examples):
 
     def subset(self, indices: Tensor) -> "SpriteExamples":
         """Return the sprites at ``indices`` ``(M,)``."""
-        return SpriteExamples(self.templates, self.grid[indices], self.hues)
+        chosen = SpriteExamples(self.templates, self.grid[indices], self.hues)
+        chosen.labels = None if self.labels is None else self.labels[indices]
+        return chosen
 
     def to(self, device: torch.device) -> "SpriteExamples":
         """Return the same sprites, made on ``device``."""
         hues = None if self.hues is None else self.hues.to(device)
-        return SpriteExamples(self.templates.to(device), self.grid.to(device), hues)
+        moved = SpriteExamples(self.templates.to(device), self.grid.to(device), hues)
+        moved.labels = None if self.labels is None else self.labels.to(device)  # some may be hidden
+        return moved
 
 
 def _windows(templates: Tensor, template: Tensor, top: Tensor, left: Tensor) -> Tensor:
