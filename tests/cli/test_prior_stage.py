@@ -100,6 +100,12 @@ WRONG = {
     "a prior of another space": ([*STAGE, "prior=gamma"], "live on different spaces"),
     "another net": ([*STAGE, "prior=normal", "model=conv"], "leave model=conv out"),
     "another loss": ([*STAGE, "prior=normal", "objective.beta=2"], "leave objective.beta=2 out"),
+    "no path": (["stage=prior", "checkpoint=3"], "the path of one run; got 3"),
+    "a setting of other data": ([*STAGE, "data.root=a"], "are added: +data.root=a"),
+    "more than codes": (
+        [*STAGE, "prior=mixture", "prior.num_components=999"],
+        "use a smaller prior.num_components",
+    ),
     "an export": (["stage=prior", "checkpoint=export", "prior=normal"], "give data= as well"),
     "other data": (
         [*STAGE, "prior=normal", "data=sprites", "data.size=100"],

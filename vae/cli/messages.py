@@ -222,6 +222,8 @@ def composition(error: Exception, arguments: list[str], command: str) -> str:
         if f"'{key}'" in told or f"'{key}=" in told or f"'{argument}'" in told:
             if command == "eval" and argument.startswith("data."):
                 return f"settings of the data are added in an evaluation: +{argument[:LONGEST]}"
+            if "stage=prior" in arguments and argument.startswith("data."):
+                return f"settings of the checkpoint's own data are added: +{argument[:LONGEST]}"
             return misfit(argument, known_settings(arguments, argument, command), command)
     return first_line(root(error))
 

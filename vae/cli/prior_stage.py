@@ -50,6 +50,8 @@ def check_stage(config: DictConfig, typed: Iterable[str]) -> bool:
         raise ValueError(
             "stage=prior fits a prior to a trained model: give checkpoint=<its run folder>"
         )
+    if not isinstance(checkpoint, str):
+        raise ValueError(f"checkpoint= is the path of one run; got {checkpoint}")
     for text in typed:
         override = parsed(text)
         if override is not None and override.key_or_group.partition(".")[0] in FIXED:
