@@ -117,13 +117,7 @@ class M2(Model):
         Raises:
             ValueError: If the data have no labels, or M1 is no VAE with codes that are vectors.
         """
-        if spec.num_classes is None:
-            raise ValueError(f"model M2 is one of labels, and data {spec.name} have none")
-        if len(spec.class_names) > 2 and str(UNLABELLED) in map(str, spec.class_names):
-            raise ValueError(
-                f"data {spec.name} have a class {UNLABELLED}, which is not taken for a missing "
-                "label: give only data with labels, and hide some by data.labelled"
-            )
+        count = classes_of(spec)
         parts = parts.knowing(latent_dim=latent_dim)
         base = None if m1 is None else build_m1(spec, parts, m1)
         head: Head
@@ -133,7 +127,7 @@ class M2(Model):
         else:
             shape, standardize = base.event or (), base.standardize
             head = NormalPosterior(shape[0])
-        count, posterior = spec.num_classes, parts.posterior()
+        posterior = parts.posterior()
         with_class = partial(joined, parts, count)
         return cls(
             parts.net(classifier, "classifier", in_shape=shape, out_shape=(count,)),
@@ -206,6 +200,22 @@ class M2(Model):
             ValueError: If its shape is another, or a value not finite or outside the support.
         """
         return PartlyKnown(self.logits(self.read(self.check(x)["x"]))).guess
+
+
+def classes_of(spec: DataSpec) -> int:
+    """Return how many classes data have.
+
+    Raises:
+        ValueError: If they have none, or one that looks like a label that is missing.
+    """
+    if spec.num_classes is None:
+        raise ValueError(f"model M2 is one of labels, and data {spec.name} have none")
+    if len(spec.class_names) > 2 and str(UNLABELLED) in map(str, spec.class_names):
+        raise ValueError(
+            f"data {spec.name} have a class {UNLABELLED}, which is not taken for a missing label: "
+            "give only data with labels, and hide some by data.labelled"
+        )
+    return spec.num_classes
 
 
 def given(part: Conditional, read: Tensor, y: Tensor) -> Distribution:
