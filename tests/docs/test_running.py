@@ -119,6 +119,8 @@ def smaller(script: str, words: list[str], run: str) -> list[str]:
         added.append("data.val_size=20")
     elif not any(name in text for name in own):
         added.append("data.size=60")
+    if "stage=prior" in words and "prior=mixture" in words:
+        added.append("prior.num_components=5")  # fewer than there are codes
     if "data.labelled=" in text:
         added.append("data.labelled=10")
     if "prior=vamp" in text:
