@@ -63,10 +63,10 @@ def far_apart(points: Tensor, num: int) -> Tensor:
 
     Where all distances are zero, any is drawn.
     """
-    chosen = points[torch.randint(len(points), (1,))]
+    chosen = [points[torch.randint(len(points), (1,))]]
     distance = torch.full_like(points[:, 0], torch.inf)
     for _ in range(num - 1):
         distance = distance.minimum((points - chosen[-1]).square().sum(1))
         odds = distance if distance.any() else torch.ones_like(distance)
-        chosen = torch.cat([chosen, points[odds.multinomial(1)]])
-    return chosen
+        chosen.append(points[odds.multinomial(1)])
+    return torch.cat(chosen)
