@@ -41,8 +41,8 @@ COMMON = [
 FIGURES = ("elbo", "nll")  # of the test pictures: the ELBO, and −log p(x)
 VARIANTS: dict[str, list[str]] = {
     "normal": [],
-    "iaf": ["posterior=iaf", "estimator=stl"],
-    "nsf": ["posterior=nsf", "estimator=stl"],
+    "iaf": ["posterior=iaf", "posterior.context_dim=64", "posterior.flow.transforms=3"],
+    "nsf": ["posterior=nsf", "posterior.context_dim=64"],
     "vamp": ["prior=vamp"],
 }
 
