@@ -10,7 +10,7 @@ from vae.distributions.monotone_root import LEAST_SLOPE, bounded_product, monoto
 pytestmark = pytest.mark.usefixtures("double_precision")
 
 STEPS = ["planar", "radial", "sylvester"]
-FLOWS = [*STEPS, "flow", "iaf", "maf"]
+FLOWS = [*STEPS, "flow", "flow on noise", "iaf", "maf"]
 
 
 def raw(head, *lead, spread=1.0):
@@ -34,7 +34,7 @@ def test_determinant_is_that_of_the_jacobian(name, spread):
         assert torch.allclose(ladj, exact, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["flow", "iaf", "maf"])
+@pytest.mark.parametrize("name", ["flow", "flow on noise", "iaf", "maf"])
 def test_determinant_of_a_flow_of_zuko_is_that_of_the_jacobian(name):
     head = HEADS[name]()
     q = head(raw(head))

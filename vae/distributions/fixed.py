@@ -47,7 +47,8 @@ def fixed_log_prob(q: Distribution, value: Tensor) -> Tensor:
     if isinstance(q, ConditionalFlow):
         with frozen(q.flow):
             context = None if q.context is None else q.context.detach()
-            held = ConditionalFlow(q.flow, context, fixed(q.base))
+            scaled = None if q.scaled is None else (q.scaled[0].detach(), q.scaled[1].detach())
+            held = ConditionalFlow(q.flow, context, fixed(q.base), scaled)
             log_prob: Tensor = held.log_prob(value)
             return log_prob
     return fixed(q).log_prob(value)
