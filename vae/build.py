@@ -145,7 +145,7 @@ def latent_facts(model: Model, spec: DataSpec) -> dict[str, Any]:
     Of several it is only how many values they have together: what reads them refuses itself.
     """
     with unchanged(model), refused_together(), torch.no_grad():
-        latents = model(blank(spec, model.fields)).latents
+        latents = model(blank(spec, (*model.fields, *model.trained_with))).latents
     shapes = [latent.point.shape[2:] for latent in latents]
     if not shapes:
         return {}
@@ -165,7 +165,8 @@ def check_parts(model: Model, objective: Objective, spec: DataSpec) -> list[str]
         ValueError: What the part that refuses the combination says.
     """
     check_labels(model, objective, spec)
-    batch = blank(spec, dict.fromkeys((*model.fields, *objective.fields)))
+    read = (*model.fields, *model.trained_with, *objective.fields)
+    batch = blank(spec, dict.fromkeys(read))
     with unchanged(model, objective), refused_together():
         trace = model(batch, num_samples=objective.num_samples())
         objective(trace)

@@ -268,6 +268,13 @@ def test_a_wrong_loader_is_told_of_in_a_sentence(tmp_path, kind):
         fitted(made(fields=fields), loader, tmp_path)
 
 
+def test_what_is_read_in_training_alone_must_be_in_the_batches_too(tmp_path):
+    module = made()
+    module.model.trained_with = ("index",)  # of a prior that leaves each example out of its own
+    with pytest.raises(ValueError, match="index is to be read of each example, but data .* have x"):
+        fitted(module, Batches(X[:BATCH]), tmp_path)
+
+
 def test_figures_pictures_and_checkpoints_without_a_word(tmp_path):
     """As a Lightning user types it: no callback of ours is named."""
     trainer = pl.Trainer(

@@ -47,6 +47,7 @@ class Model(nn.Module, ABC):
         proper: Whether its priors are densities, so that no KL is negative.
         predicts: The field that it predicts from x, if it makes no x.
         learns_from: What it reads besides, but in training alone; the objective asks for it.
+        trained_with: What `run` reads besides in training mode, if it is given x.
         compiled_parts: Submodules that ``compile=true`` compiles instead of a step: a chain's cell.
 
     Example:
@@ -66,6 +67,7 @@ class Model(nn.Module, ABC):
     proper: bool = True
     predicts: str | None = None
     learns_from: Sequence[str] = ()
+    trained_with: Sequence[str] = ()
     compiled_parts: Sequence[str] = ()
 
     def __init__(self, standardize: Standardize | None = None) -> None:
@@ -221,8 +223,7 @@ class Model(nn.Module, ABC):
             noise: Draw x from p(x|z) instead of returning its mean.
 
         Raises:
-            ValueError: If ``n`` is below 1, a temperature is not positive, or a field is missing
-                or has another length.
+            ValueError: If ``n`` or a temperature is too low, or a field missing or of wrong length.
         """
         known = check_given(given, n, temperature)
         return one_or_all(sampled(self.ran, n, known, temperature, noise=noise))

@@ -75,6 +75,7 @@ class VAE(Model):
         self.given = tuple(given)
         self.given_to_prior = given_to_prior
         self.fields = ("x", *given)
+        self.trained_with = prior.trained_with if isinstance(prior, Prior) else ()
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
@@ -149,7 +150,8 @@ class VAE(Model):
         def q() -> Distribution:
             return self.encoder(self.standardized(batch["x"]), *given)
 
-        p = partial(self.prior, *given) if self.given_to_prior else self.prior
+        read = given if self.given_to_prior else []
+        p = partial(self.prior, *read, **self.told(batch))
         if isinstance(self.prior, JointPrior):
             z = side_by_side(self.prior, draws.infer(q), draws)
         else:
@@ -158,6 +160,17 @@ class VAE(Model):
         if isinstance(net, Variational):  # its weights are latents that all examples share
             given = [net.weights(draws, "decoder.")]
         draws.observe("x", lambda: self.restored(self.decoder(z, *given)), batch.get("x"))
+
+    def told(self, batch: Batch) -> dict[str, Any]:
+        """Return what the prior reads of examples in training alone, by name."""
+        if not self.prior.training or "x" not in batch:  # alone, where all else is held
+            return {}
+        if missing := [name for name in self.trained_with if name not in batch]:
+            raise ValueError(
+                f"in training, prior {type(self.prior).__name__} reads {', '.join(missing)} of "
+                "each example: give it in a batch beside x, or use model.eval()"
+            )
+        return {name: batch[name] for name in self.trained_with}
 
     @property
     def event(self) -> tuple[int, ...] | None:

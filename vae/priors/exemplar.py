@@ -22,15 +22,15 @@ class ExemplarPrior(VampPrior):
     centre of the model's q(z|x). σ is learned, from 1; log σ is softly bounded to [−7, 5]. With a
     condition it is what `VampPrior` says.
 
-    Unlike in the paper the exemplars are K fixed ones and not all N training examples, and an
-    exemplar in a training batch is not left out of its own prior: p(z) would be another one for
-    each of these K of N examples.
+    Unlike in the paper the exemplars are K fixed ones and not all N training examples, and unless
+    it is asked for, an exemplar in a training batch is not left out of its own prior.
 
     Args:
         encoder: The model's q(z|x), over real vectors. It stays the model's.
         data_shape: Shape of one example.
         num_exemplars: K, at least 1; all are encoded at every step.
         conditional: Whether it is p(z|y).
+        leave_one_out: Whether, in training, it is left out; see `VampPrior`.
         field_features: What a model with a condition reads of its fields y.
 
     Raises:
@@ -48,6 +48,7 @@ class ExemplarPrior(VampPrior):
         *,
         num_exemplars: int = 500,
         conditional: bool | None = None,
+        leave_one_out: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         check_int("num_exemplars", num_exemplars)
@@ -58,6 +59,7 @@ class ExemplarPrior(VampPrior):
             num_components=num_exemplars,
             fixed=True,
             conditional=conditional,
+            leave_one_out=leave_one_out,
             field_features=field_features,
         )
         self.support = constraints.real_vector

@@ -3,6 +3,7 @@
 __all__ = ["Prior", "refuse_fields"]
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import nn
 from torch.distributions import Distribution
@@ -19,11 +20,14 @@ class Prior(nn.Module, ABC):
         event_shape: Shape of one latent. Where either is ``None``, the distribution is asked.
         conditional: Whether it is p(z|y): then it is called with fields ``(B, ...)`` and returns a
             distribution of batch shape ``(B,)``.
+        trained_with: Fields that it reads besides in training, ``(B, ...)`` each and by keyword:
+            then it returns a distribution of batch shape ``(B,)`` too.
     """
 
     support: Constraint | None = None
     event_shape: tuple[int, ...] | None = None
     conditional: bool = False
+    trained_with: Sequence[str] = ()
 
     @abstractmethod
     def forward(self) -> Distribution:

@@ -3,6 +3,7 @@
 __all__ = ["VampPrior"]
 
 from collections.abc import Sequence
+from math import inf
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,11 @@ class VampPrior(Prior, StartsFromData):
     started, and its component is :math:`q(z|u_m, y_m)`. If the prior is conditional, it is
     :math:`p(z|y) = \sum_m w_m(y) q(z|u_m, y_m)`, with the weights of `ComponentFields`.
 
+    Fixed ones may be left out of their own mixture in training, as an exemplar is in the paper: a
+    training example :math:`x_n` has :math:`\frac1{M'} \sum_{u_m \ne x_n} q(z|u_m)` then, of the M'
+    components that do not stand for it, so that it cannot be explained by itself. Which those are
+    is told by its ``index``. In evaluation all components count.
+
     Args:
         encoder: The model's q(z|x). It stays the model's: its parameters are not listed here.
         data_shape: Shape of one example.
@@ -34,13 +40,17 @@ class VampPrior(Prior, StartsFromData):
         num_components: Number of pseudo-inputs M, at least 1.
         fixed: Whether the pseudo-inputs stay where they start.
         conditional: Whether it is p(z|y).
+        leave_one_out: Whether a training example has the mixture of the others; of fixed ones.
         field_features: What a model with a condition reads of its fields y.
 
     Raises:
-        ValueError: If there is no component, or no condition to be conditional on.
+        ValueError: If there is no component, no condition to be conditional on, or ones that learn
+            are to be left out.
 
     References:
         VAE with a VampPrior (Tomczak, Welling, 2018), 1705.07120.
+        Exemplar VAE: Linking Generative Models, Nearest Neighbor Retrieval, and Data Augmentation
+        (Norouzi, Fleet, Norouzi, 2020), 2004.04795.
     """
 
     def __init__(
@@ -52,11 +62,17 @@ class VampPrior(Prior, StartsFromData):
         num_components: int = 500,
         fixed: bool | None = None,
         conditional: bool | None = None,
+        leave_one_out: bool | None = None,
         field_features: FieldFeatures | None = None,
     ) -> None:
         super().__init__()
         if num_components < 1:
             raise ValueError(f"num_components must be at least 1; got {num_components}")
+        if leave_one_out and not fixed:
+            raise ValueError(
+                "leave_one_out=true leaves out training examples, of which pseudo-inputs that "
+                "learn are none: use fixed=true"
+            )
         # In a tuple, so that the encoder is not registered and saved a second time.
         self._encoder = (encoder,)
         self.fixed = bool(fixed)
@@ -64,6 +80,7 @@ class VampPrior(Prior, StartsFromData):
         self.support, self.event_shape = encoder.head.support, encoder.head.event_shape
         inputs = torch.randn(num_components, *data_shape)
         self.free_inputs: Tensor
+        self.places: Tensor
         if fixed:
             self.register_buffer("free_inputs", inputs)
         else:
@@ -73,6 +90,9 @@ class VampPrior(Prior, StartsFromData):
         self.fields: ComponentFields | None = None
         if features is not None:
             self.fields = ComponentFields(features, num_components, weigh=self.conditional)
+        if leave_one_out:
+            self.trained_with = ("index",)
+            self.register_buffer("places", torch.full((num_components,), -1))
 
     @property
     def pseudo_inputs(self) -> Tensor:
@@ -81,7 +101,11 @@ class VampPrior(Prior, StartsFromData):
 
     @torch.no_grad()
     def initialize(self, examples: Examples) -> None:
-        """Start the pseudo-inputs at examples, repeated with noise where there are too few."""
+        """Start the pseudo-inputs at examples, repeated with noise where there are too few.
+
+        Raises:
+            ValueError: If one example would have a mixture of nothing.
+        """
         x = examples(len(self.free_inputs))
         rows = torch.arange(len(self.free_inputs), device=x.device) % len(x)
         start = x[rows].clamp(0.05, 0.95).logit() if self.bounded else x[rows]
@@ -89,6 +113,13 @@ class VampPrior(Prior, StartsFromData):
         self.free_inputs.copy_(start + noise)
         if self.fields is not None:
             self.fields.initialize(examples, rows)
+        if self.trained_with:
+            self.places.copy_(examples(len(rows), "index")[rows])
+            if (self.places == self.places[0]).all():
+                raise ValueError(
+                    "leave_one_out=true leaves nothing of a mixture about one example: use two "
+                    "components or more, or leave_one_out=false"
+                )
 
     def components(self) -> Distribution:
         """Return q(z|u), batch shape ``(M,)``."""
@@ -96,8 +127,19 @@ class VampPrior(Prior, StartsFromData):
         q: Distribution = self._encoder[0](self.pseudo_inputs, *given)
         return q
 
-    def forward(self, *given: Tensor) -> Distribution:
-        """Return the mixture over latents, of batch shape ``(B,)`` for fields ``(B, ...)``."""
-        if self.conditional and self.fields is not None:
-            return WeightedMixture(self.components(), self.fields.log_weights(*given))
-        return UniformMixture(self.components())
+    def forward(self, *given: Tensor, index: Tensor | None = None) -> Distribution:
+        """Return the mixture over latents.
+
+        Args:
+            given: The fields ``(B, ...)`` of p(z|y); the batch shape is ``(B,)`` then.
+            index: ``(B,)``, where training examples stand that are left out of their own mixtures;
+                the batch shape is ``(B,)`` then too.
+        """
+        log_w = self.fields.log_weights(*given) if self.conditional and self.fields else None
+        if index is not None:
+            own = index.unsqueeze(-1) == self.places
+            log_w = torch.zeros(()) if log_w is None else log_w
+            log_w = log_w.to(self.free_inputs).masked_fill(own, -inf)
+        if log_w is None:
+            return UniformMixture(self.components())
+        return WeightedMixture(self.components(), log_w)

@@ -129,7 +129,9 @@ class VAEModule(AdaptedModule):
     @property
     def fields(self) -> tuple[str, ...]:
         """What is read of a batch."""
-        return tuple(dict.fromkeys((*self.model.fields, *self.objective.fields)))
+        model = self.model
+        read = (*model.fields, *model.trained_with, *self.objective.fields)
+        return tuple(dict.fromkeys(read))
 
     def configure_callbacks(self) -> list[Callback]:
         """Return what logs figures and pictures, if the Trainer has nothing of ours."""

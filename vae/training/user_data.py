@@ -12,7 +12,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from vae.batch import Batch
+from vae.batch import Batch, check_fields
 from vae.data import DataModule, DataSpec, Group, Memory
 from vae.data.batch_names import Names, named
 from vae.draws import count_rows
@@ -107,6 +107,7 @@ class UserData:
             self.shape = tuple(found["x"].shape[1:])
         if stage == "val" and sum(map(count_rows, self.kept)) < KEPT:
             self.kept.append({name: value.cpu() for name, value in found.items()})
+        check_fields(module.fields, found, self.name)
         return {name: found[name] for name in module.fields}
 
     def group(self, module: Module, found: Any, number: int) -> Group:
