@@ -37,6 +37,7 @@ SMALL = {
 INDEPENDENT_PRIORS = {
     *("standard_normal", "normal", "laplace", "student_t", "uniform_categorical"),
     *("categorical", "uniform_bernoulli", "bernoulli", "gamma", "beta", "joint"),
+    "joint_learned",
 }
 OVER_REALS = {
     *("standard_normal", "normal", "laplace", "student_t", "mixture"),
@@ -59,7 +60,7 @@ POSTERIORS = {
     "logistic_normal": {"dirichlet", "logistic_normal", "vamp"},
     "von_mises_fisher": {"uniform_sphere", "von_mises_fisher", "vamp"},
     "power_spherical": {"uniform_sphere", "von_mises_fisher", "vamp"},
-    "joint": {"joint"},
+    "joint": {"joint", "joint_learned"},
 }
 SMALL_PARTS = {  # what makes a step of a choice quick
     "prior=vamp": ["prior.num_components=3"],
@@ -80,7 +81,7 @@ def latents(posterior, prior):
 
 def paired(posterior, prior):
     """Return the settings of both, composed apart: each choice once, where there are many pairs."""
-    if prior == "joint":  # whose settings follow those of the posterior
+    if prior.startswith("joint"):  # whose settings follow those of the posterior
         return composed(*MLP, *latents(posterior, prior))
     ours, theirs = (
         composed(*MLP, part, *SMALL_PARTS.get(part, []))

@@ -1,6 +1,7 @@
 """Continuous and categorical latents together: two latents, of which everything is exact."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -170,8 +171,8 @@ def test_a_report_shows_both():
 @pytest.mark.parametrize(
     ("chosen", "words"),
     [
-        ("posterior=joint prior=standard_normal", r"Use posterior=joint with prior=joint \("),
-        ("posterior=normal prior=joint", r"or posterior=joint with prior=joint \("),
+        ("posterior=joint prior=standard_normal", "Use posterior=joint with prior=joint or"),
+        ("posterior=normal prior=joint", "or posterior=joint with prior=joint or"),
         ("posterior=joint prior=vamp", "VampPrior has no parts"),
         ("posterior=joint objective=enumerated_elbo", "z cannot be enumerated"),
         ("posterior=joint penalty=capacity penalties.capacity.latent=d", "it has z, c"),
@@ -190,16 +191,31 @@ def test_parts_that_are_none_are_refused():
         VAE(tiny().encoder, tiny().decoder, prior)
     vamp = VampPrior(tiny().encoder, (2,), "real", num_components=2)
     with pytest.raises(ValueError, match="parts.z must be a prior that says"):
-        JointPrior({"z": ConditionalPrior()})
+        JointPrior({"z": Unstated((1,))})
     with pytest.raises(ValueError, match="has no parts"):
         VAE(tiny().encoder, tiny().decoder, vamp)
 
 
-class ConditionalPrior(StandardNormal):
-    conditional = True
+class Unstated(StandardNormal):
+    support = None
 
-    def __init__(self):
-        super().__init__((1,))
+
+def test_one_part_alone_may_be_conditional():
+    """Of p(z) p(c|y), with y among the fields of the batch."""
+    spec = replace(BINARY, num_classes=2)
+    words = ["posterior=joint", "prior=joint_learned", "prior.parts.c.conditional=true"]
+    model = build_model(composed(*MLP, *words, "model.condition=[label]"), spec).eval()
+    model.prior.parts["c"].shifts.weight.data.normal_()
+    label = torch.tensor([0, 1, 1])
+    trace = model({"x": examples(spec, 3), "label": label})
+    z, c = (latent.p for latent in trace.latents)
+    assert (z.batch_shape, c.batch_shape) == ((), (3,))
+    logits = model.prior.parts["c"].shifts.weight[:, label].T
+    value = model.sample_latents(3, given={"label": label})
+    assert torch.allclose(c.base_dist.logits[:, 0], logits.log_softmax(-1))
+    together = torch.cat([value["z"], value["c"].flatten(1)], -1)
+    exact = z.log_prob(value["z"]) + (logits.log_softmax(-1) * value["c"][:, 0]).sum(-1)
+    assert torch.allclose(model.prior(label).log_prob(together), exact)
 
 
 def test_divergence_of_other_parts_is_not_made_up():

@@ -153,7 +153,7 @@ class VAE(Model):
         read = given if self.given_to_prior else []
         p = partial(self.prior, *read, **self.told(batch))
         if isinstance(self.prior, JointPrior):
-            z = side_by_side(self.prior, draws.infer(q), draws)
+            z = side_by_side(self.prior, read, draws.infer(q), draws)
         else:
             z = draws.latent("z", q=q, p=p, event=self.event)
         net = self.decoder.net if isinstance(self.decoder, Conditional) else None
@@ -178,12 +178,15 @@ class VAE(Model):
         return self.encoder.head.event_shape if isinstance(self.encoder, Conditional) else None
 
 
-def side_by_side(prior: JointPrior, q: Callable[[], Distribution], draws: Draws) -> Tensor:
+def side_by_side(
+    prior: JointPrior, read: Sequence[Tensor], q: Callable[[], Distribution], draws: Draws
+) -> Tensor:
     """Choose the value of each part of a prior and return all as vectors, ``(K, B, D)``."""
     values = []
-    for name, p in prior.parts.items():
-        assert isinstance(p, Prior)
-        part = draws.latent(name, q=partial(part_of, q, name), p=p, event=p.event_shape)
+    for name, kind in prior.parts.items():
+        assert isinstance(kind, Prior)
+        p = partial(prior.part, name, *read)
+        part = draws.latent(name, q=partial(part_of, q, name), p=p, event=kind.event_shape)
         values.append(part.flatten(2))
     return torch.cat(values, -1)
 

@@ -53,7 +53,7 @@ FITTING = (
         ProductSpace({"z": constraints.real, "c": constraints.one_hot}),
         "real vectors beside one-hot ones",
         ("joint",),
-        ("joint",),
+        ("joint", "joint_learned"),
     ),
 )
 

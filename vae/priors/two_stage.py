@@ -15,7 +15,9 @@ from vae.checks import check_int
 from vae.distributions import Conditional, LogScaleNormal, NormalPosterior, tempered
 from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, inverse_soft_bound, soft_bound
 from vae.from_data import StartsFromCodes
+from vae.networks.conditioned import Conditioned, FieldFeatures
 from vae.networks.dense import dense
+from vae.priors.parametric_prior import required
 from vae.priors.prior import Prior
 
 
@@ -107,7 +109,8 @@ class TwoStagePrior(Prior, StartsFromCodes):
 
     :math:`p(z|u)` and :math:`q(u|z)` are normal, of dense nets; the one deviation of the former is
     learned. In training, one u is drawn for each z: that is the second VAE's ELBO. In evaluation
-    the density is estimated with K draws of u, whose noise is always the same.
+    the density is estimated with K draws of u, whose noise is always the same. With a condition it
+    is :math:`p(z|y) = \int p(z|u, y)\,N(u; 0, I)\,du`, and both nets read y beside their input.
 
     Args:
         latent_shape: Shape of one latent z, ``(D,)``.
@@ -116,13 +119,17 @@ class TwoStagePrior(Prior, StartsFromCodes):
         start_scale: The deviation of p(z|u) at the start, of standardised z. From 1, which N(0, I)
             alone would have, training rarely finds a use for u.
         num_samples: K, at least 1.
+        conditional: Whether it is p(z|y).
+        field_features: What a model with a condition reads of its fields y.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or there is no condition to be conditional on.
 
     References:
         Diagnosing and Enhancing VAE Models (Dai, Wipf, 2019), 1903.05789.
         Importance Weighted Autoencoders (Burda, Grosse, Salakhutdinov, 2015), 1509.00519.
+        Learning Structured Output Representation using Deep Conditional Generative Models (Sohn,
+        Lee, Yan, 2015).
     """
 
     support = constraints.real_vector
@@ -138,6 +145,8 @@ class TwoStagePrior(Prior, StartsFromCodes):
         hidden: Sequence[int] = (256, 256),
         start_scale: float = 0.3,
         num_samples: int = 16,
+        conditional: bool | None = None,
+        field_features: FieldFeatures | None = None,
     ) -> None:
         super().__init__()
         check_int("num_samples", num_samples)
@@ -149,8 +158,11 @@ class TwoStagePrior(Prior, StartsFromCodes):
         head = NormalPosterior(latent_dim)
         size, self.latent_dim = latent_shape[-1], latent_dim
         self.event_shape = (size,)  # of another shape it is refused by who compares the two
-        self.encoder = Conditional(dense([size, *hidden, *head.param_shape], nn.ReLU()), head)
-        self.decoder = dense([latent_dim, *reversed(hidden), size], nn.ReLU())
+        self.conditional = bool(conditional)
+        features = required(field_features) if conditional else None
+        to_u, to_z = (*hidden, *head.param_shape), (*reversed(hidden), size)
+        self.encoder = Conditional(reading(features, size, to_u), head)
+        self.decoder = reading(features, latent_dim, to_z)
         raw = inverse_soft_bound(log(start_scale), low, high)
         self.raw_scale = nn.Parameter(torch.tensor([raw]))
         self.register_buffer("shift", torch.zeros(size))
@@ -163,14 +175,23 @@ class TwoStagePrior(Prior, StartsFromCodes):
         self.shift.copy_(codes.mean(0))
         self.scale.copy_(codes.std(0).clamp_min(torch.finfo(codes.dtype).tiny))
 
-    def forward(self) -> Distribution:
-        """Return the distribution of event shape ``(D,)``."""
+    def forward(self, *given: Tensor) -> Distribution:
+        """Return that of event shape ``(D,)``, of batch shape ``(B,)`` for fields ``(B, ...)``."""
         return MarginalOfTwo(
-            self.decoder,
-            self.encoder,
+            lambda u: self.decoder(u, *given),
+            lambda z: self.encoder(z, *given),
             soft_bound(self.raw_scale, *LOG_SCALE_BOUNDS),
             self.shift,
             self.scale,
             None if self.training else self.noise,
             latent_dim=self.latent_dim,
+            batch_shape=given[0].shape[:1] if given else (),
         )
+
+
+def reading(features: FieldFeatures | None, size: int, sizes: Sequence[int]) -> nn.Module:
+    """Make a dense net of a vector, ``(size,)``, and of the features beside it if there are any."""
+    if features is None:
+        return dense([size, *sizes], nn.ReLU())
+    net = dense([*features.joined_shape((size,)), *sizes], nn.ReLU())
+    return Conditioned(net, features, (size,))
