@@ -1,5 +1,7 @@
 """What the use of the latents means, in words."""
 
+import re
+
 import pytest
 
 from tests.steps import BINARY, MLP, composed
@@ -7,7 +9,7 @@ from vae.build import build_model
 from vae.data import DataSpec
 from vae.evaluation import LatentUse, diagnose
 from vae.evaluation.measures.collapse import THRESHOLDS
-from vae.evaluation.pointless import pointless
+from vae.evaluation.pointless import learned_priors, pointless
 
 REAL = DataSpec("real", (1, 8, 8), "real")
 FINE = LatentUse(kl=20.0, swap_cost=80.0, num_dims=10, unused=(), noise=0.05, gap=0.6)
@@ -81,6 +83,7 @@ ADVISED = {
     "prior=vamp": {"gap": 5.0},
     "prior=nsf": {"gap": 5.0},
     "posterior=normal": {"noise": 1e-6},
+    "stage=prior": {"gap": 5.0},
 }
 
 
@@ -111,3 +114,21 @@ def test_what_a_model_has_already_is_not_advised(setting):
 def test_what_a_model_has_is_seen_from_its_parts(given, known):
     data = REAL if "likelihood" in given[0] else BINARY
     assert set(pointless(build_model(composed(*MLP, *given), data))) == known
+
+
+@pytest.mark.parametrize(
+    ("given", "priors"),
+    [
+        ([], ["prior=vamp", "prior=nsf"]),
+        (["posterior=joint"], ["prior=joint_learned"]),
+        (["posterior=categorical", "prior=uniform_categorical"], ["prior=vamp"]),
+    ],
+)
+def test_the_priors_that_are_advised_fit_the_latents(given, priors):
+    model = build_model(composed(*MLP, *given), BINARY)
+    use = FINE._replace(gap=5.0, pointless=pointless(model), priors=learned_priors(model))
+    told = diagnose(use)["holes"]
+    assert re.findall(r"prior=(?:vamp|nsf|joint_learned)", told) == priors
+    assert ("stage=prior" in told) == ("penalty=mmd" in told) == ("posterior=joint" not in given)
+    for prior in priors:
+        build_model(composed(*MLP, *given, prior), BINARY)

@@ -13,6 +13,8 @@ THRESHOLDS = {
     "holes_gap": 2.0,  # nats, above: such a q(z) may fill e^−2 = 14 % of the prior
 }
 
+AFTERWARDS = " stage=prior checkpoint=<the run> fits a prior to its codes; no other weight moves."
+
 
 class LatentUse(NamedTuple):
     """How a model uses its latents.
@@ -27,6 +29,7 @@ class LatentUse(NamedTuple):
         gap: KL(q(z) ‖ p(z)) or a lower bound of it, nats; ``None`` where it is not known.
         swap_error: Standard error of ``swap_cost``.
         pointless: Settings that need not be tried: the model has them, or they cannot help it.
+        priors: Settings of priors that learn, of such latents.
     """
 
     kl: float
@@ -37,6 +40,7 @@ class LatentUse(NamedTuple):
     gap: float | None = None
     swap_error: float = 0.0
     pointless: Collection[str] = ()
+    priors: Sequence[str] = ("prior=vamp", "prior=nsf")
 
     @property
     def swapped(self) -> str:
@@ -136,12 +140,13 @@ def autoencoder(use: LatentUse, noise: float) -> str:
 
 def holes(use: LatentUse, gap: float) -> str:
     """Say that q(z) does not fill the prior."""
-    advice = use.to_try("prior=vamp", "prior=nsf", "a larger objective.beta", "penalty=mmd")
+    advice = use.to_try(*use.priors, "a larger objective.beta", "penalty=mmd")
+    afterwards = "" if "stage=prior" in use.pointless else AFTERWARDS
     return (
         f"The latents of the examples do not fill the prior: KL(q(z) ‖ p(z)) is about {gap:.3g} "
         "nats or more, by which a prior fitted to them would raise the ELBO. Draws from the prior "
         "fall into holes where the decoder was never trained, so samples will be poorer than "
-        f"reconstructions. Try {advice}."
+        f"reconstructions. Try {advice}.{afterwards}"
     )
 
 

@@ -19,7 +19,7 @@ from vae.evaluation.measures.latent_statistics import ACTIVE_VARIANCE
 from vae.evaluation.measures.prior_gap import against_prior, caveats, gap
 from vae.evaluation.measures.prior_moments import prior_draws
 from vae.evaluation.measures.seen import Pass, look, swap_costs
-from vae.evaluation.pointless import pointless
+from vae.evaluation.pointless import learned_priors, pointless
 from vae.evaluation.section import Figure, NotApplicable, Section, standard_error
 from vae.evaluation.sections.latent_pictures import classes_of_examples, pictures_of_latent
 from vae.evaluation.sections.latent_tables import (
@@ -92,6 +92,7 @@ class LatentSpace(Evaluation):
             largest_gap(parts, seen),
             standard_error(swap),
             pointless(subject.model),
+            learned_priors(subject.model),
         )
         verdicts = diagnose(use)
         tables = {"latent dimensions": table[:SHOWN]}
