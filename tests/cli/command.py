@@ -52,7 +52,8 @@ def call(monkeypatch, capsys, folder: Path, *arguments: str, command=app.train):
     """Run a command here; return exit status, standard output and standard error."""
     for name in ("HYDRA_FULL_ERROR", "PYTORCH_NVML_BASED_CUDA_CHECK"):
         monkeypatch.setenv(name, "0")  # set again by the command, and restored after the test
-    place = [] if any(a.startswith("hydra.run.dir") for a in arguments) else [f"'{folder / 'run'}'"]
+    placed = any(a.startswith(("hydra.run.dir", "seeds=")) for a in arguments)
+    place = [] if placed else [f"'{folder / 'run'}'"]
     if command is app.train:
         arguments = (*(f"hydra.run.dir={p}" for p in place), *arguments)
     monkeypatch.chdir(folder)

@@ -71,6 +71,13 @@ def test_what_contradicts_it_is_named(monkeypatch, capsys, tmp_path, other):
     assert f"leave {other} out" in told
 
 
+def test_the_folder_of_one_run_is_none_of_several(monkeypatch, capsys, tmp_path):
+    status, _, told = call(monkeypatch, capsys, tmp_path, "seeds=3", "hydra.run.dir=out/a")
+    assert (status, told.count("\n")) == (2, 1)
+    assert "makes 3 runs, each in a folder of its own: name the one above them, " in told
+    assert told.endswith("hydra.sweep.dir=out/a\n")
+
+
 def test_an_evaluation_and_a_config_do_not_take_it(monkeypatch, capsys, tmp_path):
     status, _, told = call(monkeypatch, capsys, tmp_path, "seeds=2", command=app.evaluate)
     assert (status, told.startswith("error: seeds is not a setting")) == (2, True)

@@ -20,6 +20,7 @@ LEAST, MOST = 2, 1000
 COMPARED = "+hydra.callbacks.compared._target_=vae.cli.seeds.Compared"
 SAME = ("report", "test_samples", "threads", "plugins")  # settings of both commands
 SWEEPER = "hydra/sweeper"
+RUN_FOLDER = "hydra.run.dir"  # which Hydra does not read in a sweep
 
 
 def one_for_each_seed(arguments: list[str]) -> None:
@@ -46,6 +47,11 @@ def one_for_each_seed(arguments: list[str]) -> None:
             raise ValueError(
                 f"seeds={number} makes the runs of the seeds 0 to {number - 1}: leave "
                 f"{argument[:200]} out"
+            )
+        if key == RUN_FOLDER:
+            raise ValueError(
+                f"seeds={number} makes {number} runs, each in a folder of its own: name the one "
+                f"above them, hydra.sweep.dir={argument.partition('=')[2][:200]}"
             )
     left = {argument for argument, _ in given}
     arguments[1:] = [a for a in arguments[1:] if a not in left]
