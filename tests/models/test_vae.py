@@ -35,6 +35,8 @@ def test_what_a_user_does_with_a_model(model):
     assert model.log_likelihood(x, num_samples=9, max_rows=7).shape == (5,)
     assert model.log_likelihood(x).shape == (5,)
     assert set(model.sample(50, noise=True).unique().tolist()) == {0.0, 1.0}
+    with pytest.raises(ValueError, match="model=m2 predicts a label, model=bayesian a label or a"):
+        model.predict(x)
 
 
 @pytest.mark.parametrize("n", [1, 500, 501, 1203])

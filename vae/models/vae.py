@@ -5,7 +5,7 @@ __all__ = ["VAE"]
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
-from typing import Any, Literal, Self
+from typing import Any, Literal, NoReturn, Self
 
 import torch
 from torch import Tensor, nn
@@ -171,6 +171,18 @@ class VAE(Model):
                 "each example: give it in a batch beside x, or use model.eval()"
             )
         return {name: batch[name] for name in self.trained_with}
+
+    def predict(self, x: Tensor) -> NoReturn:
+        """Refuse: it has no label and no target.
+
+        Raises:
+            ValueError: Saying which models predict, and what this one says of x.
+        """
+        raise ValueError(
+            "a VAE predicts nothing of x: model=m2 predicts a label, model=bayesian a label or a "
+            "target; of a VAE there are encode, embed and reconstruct, and report=probe trains a "
+            "classifier on its codes"
+        )
 
     @property
     def event(self) -> tuple[int, ...] | None:
