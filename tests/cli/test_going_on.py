@@ -129,7 +129,10 @@ KEPT = {  # settings that a resumed run would record without effect, or for anot
     "data.batch_size=4": "data.batch_size=8, this run has data.batch_size=4",
     "data.val_size=5": "data.val_size=None, this run has data.val_size=5",
     "callbacks=[default,ema]": "callbacks.ema._target_=None, this run has",
-    "model.latent_dim=2": "model.latent_dim=3, this run has model.latent_dim=2: resume with the",
+    "model.latent_dim=2": "model.latent_dim=3, this run has model.latent_dim=2: a resumed",
+    "prior=normal": "prior._target_=vae.priors.StandardNormal, this run has prior._target_=vae."
+    "priors.LearnedNormal: a resumed run keeps that. To fit another prior to the trained model, "
+    "give stage=prior checkpoint=",
     "penalty=mmd": "penalty=[], this run has penalty=['mmd']",
 }
 FREE = [

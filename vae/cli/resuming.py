@@ -124,15 +124,22 @@ def check_resume(settings: Mapping[str, Any], resumed: Resumed) -> None:
         )
     # The setting that others take their value from has the shortest name.
     for name, theirs, ours in sorted(changes(settings, resumed.config), key=depth):
-        advice = (
-            "resume with the same architecture"
-            if name.partition(".")[0] in ARCHITECTURE
-            else f"a resumed run keeps that. For another value start a new run from the weights: "
-            f"init={resumed.path}"
-        )
         raise ValueError(
-            f"the checkpoint was trained with {name}={theirs}, this run has {name}={ours}: {advice}"
+            f"the checkpoint was trained with {name}={theirs}, this run has {name}={ours}: a "
+            f"resumed run keeps that. {in_place_of_resume(name.partition('.')[0], resumed.path)}"
         )
+
+
+def in_place_of_resume(group: str, path: Path) -> str:
+    """Say which run may have another value of a setting of a group than a checkpoint has."""
+    if group == "prior":
+        return (
+            "To fit another prior to the trained model, give stage=prior "
+            f"checkpoint={path} in place of resume="
+        )
+    if group in ARCHITECTURE:
+        return "For another architecture start a new run, without resume="
+    return f"For another value start a new run from the weights: init={path}"
 
 
 def changes(
