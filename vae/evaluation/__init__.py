@@ -25,6 +25,7 @@ __all__ = [
     "Neighbours",
     "NotApplicable",
     "Picture",
+    "PosteriorDraws",
     "Predictions",
     "Probe",
     "RateDistortion",
@@ -93,6 +94,7 @@ from vae.evaluation.sections.gallery import Gallery
 from vae.evaluation.sections.interpolations import Interpolations
 from vae.evaluation.sections.latent_space import LatentSpace
 from vae.evaluation.sections.neighbours import Neighbours, nearest
+from vae.evaluation.sections.posterior_draws import PosteriorDraws
 from vae.evaluation.sections.predictions import Predictions
 from vae.evaluation.sections.rate_distortion import RateDistortion, draw_rate_distortion
 from vae.evaluation.sections.scatter import Scatter

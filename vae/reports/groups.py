@@ -11,7 +11,8 @@ QUESTIONS = {  # of a reader, and the sections that answer them
         *("bound", "predictions", "annealing", "amortization", "rate_distortion", "by_label"),
     ),
     "What does the latent space hold?": (
-        *("latent_space", "traversals", "interpolations", "scatter", "disentanglement"),
+        *("latent_space", "posterior_draws", "traversals", "interpolations", "scatter"),
+        "disentanglement",
     ),
     "What can it be used for?": (
         *("reconstruction_quality", "sample_quality", "neighbours"),
