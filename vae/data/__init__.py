@@ -6,6 +6,7 @@ __all__ = [
     "EMNIST",
     "KMNIST",
     "MNIST",
+    "RBF",
     "STL10",
     "SVHN",
     "Array",
@@ -19,10 +20,14 @@ __all__ = [
     "Examples",
     "FactorSet",
     "FashionMNIST",
+    "GPCurves",
     "Group",
     "Images",
+    "Kernel",
+    "Matern",
     "Memory",
     "Omniglot",
+    "Periodic",
     "Preprocess",
     "Shards",
     "Source",
@@ -51,6 +56,8 @@ from vae.data.sets.colors import CIFAR10, CIFAR100, STL10, SVHN
 from vae.data.sets.digits import EMNIST, KMNIST, MNIST, FashionMNIST
 from vae.data.sets.drawings import CelebA, Omniglot
 from vae.data.sets.factors import FactorSet
+from vae.data.sets.gp_curves import GPCurves
+from vae.data.sets.kernels import RBF, Kernel, Matern, Periodic
 from vae.data.sets.sprites import Sprites
 from vae.data.source import Examples, Source, Splits, TensorExamples
 from vae.data.train_batches import Draft, Group, TrainBatches

@@ -12,6 +12,7 @@ __all__ = [
     "ByLabel",
     "Classification",
     "Codes",
+    "Completions",
     "Disentanglement",
     "Embedding",
     "Evaluation",
@@ -90,6 +91,7 @@ from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.sections.amortization import Amortization, fit_posterior
 from vae.evaluation.sections.annealed_likelihood import Annealing
 from vae.evaluation.sections.bound import Bound
+from vae.evaluation.sections.completions import Completions
 from vae.evaluation.sections.gallery import Gallery
 from vae.evaluation.sections.interpolations import Interpolations
 from vae.evaluation.sections.latent_space import LatentSpace

@@ -1,10 +1,11 @@
 """Models: a batch to a trace."""
 
-__all__ = ["M2", "VAE", "Batch", "BayesianNet", "Model", "Standardize"]
+__all__ = ["M2", "VAE", "Batch", "BayesianNet", "Model", "NeuralProcess", "Standardize"]
 
 from vae.batch import Batch
 from vae.models.bayesian_net import BayesianNet
 from vae.models.m2 import M2
 from vae.models.model import Model
+from vae.models.neural_process import NeuralProcess
 from vae.models.standardize import Standardize
 from vae.models.vae import VAE

@@ -2,16 +2,20 @@
 
 __all__ = [
     "MLP",
+    "Aggregator",
     "ConvDecoder",
     "ConvEncoder",
+    "CrossAttention",
     "GatedMLP",
     "Linear",
+    "MeanPool",
     "Network",
     "ResNetDecoder",
     "ResNetEncoder",
     "SelfAttention",
 ]
 
+from vae.networks.aggregators import Aggregator, CrossAttention, MeanPool
 from vae.networks.attention import SelfAttention
 from vae.networks.conv import ConvDecoder, ConvEncoder
 from vae.networks.linear import Linear

@@ -16,7 +16,7 @@ QUESTIONS = {  # of a reader, and the sections that answer them
     ),
     "What can it be used for?": (
         *("reconstruction_quality", "sample_quality", "neighbours"),
-        *("probe", "classification", "anomaly", "imputation"),
+        *("probe", "classification", "completions", "anomaly", "imputation"),
     ),
 }
 REST = "Further"
