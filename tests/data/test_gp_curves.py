@@ -55,7 +55,9 @@ def test_the_exact_predictions_are_those_of_the_joint_normal_distribution(source
         k = covariance(source, at[b : b + 1], length[b : b + 1])[0]
         inverse = torch.linalg.inv(k[c[b]][:, c[b]])
         cross = (k - 0.2**2 * torch.eye(9))[:, c[b]]
-        torch.testing.assert_close(mean[b], cross @ inverse @ y[b, c[b]].double(), atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            mean[b], cross @ inverse @ y[b, c[b]].double(), atol=1e-4, rtol=0
+        )
         expected = k.diagonal() - (cross @ inverse * cross).sum(1)
         torch.testing.assert_close(variance[b], expected, atol=1e-4, rtol=0)
         rest = ~c[b]

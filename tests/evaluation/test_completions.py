@@ -24,7 +24,7 @@ def test_the_figures_are_means_over_points_that_are_not_known():
     p = torch.distributions.Normal(0, torch.tensor(1 + 0.1**2).double().sqrt())
     exact = p.log_prob(y.double()).mean(1)
     ours = model.predict({"at": batch["at"]}).log_prob(batch["x"]).double().mean(1)
-    mean, variance = source.predicted(at, y, nothing, length)
+    mean, _ = source.predicted(at, y, nothing, length)
     assert mean.abs().max() == 0
     figures = section.figures
     assert figures["exact_0"].value == pytest.approx(exact.mean().item(), abs=1e-4)

@@ -18,7 +18,7 @@ from vae.cli.hparams import log_hparams, writer_of
 from vae.cli.reporting import make_report, write_report
 from vae.data import DataModule
 from vae.evaluation import Evaluation, Report, Subject
-from vae.models import VAE, Model
+from vae.models import Model
 from vae.saved import read_saved
 from vae.training.callbacks import Checkpoints
 from vae.training.storage import LAST
@@ -31,7 +31,7 @@ def use_of(trainer: pl.Trainer, data: DataModule) -> str:
     assert isinstance(model, Model)
     if model.predicts is not None:
         return f"predict(torch.zeros{(2, *data.spec.shape)}).sample()"
-    names = model.given if isinstance(model, VAE) else model.learns_from
+    names = (*(name for name in model.fields if name != "x"), *model.learns_from)
     given = ", ".join(f'"{name}": {some_value(data, name)}' for name in names)
     return f"sample(64, given={{{given}}}).shape" if given else "sample(64).shape"
 

@@ -207,7 +207,8 @@ class NeuralProcess(Model):
         known = [points.at, z.flatten(z.dim() - len(self.latent_shape)).unsqueeze(-2)]
         if self.aggregator is not None and self.encoder is not None:
             context, which = points.context
-            known.append(self.aggregator(self.encoder(context), which, points.at))
+            places = context[..., : points.at.shape[-1]]
+            known.append(self.aggregator(self.encoder(context), which, places, points.at))
         distribution: Distribution = self.decoder(joined(*known))
         return distribution
 

@@ -30,12 +30,13 @@ class Aggregator(nn.Module, ABC):
         self.always = nn.Parameter(torch.randn(features) / features**0.5)
 
     @abstractmethod
-    def forward(self, points: Tensor, known: Tensor, at: Tensor) -> Tensor:
+    def forward(self, points: Tensor, known: Tensor, places: Tensor, at: Tensor) -> Tensor:
         """Return what is known at M positions, ``(B, M, R)``, or ``(B, 1, R)`` of all alike.
 
         Args:
             points: Features of C points, ``(B, C, R)``, whatever where a point is not known.
             known: Which are, bool ``(B, C)``.
+            places: Their positions, ``(B, C, D)``.
             at: The positions, ``(B, M, D)``.
         """
 
@@ -52,11 +53,11 @@ class MeanPool(Aggregator):
 
     Example:
         >>> pool, known = MeanPool(2), torch.tensor([[True, False]])
-        >>> pool(torch.ones(1, 2, 2), known, torch.zeros(1, 5, 1)).shape
+        >>> pool(torch.ones(1, 2, 2), known, torch.ones(1, 2, 1), torch.zeros(1, 5, 1)).shape
         torch.Size([1, 1, 2])
     """
 
-    def forward(self, points: Tensor, known: Tensor, at: Tensor) -> Tensor:
+    def forward(self, points: Tensor, known: Tensor, places: Tensor, at: Tensor) -> Tensor:
         """Return the mean, ``(B, 1, R)``."""
         kept = torch.where(known.unsqueeze(-1), points, 0.0).sum(1, keepdim=True)
         return (kept + self.always) / (known.sum(1) + 1).view(-1, 1, 1)
@@ -99,9 +100,10 @@ class AttentionBlock(nn.Module):
 class CrossAttention(Aggregator):
     """Attention of each position to the known points, which attend to each other before.
 
-    In every layer the points attend to the points and the positions to the points, by the same
-    weights; positions never see each other. With one layer it is close to the published one;
-    with several it is a transformer.
+    What is embedded of its position is added to a point's features, so that near ones are alike
+    from the start. In every layer the positions attend to the points, and from the second on the
+    points to each other before, by the same weights; positions never see each other. One layer is
+    close to the published process, several are a transformer.
 
     Args:
         features: As of `Aggregator`.
@@ -118,7 +120,7 @@ class CrossAttention(Aggregator):
 
     Example:
         >>> attention, known = CrossAttention(8, at_dim=1, heads=2), torch.tensor([[True, False]])
-        >>> attention(torch.ones(1, 2, 8), known, torch.zeros(1, 5, 1)).shape
+        >>> attention(torch.ones(1, 2, 8), known, torch.ones(1, 2, 1), torch.zeros(1, 5, 1)).shape
         torch.Size([1, 5, 8])
     """
 
@@ -133,10 +135,10 @@ class CrossAttention(Aggregator):
         self.blocks = nn.ModuleList(AttentionBlock(features, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(features)
 
-    def forward(self, points: Tensor, known: Tensor, at: Tensor) -> Tensor:
+    def forward(self, points: Tensor, known: Tensor, places: Tensor, at: Tensor) -> Tensor:
         """Return what each position finds, ``(B, M, R)``."""
-        always = self.always.expand(len(points), 1, -1)
-        points = torch.cat([always, torch.where(known.unsqueeze(-1), points, 0.0)], 1)
+        points = torch.where(known.unsqueeze(-1), points + self.embed(places), 0.0)
+        points = torch.cat([self.always.expand(len(points), 1, -1), points], 1)
         known = F.pad(known, (1, 0), value=True)
         x = self.embed(at)
         for i, block in enumerate(self.blocks):

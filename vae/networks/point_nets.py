@@ -32,7 +32,7 @@ class PooledEncoder(nn.Module):
 
     def forward(self, points: Tensor, known: Tensor) -> Tensor:
         """Map points ``(B, C, F)``, known at ``(B, C)``, to ``(B, *out_shape)``."""
-        pooled: Tensor = self.out(self.pool(self.net(points), known, points))
+        pooled: Tensor = self.out(self.pool(self.net(points), known, points, points))
         return pooled.reshape(len(points), *self.out_shape)
 
 

@@ -157,12 +157,14 @@ class AggregatePosterior:
 
 def has_aggregate(steps: Sequence[Latent]) -> bool:
     """Whether q(z) of a latent variable is the mixture of q(z|x) over examples."""
-    return len(steps) == 1 and not steps[0].shared and len(steps[0].q.batch_shape) == 1
+    q = steps[0].q
+    alone = len(steps) == 1 and not steps[0].shared
+    return alone and len(q.batch_shape) == 1 and q.event_shape.numel() > 0
 
 
 def left_out(names: Sequence[str]) -> str:
     """Say of which latent variables there is no aggregate posterior."""
     return (
         f"The aggregate posterior of {', '.join(names)} is left out: its q is given earlier draws, "
-        "or examples share it, so that it is no mixture over the examples alone."
+        "or examples share it, or it has no dimension, so that it is no mixture over the examples."
     )

@@ -5,6 +5,7 @@ __all__ = [
     "given_of",
     "mean_of_x",
     "need_one_latent",
+    "need_values",
     "need_x_alone",
     "refuse_shared",
     "some",
@@ -96,6 +97,16 @@ def need_one_latent(trace: Trace, what: str) -> Latent:
     if trace.latents[0].shared:
         raise NotApplicable(f"{what} needs latents of each example; all share those of this model")
     return trace.latents[0]
+
+
+def need_values(z: Tensor) -> None:
+    """Refuse latents without a dimension, as a model has that draws nothing.
+
+    Raises:
+        NotApplicable: If the last dimension of ``z`` is none.
+    """
+    if not z.shape[-1]:
+        raise NotApplicable("the model has no latent variable")
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from vae.evaluation.drawing.reconstructions import decoded
 from vae.evaluation.drawing.render import picture_of
 from vae.evaluation.drawing.walks import Way, interpolate, slerp, switch
 from vae.evaluation.evaluation import Evaluation
-from vae.evaluation.measures.named import need_x_alone
+from vae.evaluation.measures.named import need_values, need_x_alone
 from vae.evaluation.measures.variables import Variables, study
 from vae.evaluation.section import NotApplicable, Section
 from vae.evaluation.subject import Subject
@@ -85,6 +85,7 @@ class Interpolations(Evaluation):
         """
         need_x_alone(subject.model, "an interpolation")
         variables = study(subject.model, subject.batches(1))
+        need_values(variables.draws)
         ways = self.ways(variables)
         x = subject.examples(max(2 * self.pairs, self.rounds * self.stops))["x"]
         if len(x) < 2:

@@ -16,6 +16,7 @@ from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.aggregate_posterior import left_out
 from vae.evaluation.measures.collapse import THRESHOLDS, LatentUse, diagnose
 from vae.evaluation.measures.latent_statistics import ACTIVE_VARIANCE
+from vae.evaluation.measures.named import need_values
 from vae.evaluation.measures.prior_gap import against_prior, caveats, gap
 from vae.evaluation.measures.prior_moments import prior_draws
 from vae.evaluation.measures.seen import Pass, look, swap_costs
@@ -77,6 +78,7 @@ class LatentSpace(Evaluation):
         seen = look(subject, self.num_examples, self.num_points)
         if not seen.latents:
             raise NotApplicable("all examples share the latents of this model: none has its own")
+        need_values(seen.latents[0].z.flatten(1))
         if not all(latent.z.isfinite().all() for latent in seen.latents):
             raise NotApplicable("the latents are not finite: the model has diverged")
         swap = swap_costs(subject, seen)

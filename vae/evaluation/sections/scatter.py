@@ -13,6 +13,7 @@ from vae.evaluation.drawing.plots import points
 from vae.evaluation.drawing.projections import PROJECTIONS, check_method, explained_variance
 from vae.evaluation.drawing.thumbnails import thumbnails
 from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.measures.named import need_values
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.subject import Codes, Subject
 
@@ -53,6 +54,7 @@ class Scatter(Evaluation):
         codes = subject.codes(self.num_examples)
         if len(codes.z) < FEWEST:
             raise NotApplicable(f"a scatter of latents needs {FEWEST} examples or more")
+        need_values(codes.z)
         if not codes.z.isfinite().all():
             raise NotApplicable("the latents are not finite: the model has diverged")
         columns = colors(codes, subject.spec.factor_names)

@@ -15,7 +15,7 @@ from vae.evaluation.drawing.render import picture_of
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.moving import most_used, moved, starts_of, values_of
 from vae.evaluation.measures.variables import DRAWS, Variables, study_all
-from vae.evaluation.section import Section
+from vae.evaluation.section import NotApplicable, Section
 from vae.evaluation.subject import Subject
 
 
@@ -68,6 +68,8 @@ class Traversals(Evaluation):
         model, batches = subject.model, subject.track_batches("latents", self.num_examples)
         latents = study_all(model, batches)
         chosen = most_used(latents, self.max_dims)
+        if not chosen:
+            raise NotApplicable("the model has no latent variable that could be moved")
         labels = [latents[name].label(dim) for name, dim in chosen]
         span = subject.value_range
         starts = starts_of(model, subject.examples(self.starts), latents)
