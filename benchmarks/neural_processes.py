@@ -27,6 +27,7 @@ from vae.cli.compose import compose_settings
 from vae.data import DataModule, GPCurves
 from vae.evaluation import Completions, Subject
 from vae.models import NeuralProcess
+from vae.networks.positions import FieldPositions
 
 POINTS, RISE = 64, 0.05
 DEFAULT = [
@@ -98,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     data = DataModule(source, val_size=1, test_size=998)
     model = build_model(settings, source.spec)
     assert isinstance(model, NeuralProcess)
+    assert isinstance(model.positions, FieldPositions)
     model.positions.start_from(source.load().train.fields["at"])
     seconds = time.process_time()
     steps = train(model, source, args)

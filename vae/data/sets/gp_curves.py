@@ -4,7 +4,7 @@ __all__ = ["GPCurves"]
 
 from collections.abc import Sequence
 from math import isfinite
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Generator, Tensor
@@ -72,8 +72,10 @@ class GPCurves(Source):
     @property
     def spec(self) -> DataSpec:
         """What the curves are."""
-        position = {"shape": (1, self.num_points), "dtype": "float32"}
-        fields = {"at": position, "length_scale": {"shape": (), "dtype": "float32"}}
+        fields: dict[str, dict[str, Any]] = {
+            "at": {"shape": (1, self.num_points), "dtype": "float32"},
+            "length_scale": {"shape": (), "dtype": "float32"},
+        }
         return DataSpec("gp_curves", (1, self.num_points), "real", fields=fields)
 
     def prepare(self) -> None:
