@@ -13,6 +13,7 @@ __all__ = [
     "Batch",
     "Batches",
     "CelebA",
+    "Covariance",
     "DataModule",
     "DataSpec",
     "Draft",
@@ -23,7 +24,6 @@ __all__ = [
     "GPCurves",
     "Group",
     "Images",
-    "Kernel",
     "Matern",
     "Memory",
     "Omniglot",
@@ -57,7 +57,7 @@ from vae.data.sets.digits import EMNIST, KMNIST, MNIST, FashionMNIST
 from vae.data.sets.drawings import CelebA, Omniglot
 from vae.data.sets.factors import FactorSet
 from vae.data.sets.gp_curves import GPCurves
-from vae.data.sets.kernels import RBF, Kernel, Matern, Periodic
+from vae.data.sets.kernels import RBF, Covariance, Matern, Periodic
 from vae.data.sets.sprites import Sprites
 from vae.data.source import Examples, Source, Splits, TensorExamples
 from vae.data.train_batches import Draft, Group, TrainBatches

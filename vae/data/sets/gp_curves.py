@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from vae.checks import check_int
 from vae.data.randomness import stream_seed
-from vae.data.sets.kernels import RBF, Kernel
+from vae.data.sets.kernels import RBF, Covariance
 from vae.data.source import Source, Splits, TensorExamples
 from vae.spec import DataSpec
 
@@ -47,7 +47,7 @@ class GPCurves(Source):
         size: int = 20_000,
         *,
         points: int = 100,
-        kernel: Kernel | None = None,
+        kernel: Covariance | None = None,
         length_scale: float | Sequence[float] = 0.4,
         noise: float = 0.1,
         seed: int = 0,
@@ -56,7 +56,7 @@ class GPCurves(Source):
         check_int("data.points", points)
         check_int("data.split_seed", seed, low=0)
         kernel = RBF() if kernel is None else kernel
-        if not isinstance(kernel, Kernel):
+        if not isinstance(kernel, Covariance):
             raise ValueError(f"data.kernel must be a kernel, as RBF is; got {kernel!r:.40}")
         ends = list(length_scale) if isinstance(length_scale, Sequence) else [length_scale] * 2
         if len(ends) != 2 or not all(positive(end) for end in ends) or ends[0] > ends[1]:

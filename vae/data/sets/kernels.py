@@ -1,6 +1,6 @@
 """Covariances of Gaussian processes in one dimension."""
 
-__all__ = ["RBF", "Kernel", "Matern", "Periodic"]
+__all__ = ["RBF", "Covariance", "Matern", "Periodic"]
 
 from abc import ABC, abstractmethod
 from math import inf, isfinite, pi, sqrt
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 
-class Kernel(ABC):
+class Covariance(ABC):
     """A covariance of variance 1 that depends on the distance of two positions."""
 
     @abstractmethod
@@ -28,7 +28,7 @@ class Kernel(ABC):
 
 
 @final
-class RBF(Kernel):
+class RBF(Covariance):
     """The Gaussian kernel exp(−d²/2ℓ²), of smooth curves."""
 
     def __call__(self, distance: Tensor, length_scale: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ class RBF(Kernel):
 
 
 @final
-class Matern(Kernel):
+class Matern(Covariance):
     """The Matérn kernel of ν = 5/2, (1 + s + s²/3) exp(−s), s = √5 d/ℓ: twice differentiable."""
 
     def __call__(self, distance: Tensor, length_scale: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class Matern(Kernel):
 
 
 @final
-class Periodic(Kernel):
+class Periodic(Covariance):
     """The kernel exp(−2 sin²(πd/p)/ℓ²), of curves that repeat.
 
     Args:

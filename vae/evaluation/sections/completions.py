@@ -151,7 +151,7 @@ class Completions(Evaluation):
         return {}
 
 
-class Given(NamedTuple):
+class PartlyGiven(NamedTuple):
     """Functions of which some points are known."""
 
     batch: Batch  # what the model reads
@@ -161,7 +161,7 @@ class Given(NamedTuple):
 
 def contexts(
     batch: Batch, model: NeuralProcess, places: int, sizes: Sequence[int]
-) -> Iterator[Given]:
+) -> Iterator[PartlyGiven]:
     """Yield a batch with so many known points of each function, those of fewer among them."""
     x = batch["x"]
     order = torch.rand(len(x), places).to(x.device)
@@ -170,7 +170,7 @@ def contexts(
     read = {name: batch[name] for name in model.fields}
     for n in sizes:
         known = (rank < n) & exists
-        yield Given({**read, "context": known}, known, exists & ~known)
+        yield PartlyGiven({**read, "context": known}, known, exists & ~known)
 
 
 def predicted(model: NeuralProcess, batch: Batch, num_samples: int) -> tuple[Tensor, ...]:
