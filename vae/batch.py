@@ -10,7 +10,8 @@ from torch import Tensor
 from vae.spec import DataSpec
 
 # "x" (B, *shape); "index" (B,) int64, where an example stands in its source; "label" (B,) int64 and
-# "factors" (B, F) int64 of data that have them; and whatever else a source knows of each example.
+# "factors" (B, F) int64 of data that have them; "length" (B,) int64, how many steps of sequences
+# (B, T, *event) are valid; and whatever else a source knows of each example, such as "mask".
 Batch = Mapping[str, Tensor]
 UNLABELLED = -1  # in "label" of a training example whose label is not known
 DTYPES = {  # of further fields
@@ -24,8 +25,8 @@ DTYPES = {  # of further fields
 def blank(spec: DataSpec, fields: Iterable[str] = ("x",), n: int = 2) -> dict[str, Tensor]:
     """Return a batch of ``n`` examples without content, to try out what reads such data.
 
-    All values are zero, but ``index`` is 0…n−1, and a mask (any field of truth values, or so
-    called) is true.
+    All values are zero, but ``index`` is 0…n−1, a mask (any field of truth values, or so called)
+    is true, and sequences have their whole ``length``.
 
     Raises:
         ValueError: If the data have no such field.
@@ -43,6 +44,8 @@ def blank(spec: DataSpec, fields: Iterable[str] = ("x",), n: int = 2) -> dict[st
     for name, value in batch.items():
         if name == "mask" or value.dtype == torch.bool:
             value.fill_(1)
+        elif name == "length" and spec.of_sequences:
+            value.fill_(spec.shape[0])
     return batch | ({"index": torch.arange(n)} if "index" in batch else {})
 
 

@@ -14,7 +14,8 @@ class DataSpec:
 
     Args:
         name: What the data set is called in reports.
-        shape: Shape of one example: ``(C, H, W)``, ``(C, L)`` or ``(D,)``.
+        shape: Shape of one example: ``(C, H, W)``, ``(C, L)`` or ``(D,)``; of a sequence
+            ``(T, *event)``.
         support: Where the values lie: ``boolean`` {0, 1}, ``unit_interval`` [0, 1] or ``real``.
         levels: How many equally spaced values in [0, 1] occur (256 for bytes, 2 for binary);
             ``None`` if the values are continuous.
@@ -49,6 +50,11 @@ class DataSpec:
         if label < 0:  # of an example whose label is not known
             return "unlabelled"
         return self.class_names[label] if label < len(self.class_names) else label
+
+    @property
+    def of_sequences(self) -> bool:
+        """Whether an example is a sequence ``(T, *event)`` with a ``length`` of 1 to T."""
+        return "length" in self.fields
 
     @property
     def num_dims(self) -> int:

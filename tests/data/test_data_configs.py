@@ -37,10 +37,12 @@ def test_every_data_config_builds(name, tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((50, 4)))
     (tmp_path / "a.csv").write_text("a,b\n" + "0,1\n" * 50)
     write(tmp_path / "a.tar", {"a.png": png()})
+    (tmp_path / "a.jsonl").write_text('{"x": [[0, 1], [2, 3]]}\n' * 50)
     own = {
         "images": {"root": str(tmp_path), "cache": str(tmp_path / "cache")},
         "array": {"path": str(tmp_path / "a.npy")},
         "shards": {"root": str(tmp_path), "cache": str(tmp_path)},
+        "sequences": {"path": str(tmp_path / "a.jsonl")},
         "table": {"path": str(tmp_path / "a.csv")},
     }
     config = load(name, **own.get(name, {}))
@@ -58,7 +60,14 @@ def test_short_names_reach_the_source():
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("images", "root"), ("array", "path"), ("shards", "root"), ("table", "path")]
+    ("name", "key"),
+    [
+        ("images", "root"),
+        ("array", "path"),
+        ("sequences", "path"),
+        ("shards", "root"),
+        ("table", "path"),
+    ],
 )
 def test_the_users_own_data_must_be_named(name, key):
     with pytest.raises(ValueError, match=rf"data={name} needs data\.{key}="):

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.io import savemat
 
-from vae.data import Array, DataModule, Images, Table
+from vae.data import Array, DataModule, Images, Sequences, Table
 
 pytestmark = [  # of numpy and Pillow, about bytes that they can make sense of
     pytest.mark.filterwarnings("ignore:Reading .* required additional header parsing"),
@@ -35,6 +36,13 @@ def npz(array):
     return file.getvalue()
 
 
+def mat(cells):
+    """Return the bytes of a .mat file with a cell of matrices."""
+    file = io.BytesIO()
+    savemat(file, {"x": cells, "y": np.arange(len(cells))})
+    return file.getvalue()
+
+
 def archive(content):
     """Return a zip archive with bytes under an array's name."""
     file = io.BytesIO()
@@ -57,6 +65,11 @@ TABLES = [
     b"a,b,c\n" + b"1,2.5,x\n-3,NA,y\n" * 9,
     b'"n n"\t"m"\n' + b'"1,5"\t2\n3\t4\n' * 9,
     b"# a b\n" + b" 1e3  2 \n" * 9,
+]
+SEQUENCES = [
+    npz(GOOD.reshape(3, 4, 5)),
+    mat(np.array([GOOD[:4], GOOD[:7], None], object)[:2]),
+    b'{"x": [[0.5, null], [1, 2]], "y": 1}\n{"x": [[1, 0]], "y": 0}\n',
 ]
 PICTURES = [picture(kind) for kind in FORMATS]
 
@@ -110,6 +123,12 @@ def check_table(folder, content):
         check_refusal(path, lambda s=source: DataModule(s, batch_size=2).setup())
 
 
+def check_sequences(folder, content):
+    path = folder / "steps.bin"
+    path.write_bytes(content)
+    check_refusal(path, lambda: DataModule(Sequences(str(path)), batch_size=2).setup())
+
+
 def check_picture(folder, content, suffix):
     path = folder / f"photo.{suffix}"
     for old in folder.glob("photo.*"):
@@ -148,6 +167,19 @@ def test_any_table(tmp_path, content):
 @given(content=st.one_of(damaged(TABLES), st.text(',;\t"\n ab.1-#').map(str.encode)))
 def test_many_tables(tmp_path, content):
     check_table(tmp_path, content)
+
+
+@limited(60)
+@given(content=st.one_of(damaged(SEQUENCES), st.text('{}[]x:",1.n').map(str.encode)))
+def test_any_file_of_sequences(tmp_path, content):
+    check_sequences(tmp_path, content)
+
+
+@pytest.mark.slow
+@limited(1000)
+@given(content=damaged(SEQUENCES))
+def test_many_files_of_sequences(tmp_path, content):
+    check_sequences(tmp_path, content)
 
 
 @limited(60)

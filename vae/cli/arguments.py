@@ -14,6 +14,7 @@ LONGEST = 200  # letters of what the user gave that are repeated
 FORM = "is not of the form setting=value"
 ARRAYS = (".npy", ".npz")
 TABLES = (".csv", ".tsv")
+OF_SEQUENCES = (".jsonl", ".mat")
 RUN = ("checkpoints", "config.json", "model.safetensors")  # what a folder of a run or export holds
 
 
@@ -68,6 +69,8 @@ def meant_path(path: Path, quoted: str) -> list[str]:
         return [f"data=array data.path={quoted}"]
     if path.suffix.lower() in TABLES:
         return [f"data=table data.path={quoted}"]
+    if path.suffix.lower() in OF_SEQUENCES:
+        return [f"data=sequences data.path={quoted}"]
     if path.suffix == ".ckpt" or any((path / name).exists() for name in RUN):
         return [f"resume={quoted}", f"init={quoted}"]
     if path.is_dir():

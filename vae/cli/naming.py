@@ -12,12 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 PLACE_OF_OWN_DATA = {  # choice: its setting
     "array": "path",
     "images": "root",
+    "sequences": "path",
     "shards": "root",
     "table": "path",
 }
 LONGEST_NAME = 40
 DATE = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d"  # what the folder of a run is called
-ENDINGS = (".npy", ".npz", ".csv", ".tsv", ".tab", ".txt")
+ENDINGS = (".npy", ".npz", ".csv", ".tsv", ".tab", ".txt", ".mat", ".jsonl")
 
 
 def run_name(data: str, model: str, *, _root_: DictConfig) -> str:

@@ -16,6 +16,7 @@ from vae.cli.typed_words import command_line
 
 PLACES = ("path", "labels", "factors", "root", "cache")  # settings of the data that name files
 FILES = ("path", "labels", "factors")
+KINDS = {"table": "a table in text", "sequences": "an .npz, .mat or .jsonl file"}
 PLACES_TO_SEE = {
     data: FILES if name == "path" else (name,) for data, name in PLACE_OF_OWN_DATA.items()
 }
@@ -98,7 +99,7 @@ def missing_data(name: str, path: Path, data: str) -> str:
     """Say that a file or folder of the user's own data is missing."""
     if name == "root":
         return f"There is no folder {path}: set data.root to your own."
-    kind = "a table in text" if data == "table" else "an .npy or .npz file"
+    kind = KINDS.get(data, "an .npy or .npz file")
     return f"{path} is no file: set data.{name} to {kind}."
 
 

@@ -86,6 +86,7 @@ CHOICES = {
     "data": {
         "data=images": "folder pictures custom",
         "data=array": "numpy npy npz",
+        "data=sequences": "timeseries time_series jsonl mat",
         "data=table": "csv tsv tabular dataframe",
         "data=shards": "webdataset tar tars",
     },

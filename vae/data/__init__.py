@@ -29,6 +29,7 @@ __all__ = [
     "Omniglot",
     "Periodic",
     "Preprocess",
+    "Sequences",
     "Shards",
     "Source",
     "Splits",
@@ -47,6 +48,7 @@ from vae.data.data_module import DataModule
 from vae.data.eval_batches import EvalBatches
 from vae.data.formats.array import Array
 from vae.data.formats.images import Images
+from vae.data.formats.sequences import Sequences
 from vae.data.formats.shards import Shards
 from vae.data.formats.table import Table
 from vae.data.making import make_data

@@ -54,7 +54,7 @@ class DataModule(LightningDataModule):
         dequantize: Whether to add uniform noise to bytes.
         flip: Whether to mirror pictures at random in training.
         standardize: Whether the model subtracts mean and divides by standard deviation of the
-            training part (`statistics`), and gives x in its own units; real vectors only.
+            training part (`statistics`), and gives x in its own units; real vectors and sequences.
         drop_last: Whether training leaves out a last, smaller batch.
         seed: Seed of the order of training batches and of the noise in them, ≥ 0.
         split_seed: Seed of the splits, of static binarisation, and of noise outside training, ≥ 0.

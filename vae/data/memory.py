@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from vae.checks import check_choice
-from vae.data.formats.array_fields import kept_as
+from vae.data.formats.array_fields import as_sequences, kept_as, kinds_of_sequences
 from vae.data.labels import Classes, as_classes
 from vae.data.precision import narrowed
 from vae.data.source import Source, Splits, TensorExamples
@@ -31,7 +31,8 @@ class Memory(Source):
 
     Args:
         train: x, or what is known of the examples by name, ``(N, ...)`` each: ``x``; ``label``,
-            classes; and further fields that a model reads.
+            classes; and further fields that a model reads. With a field ``length`` x are sequences
+            ``(N, T, *event)`` of so many valid steps, and ``mask`` says what of them is known.
         val: The same of a validation part; ``None`` lets `DataModule` cut one.
         test: The same of a test part.
         support: ``boolean``, ``unit_interval``, ``real``, or ``None`` to go by type and values.
@@ -81,10 +82,12 @@ class Memory(Source):
             levels=2 if support == "boolean" else 256 if byte_levels else None,
             num_classes=None if self._classes is None else self._classes.num_classes,
             class_names=() if self._classes is None else self._classes.names,
-            fields={
-                name: {"shape": a.shape[1:], "dtype": np.dtype(kept_as(a.dtype)).name}
-                for name, a in further(self.parts["train"]).items()
-            },
+            fields=kinds_of_sequences(
+                {
+                    name: {"shape": a.shape[1:], "dtype": np.dtype(kept_as(a.dtype)).name}
+                    for name, a in further(self.parts["train"]).items()
+                }
+            ),
         )
 
     def _natural_support(self) -> str:
@@ -121,13 +124,14 @@ class Memory(Source):
         as_bytes = x.dtype == np.bool_ or (x.dtype == np.uint8 and self.spec.levels is not None)
         if bits and not ((x == 0) | (x == 1)).all():
             raise ValueError(f"x is to be boolean but holds values from {x.min()} to {x.max()}")
+        fields = {
+            key: torch.from_numpy(array.astype(kept_as(array.dtype), copy=False))
+            for key, array in further(part).items()
+        }
         return TensorExamples(
             torch.from_numpy(x.astype(np.uint8, copy=False) if as_bytes else narrowed(x)),
             None if classes is None else classes.labels[name],
-            fields={
-                key: torch.from_numpy(array.astype(kept_as(array.dtype), copy=False))
-                for key, array in further(part).items()
-            },
+            fields=as_sequences(name, fields, self.spec.shape),
         )
 
 
@@ -146,6 +150,8 @@ def arrays(part: str, given: Part) -> dict[str, np.ndarray]:
             f"x must be (N, D), (N, C, L) or (N, C, H, W) with N of at least 1; "
             f"got {found['x'].shape}"
         )
+    if "length" in found and found["x"].ndim == 2:
+        found["x"] = found["x"][..., None]
     sizes = {name: len(array) if array.ndim else 0 for name, array in found.items()}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"the fields of a part must be equally long; got {sizes}")

@@ -1,8 +1,8 @@
-"""Mean and width of every dimension of some examples."""
+"""Mean and width of every dimension of some examples, and of every channel of sequences."""
 
 __all__ = ["BLOCK", "moments"]
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -10,10 +10,15 @@ from torch import Tensor
 from vae.data.source import Examples
 
 BLOCK = 1 << 22  # values that are looked at at once
+Counted = tuple[Tensor, Tensor]  # values (B, *shape), and which count, broadcastable
 
 
 def moments(examples: Examples) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of each dimension, ``(*shape)`` each, on the CPU.
+
+    Of sequences ``(T, *event)``, which have a ``length``, those of each channel over all steps that
+    are known, ``(*event)``: neither what stands beyond the length nor what ``mask`` says is missing
+    counts.
 
     They are computed in double precision, of deviations from the first example, some examples at a
     time. A dimension that never varies, or less than float32 can say, has width 1.
@@ -22,24 +27,39 @@ def moments(examples: Examples) -> tuple[Tensor, Tensor]:
         The mean, of the type of the examples, and the width, float32.
     """
     first = examples.take(torch.zeros(1, dtype=torch.int64, device=examples.device))
-    origin = first[0].cpu().double()
-    mean = sum_of(x - origin for x in blocks(examples, origin)) / len(examples)
-    square = sum_of((x - origin - mean).square() for x in blocks(examples, origin))
-    width = (square / len(examples)).sqrt().float()
+    of_sequences = "length" in examples.fields
+    origin = (first[0, 0] if of_sequences else first[0]).cpu().double()
+
+    def mean_of(function: Callable[[Tensor], Tensor]) -> Tensor:
+        total, count = torch.zeros_like(origin), torch.zeros_like(origin)
+        for x, counts in blocks(examples, first[0].numel()):
+            lead = tuple(range(x.dim() - origin.dim()))
+            total += torch.where(counts, function(x), 0.0).sum(lead)
+            count += counts.expand(x.shape).sum(lead)
+        return total / count.clamp(min=1)
+
+    mean = mean_of(lambda x: x - origin)
+    width = mean_of(lambda x: (x - origin - mean).square()).sqrt().float()
     tiny = torch.finfo(torch.float32).tiny
     return (origin + mean).to(first.dtype), torch.where(width < tiny, 1.0, width)
 
 
-def blocks(examples: Examples, like: Tensor) -> Iterator[Tensor]:
-    """Yield the examples in double precision, some at a time."""
+def blocks(examples: Examples, size: int) -> Iterator[Counted]:
+    """Yield the examples in double precision, some at a time, and which values count."""
     rows = torch.arange(len(examples), device=examples.device)
-    for part in rows.split(max(1, BLOCK // like.numel())):
-        yield examples.take(part).cpu().double()
+    for part in rows.split(max(1, BLOCK // size)):
+        x = examples.take(part).cpu().double()
+        yield x, known(examples, part, x)
 
 
-def sum_of(parts: Iterator[Tensor]) -> Tensor:
-    """Return the sum over all examples, ``(*shape)``."""
-    total = next(parts).sum(0)
-    for part in parts:
-        total += part.sum(0)
-    return total
+def known(examples: Examples, rows: Tensor, x: Tensor) -> Tensor:
+    """Return which values of some examples count, broadcastable with them."""
+    length, mask = (examples.column(name) for name in ("length", "mask"))
+    if length is None:
+        return torch.ones((), dtype=torch.bool)
+    steps = torch.arange(x.shape[1]) < length[rows].cpu()[:, None]
+    inside = steps.reshape(*steps.shape, *(1,) * (x.dim() - 2))
+    if mask is None:
+        return inside
+    found = mask[rows].cpu()
+    return inside & found.reshape(*found.shape, *(1,) * (x.dim() - found.dim()))

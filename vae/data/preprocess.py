@@ -81,10 +81,11 @@ class Preprocess:
                 f"data.flip=true needs pictures (C, H, W); {raw.name} has shape {raw.shape}. "
                 "Use data.flip=false."
             )
-        if self.standardize and (raw.support != "real" or len(raw.shape) != 1):
+        vectors = len(raw.shape) == 1 or raw.of_sequences
+        if self.standardize and not (raw.support == "real" and vectors):
             raise ValueError(
-                f"data.standardize=true needs real vectors; {raw.name} has shape {raw.shape} and "
-                f"support {raw.support}. Use data.standardize=false."
+                f"data.standardize=true needs real vectors or sequences; {raw.name} has shape "
+                f"{raw.shape} and support {raw.support}. Use data.standardize=false."
             )
 
     def _output_spec(self) -> DataSpec:

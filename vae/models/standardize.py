@@ -32,9 +32,13 @@ class Standardize(nn.Module):
         self.register_buffer("scale", torch.ones(*shape))
 
     def set(self, shift: Tensor, scale: Tensor) -> None:
-        """Take mean m and width s > 0 of the training data, ``(*shape)`` each."""
-        device, dtype = self.scale.device, self.scale.dtype
-        self.shift, self.scale = shift.to(device), scale.to(device, dtype)
+        """Take mean m and width s > 0 of the training data, ``(*shape)`` each.
+
+        Of sequences these are of each channel, ``(*event)``: of all steps, if shape has them.
+        """
+        device, dtype, shape = self.scale.device, self.scale.dtype, self.scale.shape
+        self.shift = shift.to(device).expand(shape).clone()
+        self.scale = scale.to(device, dtype).expand(shape).clone()
 
     @property
     def unset(self) -> bool:

@@ -11,9 +11,15 @@ import numpy as np
 import torch
 
 from vae.checks import check_bool, check_choice, check_int, check_range
-from vae.data.formats.array_fields import check_names, field_kinds, keys_of_fields, load_fields
+from vae.data.formats.array_fields import (
+    as_sequences,
+    check_names,
+    field_kinds,
+    keys_of_fields,
+    load_fields,
+)
 from vae.data.formats.array_keys import PartKeys, counterparts, keys_of_parts, load_columns
-from vae.data.formats.array_shapes import CHANNELS, event_shape
+from vae.data.formats.array_shapes import CHANNELS, event_shape, sequence_shape
 from vae.data.formats.headers import ArrayHeader, load_array, read_headers
 from vae.data.formats.mapped import MappedFile
 from vae.data.formats.values import as_bits, natural_support, told_range
@@ -52,7 +58,8 @@ class Array(Source):
         factor_names: Of the factors, in the order of their columns.
         fields: Further fields of an example, for models and objectives that read them, and which
             array of the ``.npz`` holds each, ``(N, ...)``: ``{"mask": "valid"}``. uint8 and truth
-            values stay as they are; other integers become int64, floats float32.
+            values stay as they are; other integers become int64, floats float32. With a field
+            ``length`` examples are sequences ``(N, T, *event)`` of so many valid steps.
         channels: Where the channels stand: ``first``, ``last``, or ``none`` if the array has none.
             ``None`` takes 2 dimensions as vectors and 4 as channels first, and refuses 3, which
             may be either.
@@ -134,7 +141,8 @@ class Array(Source):
         """
         keys = [part.data for part in self._keys.values()]
         header = self._headers[keys[0]]
-        shape = event_shape(self.path, header, self.channels)
+        make = sequence_shape if "length" in self.fields else event_shape
+        shape = make(self.path, header, self.channels)
         support = self.support or natural_support(self.path, keys, header.dtype)
         byte_levels = header.dtype == np.uint8 and support == "unit_interval"
         classes, factors = self._classes[0], self._factors
@@ -192,11 +200,12 @@ class Array(Source):
             x = as_bits(x, self.path)
         x = x.astype(np.uint8, copy=False) if keep_bytes else narrowed(x)
         classes, factors = self._classes[0], self._factors
+        fields = load_fields(self.path, self._field_keys[part])
         return TensorExamples(
             torch.from_numpy(x),
             None if classes is None else classes.labels[part],
             None if factors is None else factors.columns[part],
-            fields=load_fields(self.path, self._field_keys[part]),
+            fields=as_sequences(self.path, fields, self.spec.shape),
             file=file,
         )
 

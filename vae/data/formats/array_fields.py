@@ -1,8 +1,15 @@
 """Further fields of the user's own data: arrays of an .npz file that go with its examples."""
 
-__all__ = ["check_names", "field_kinds", "keys_of_fields", "load_fields"]
+__all__ = [
+    "as_sequences",
+    "check_names",
+    "field_kinds",
+    "keys_of_fields",
+    "kinds_of_sequences",
+    "load_fields",
+]
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +102,7 @@ def field_kinds(
         if dtype.kind not in KINDS:
             raise ValueError(f"{path}: {key}, the field {name}, must hold numbers; got {dtype}.")
         kinds[name] = {"shape": headers[key].shape[1:], "dtype": np.dtype(kept_as(dtype)).name}
-    return kinds
+    return kinds_of_sequences(kinds)
 
 
 def kept_as(dtype: np.dtype) -> Any:
@@ -122,3 +129,51 @@ def load_fields(path: Path, keys: Mapping[str, str]) -> dict[str, Tensor]:
             )
         found[name] = torch.from_numpy(kept)
     return found
+
+
+def as_sequences(
+    subject: object, fields: Mapping[str, Tensor], shape: Sequence[int]
+) -> dict[str, Tensor]:
+    """Return the fields of sequences ``(T, *event)`` in the types that models read.
+
+    Without a ``length`` there are no sequences, and they stay as they are.
+
+    Args:
+        subject: What they are of, for messages.
+        fields: By name, ``(N, ...)`` each.
+        shape: Of one example.
+
+    Raises:
+        ValueError: If ``length`` is not a whole number from 1 to T, or ``mask`` no truth value of
+            each step or each value.
+    """
+    found = dict(fields)
+    if "length" not in fields:
+        return found
+    length, mask = fields["length"], fields.get("mask")
+    if length.dim() != 1 or length.is_floating_point() or length.dtype == torch.bool:
+        raise ValueError(f"{subject}: length must hold a whole number of each sequence, (N,).")
+    low, high = (int(value) for value in length.aminmax())
+    if low < 1 or high > shape[0]:
+        raise ValueError(
+            f"{subject}: length must be from 1 to {shape[0]}, the steps of x; it is from {low} to "
+            f"{high}."
+        )
+    found["length"] = length.long()
+    if mask is not None:
+        of_step, whole = tuple(mask.shape[1:]) in ((shape[0],), tuple(shape)), tuple(mask.shape)
+        if not of_step or not ((mask == 0) | (mask == 1)).all():
+            raise ValueError(
+                f"{subject}: mask must hold truth values, (N, {shape[0]}) or (N, "
+                f"{', '.join(map(str, shape))}); got {mask.dtype} of shape {whole}."
+            )
+        found["mask"] = mask.bool()
+    return found
+
+
+def kinds_of_sequences(kinds: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return shape and type of each field after `as_sequences`."""
+    if "length" not in kinds:
+        return kinds
+    types = {"length": "int64", "mask": "bool"}
+    return {name: {**kind, "dtype": types.get(name, kind["dtype"])} for name, kind in kinds.items()}

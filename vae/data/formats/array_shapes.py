@@ -1,6 +1,6 @@
 """From the shape of a stored array to that of one example."""
 
-__all__ = ["CHANNELS", "event_shape"]
+__all__ = ["CHANNELS", "event_shape", "sequence_shape"]
 
 from pathlib import Path
 
@@ -41,6 +41,24 @@ def event_shape(
     if channels == "none":
         return (1, *shape[1:])
     return (shape[-1], *shape[1:-1]) if channels == "last" else shape[1:]
+
+
+def sequence_shape(path: Path, header: ArrayHeader, channels: str | None) -> tuple[int, ...]:
+    """Return ``(T, *event)`` of sequences ``(N, T, *event)``; ``(T, 1)`` of single numbers.
+
+    Raises:
+        ValueError: If it holds no numbers, or its shape cannot be used, or channels are set.
+    """
+    if channels is not None:
+        raise ValueError(
+            f"data.channels={channels} is not for sequences, of which the field length says that "
+            f"{path} holds them: they are (N, T, D). Use data.channels=null."
+        )
+    flat = header._replace(shape=header.shape[:2]) if len(header.shape) > 2 else header
+    shape = event_shape(path, flat, None)
+    if 0 in header.shape:
+        raise ValueError(f"{path} has shape {header.shape}: no dimension may be 0.")
+    return (*shape, *(header.shape[2:] or (1,)))
 
 
 def check_channels(

@@ -115,7 +115,8 @@ def advice(examples: Examples, spec: DataSpec, *, standardized: bool) -> str | N
     if low >= 0 and 128 <= high <= 255 and (whole or len(spec.shape) == 3):
         return "values of 0…255 look like bytes: store them as uint8, or divide them by 255"
     vectors = len(spec.shape) == 1
-    remedy = "use data.standardize=true" if vectors else "divide them, so that they are near 1"
+    can = vectors or spec.of_sequences
+    remedy = "use data.standardize=true" if can else "divide them, so that they are near 1"
     if max(-low, high) > WIDE:
         return f"values from {low:.3g} to {high:.3g} train badly: {remedy}"
     widths = x.std(0, correction=0)
