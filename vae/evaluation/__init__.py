@@ -13,16 +13,19 @@ __all__ = [
     "Classification",
     "Codes",
     "Completions",
+    "Denoising",
     "Disentanglement",
     "Embedding",
     "Evaluation",
     "Figure",
+    "Forecast",
     "Gallery",
     "Imputation",
     "Interpolations",
     "LatentSpace",
     "LatentStatistics",
     "LatentUse",
+    "MissingSteps",
     "Neighbours",
     "NotApplicable",
     "Picture",
@@ -86,6 +89,7 @@ from vae.evaluation.measures.importance_weights import (
 from vae.evaluation.measures.latent_statistics import LatentStatistics
 from vae.evaluation.measures.margin import labelled
 from vae.evaluation.measures.variables import Variables, quantiles, study
+from vae.evaluation.over_time import Denoising, Forecast, MissingSteps
 from vae.evaluation.quality import ReconstructionQuality, SampleQuality
 from vae.evaluation.section import Embedding, Figure, NotApplicable, Section
 from vae.evaluation.sections.amortization import Amortization, fit_posterior

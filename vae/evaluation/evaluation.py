@@ -16,6 +16,8 @@ from vae.history import Point
 from vae.models import Model
 
 NO_PREDICTION = "the model is one of x: it predicts nothing"
+NO_SEQUENCES = "the model is none of sequences"
+UNSAID = (NO_PREDICTION, NO_SEQUENCES)  # of a report of many parts, these go without saying
 
 
 class Evaluation(ABC):
@@ -88,8 +90,8 @@ def measure(subject: Subject, evaluations: Mapping[str, Evaluation]) -> Report:
                 sections[name] = evaluation(subject)
             except NotApplicable as reason:
                 left_out[name] = str(reason)
-    if sections:  # of a report of many parts, those on predictions go without saying
-        left_out = {name: reason for name, reason in left_out.items() if reason != NO_PREDICTION}
+    if sections:
+        left_out = {name: reason for name, reason in left_out.items() if reason not in UNSAID}
     return Report(subject.protocol, sections, left_out)
 
 

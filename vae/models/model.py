@@ -69,6 +69,7 @@ class Model(nn.Module, ABC):
     learns_from: Sequence[str] = ()
     trained_with: Sequence[str] = ()
     compiled_parts: Sequence[str] = ()
+    is_sequential: bool = False
 
     def __init__(self, standardize: Standardize | None = None) -> None:
         super().__init__()

@@ -10,6 +10,7 @@ from torch import Tensor
 from vae.batch import Batch
 from vae.evaluation.drawing.palette import shortened
 from vae.evaluation.drawing.render import picture_of
+from vae.evaluation.drawing.timelines import timelines
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.named import the_x
 from vae.evaluation.section import Figure, NotApplicable, Section
@@ -74,7 +75,9 @@ class ByLabel(Evaluation):
             {"classes": rows},
             pictures={
                 "class draws": picture_of(
-                    draws, [shortened(name) for name in names], span=subject.value_range
+                    timelines(draws, subject.spec),
+                    [shortened(name) for name in names],
+                    span=subject.value_range,
                 )
             },
         )

@@ -12,9 +12,11 @@ from torch import Tensor
 from vae.batch import Batch
 from vae.evaluation.downstream.masks import MASKS, hidden
 from vae.evaluation.drawing.render import picture_of
+from vae.evaluation.drawing.timelines import timelines
 from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.measures.errors import root_mean_squared
 from vae.evaluation.measures.named import the_x
-from vae.evaluation.section import Figure, Section, averaged
+from vae.evaluation.section import Figure, NotApplicable, Section, averaged
 from vae.evaluation.subject import BATCH, Subject
 from vae.models.imputing import Imputed, impute, samples_for
 
@@ -72,6 +74,10 @@ class Imputation(Evaluation):
     def __call__(self, subject: Subject) -> Section:
         """Fill in the first examples of the subject's split."""
         model = subject.model
+        if model.is_sequential:
+            raise NotApplicable(
+                "the model is one of sequences: report=[missing_steps] judges those"
+            )
         batches = list(subject.batches(self.num_examples))
         x = torch.cat([batch["x"] for batch in batches])
         mean = training_mean(subject, self.num_train)
@@ -105,7 +111,9 @@ class Imputation(Evaluation):
             self.protocol(subject, len(x)),
             pictures={
                 "imputations": picture_of(
-                    seen(torch.stack(rows)[:, :COLUMNS]), ROWS, span=subject.value_range
+                    timelines(seen(torch.stack(rows)[:, :COLUMNS]), subject.spec),
+                    ROWS,
+                    span=subject.value_range,
                 )
             },
             notes=notes,
@@ -178,15 +186,7 @@ def mixed(r_hat: list[Tensor]) -> tuple[dict[str, Figure], list[str]]:
 
 def rmse(key: str, guess: Tensor, x: Tensor, missing: Tensor) -> Figure:
     """Return the root mean squared error at the missing values; its error is over examples."""
-    squared = ((guess - x).double() ** 2 * missing).flatten(1).sum(1)
-    counts = missing.flatten(1).sum(1).double()
-    mean = squared.sum() / counts.sum()
-    # Of the ratio of two means, by the delta method, and of its square root.
-    error = None
-    if len(x) > 1 and mean > 0:
-        spread = (squared - mean * counts).std() / len(x) ** 0.5 / counts.mean()
-        error = (spread / (2 * mean.sqrt())).item()
-    return Figure(f"RMSE at missing values, {NAMES[key]}", mean.sqrt().item(), "", error)
+    return root_mean_squared(f"RMSE at missing values, {NAMES[key]}", guess, x, missing)
 
 
 def log_density(values: Tensor, missing: Tensor) -> Figure:

@@ -46,7 +46,9 @@ class CurveGrid:
             self.curves = self.curves.expand(-1, -1, -1, -1, 2)
         self.together = frames.dim() == 4 and self.length <= FEW
         joined = self.curves.flatten(0, -2) if self.together else self.curves.reshape(-1, 1)
-        self.low, self.high = joined.amin(0), joined.amax(0)
+        gaps = joined.isnan()  # a sequence is shorter than others
+        self.low = torch.where(gaps, torch.inf, joined).amin(0)
+        self.high = torch.where(gaps, -torch.inf, joined).amax(0)
         self.per_line = self.columns if self.together else min(self.columns, PER_LINE)
         self.lines = -(-self.columns // self.per_line)
         self.row_height = PANEL if self.together else CELL * self.lines

@@ -1,4 +1,7 @@
-"""Rows of examples as one picture: pictures as a grid, signals and vectors as curves."""
+"""Rows of examples as one picture: pictures as a grid, signals and vectors as curves.
+
+Signals of many channels are a grid of maps instead.
+"""
 
 __all__ = ["as_image", "picture_of", "render", "render_movie", "save_picture"]
 
@@ -13,6 +16,7 @@ from torch.nn.functional import pad
 from vae.evaluation.drawing.canvas import DPI, UNIT
 from vae.evaluation.drawing.curve_grid import CurveGrid
 from vae.evaluation.drawing.picture import Picture
+from vae.evaluation.drawing.timelines import FEW_CHANNELS, signal_maps
 from vae.evaluation.measures.margin import labelled
 from vae.files import replace_durably
 
@@ -30,12 +34,13 @@ def render(
     """Draw ``(rows, columns, *event)`` as one picture, uint8 ``(3, height, width)``.
 
     Args:
-        rows: Pictures ``(C, H, W)``, signals ``(C, L)`` or vectors ``(D,)``.
+        rows: Pictures ``(C, H, W)``, signals ``(C, L)`` or vectors ``(D,)``; NaN where there is
+            nothing.
         span: What values of pictures are black and white (`value_range`); others are cut off.
         scale: How many times pictures are enlarged; by default small ones to 48 pixels or more.
         labels: What stands left of each row, one or two short lines.
     """
-    frames = rows[None].detach().float().cpu()
+    frames, span, _ = mapped(rows[None].detach().float().cpu(), span)
     pixels = grids(frames, span, scale) if frames.dim() == 6 else CurveGrid(frames).pixels()
     return labelled(pixels[0], labels)
 
@@ -55,7 +60,7 @@ def render_movie(
         scale: As for `render`.
         labels: As for `render`.
     """
-    frames = frames.detach().float().cpu()
+    frames, span, _ = mapped(frames.detach().float().cpu(), span)
     if frames.dim() == 6:
         return labelled(grids(frames, span, scale), labels)
     return labelled(CurveGrid(frames).pixels(moving=True), labels)
@@ -76,10 +81,11 @@ def picture_of(
         span: As for `render`.
         moving: Whether the first dimension is time.
     """
-    frames = (rows if moving else rows[None]).detach().float().cpu()
+    whole = (rows if moving else rows[None]).detach().float().cpu()
+    frames, span, note = mapped(whole, span)
     if frames.dim() == 6:
         pixels = grids(frames, span)
-        return Picture(pixels if moving else pixels[0], tuple(labels))
+        return Picture(pixels if moving else pixels[0], tuple(labels), note=note)
     grid = CurveGrid(frames)
     pixels = grid.pixels(moving=moving)
     return Picture(
@@ -90,6 +96,14 @@ def picture_of(
         grid.note,
         density=DPI // UNIT if moving else 1,
     )
+
+
+def mapped(frames: Tensor, span: tuple[float, float]) -> tuple[Tensor, tuple[float, float], str]:
+    """Return frames and span, of signals of many channels as pictures, and what to say of them."""
+    if frames.dim() != 5 or frames.shape[-2] <= FEW_CHANNELS:
+        return frames, span, ""
+    maps, note = signal_maps(frames)
+    return maps, (0.0, 1.0), note
 
 
 def grids(frames: Tensor, span: tuple[float, float], scale: int | None = None) -> Tensor:
@@ -106,7 +120,8 @@ def stretched(x: Tensor, span: tuple[float, float]) -> Tensor:
 def picture_grid(rows: Tensor, scale: int | None) -> Tensor:
     """Draw ``(rows, columns, C, H, W)`` with values in [0, 1] as a grid on a ground of mid grey."""
     scale = scale or max(1, -(-48 // max(rows.shape[-2:])))
-    pixels = (as_rgb(rows) * 255).round().to(torch.uint8)
+    rgb = as_rgb(rows)
+    pixels = torch.where(rgb.isnan(), GROUND, rgb * 255).round().to(torch.uint8)
     pixels = pixels.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     cells = pad(pixels, (GAP // 2,) * 4, value=GROUND)
     return cells.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)

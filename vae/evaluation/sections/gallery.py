@@ -5,12 +5,15 @@ __all__ = ["Gallery"]
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from vae.checks import check_range
 from vae.distributions import NoTemperature
 from vae.evaluation.drawing.by_condition import samples_by_condition
+from vae.evaluation.drawing.picture import Picture
 from vae.evaluation.drawing.reconstructions import reconstructions, samples
 from vae.evaluation.drawing.render import picture_of
+from vae.evaluation.drawing.timelines import timelines, with_gaps
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.section import Section
 from vae.evaluation.subject import Subject
@@ -42,7 +45,7 @@ class Gallery(Evaluation):
         model, seed = subject.model, subject.seed
         columns = subject.count(self.columns)  # rows of one length, if there are fewer examples
         batch = subject.examples(columns)
-        pair = reconstructions(model, batch)
+        pair = with_gaps(reconstructions(model, batch), batch)
         blocks, notes = {}, []
         for t in self.temperatures:
             try:
@@ -52,15 +55,19 @@ class Gallery(Evaluation):
             else:
                 blocks[f"T = {t:g}"] = rows
         shown = torch.cat([pair[:1], *blocks.values()])
-        span = subject.value_range
+        span, length = subject.value_range, batch.get("length")
+
+        def drawn(rows: Tensor, labels: Sequence[str]) -> Picture:
+            return picture_of(timelines(rows, subject.spec, length), labels, span=span)
+
         pictures = {
-            "reconstructions": picture_of(pair, ["original", "reconstruction"], span=span),
-            "samples": picture_of(shown, ["data", *blocks], span=span),
+            "reconstructions": drawn(pair, ["original", "reconstruction"]),
+            "samples": drawn(shown, ["data", *blocks]),
         }
         known = subject.examples(FOR_QUANTILES)
         shelves = samples_by_condition(model, subject.spec, batch, seed=seed, known=known)
         for name, (rows, labels) in shelves.items():
-            pictures[f"samples by {name}"] = picture_of(rows, labels, span=span)
+            pictures[f"samples by {name}"] = drawn(rows, labels)
         protocol = {"columns": columns, "temperatures": self.temperatures}
         title = "Reconstructions and samples"
         return Section(title, protocol=protocol, pictures=pictures, notes=notes)

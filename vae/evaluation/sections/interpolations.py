@@ -12,6 +12,7 @@ from vae.evaluation.drawing.movies import MovieFormat, check_movie
 from vae.evaluation.drawing.picture import Picture
 from vae.evaluation.drawing.reconstructions import decoded
 from vae.evaluation.drawing.render import picture_of
+from vae.evaluation.drawing.timelines import timelines
 from vae.evaluation.drawing.walks import Way, interpolate, slerp, switch
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.named import need_values, need_x_alone
@@ -125,6 +126,7 @@ class Interpolations(Evaluation):
         ends = z[:pairs], z[pairs : 2 * pairs]
         paths = torch.stack([interpolate(*ends, self.steps, way) for way in ways.values()], 1)
         rows = decoded(subject.model, paths.flatten(0, 1), 2, max_rows=subject.max_rows)
+        rows = timelines(rows, subject.spec)
         return picture_of(rows, list(ways) * pairs, span=subject.value_range)
 
     def film(self, subject: Subject, z: Tensor, ways: dict[str, Way]) -> Picture:
@@ -136,4 +138,5 @@ class Interpolations(Evaluation):
         legs = [interpolate(*ends, self.frames + 1, way)[:, :-1] for way in ways.values()]
         paths = torch.stack(legs).unflatten(1, (rounds, stops)).flatten(2, 3)
         frames = decoded(subject.model, paths.movedim(2, 0), 3, max_rows=subject.max_rows)
+        frames = timelines(frames, subject.spec)
         return picture_of(frames, list(ways), span=subject.value_range, moving=True)

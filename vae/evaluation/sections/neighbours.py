@@ -11,6 +11,7 @@ from vae.batch import Batch
 from vae.checks import check_int, check_range
 from vae.evaluation.drawing.reconstructions import samples
 from vae.evaluation.drawing.render import picture_of
+from vae.evaluation.drawing.timelines import timelines
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.named import the_x
 from vae.evaluation.section import NotApplicable, Section, averaged
@@ -58,11 +59,13 @@ class Neighbours(Evaluation):
         """Compare samples and held-out examples with training examples.
 
         Raises:
-            NotApplicable: If the subject's split is ``train``.
+            NotApplicable: If the subject's split is ``train``, or the model is one of sequences.
         """
         if subject.split == "train":
             raise NotApplicable("the distance to training examples needs others; use split=test")
         model = subject.model
+        if model.is_sequential:
+            raise NotApplicable("distances between sequences of unequal lengths are not known")
         batches_of = list(subject.batches(self.num_samples))
         seen = {name: torch.cat([part[name] for part in batches_of]) for name in model.fields}
         means_of = subject.batches(self.num_samples, mean=True)
@@ -82,6 +85,7 @@ class Neighbours(Evaluation):
         parts = zip(NAMES.items(), distances.split([len(x) for x in queries]), strict=True)
         closest = distances[: len(drawn)].argsort()[: self.columns]
         rows = torch.stack([drawn[closest], found[closest]])
+        rows = timelines(rows, subject.spec)
         picture = picture_of(rows, ["sample", "nearest"], span=subject.value_range)
         return Section(
             "Nearest training examples",

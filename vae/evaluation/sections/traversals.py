@@ -12,6 +12,7 @@ import torch
 from vae.checks import check_choice, check_int, check_range
 from vae.evaluation.drawing.movies import MovieFormat, check_movie, there_and_back
 from vae.evaluation.drawing.render import picture_of
+from vae.evaluation.drawing.timelines import timelines
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.moving import most_used, moved, starts_of, values_of
 from vae.evaluation.measures.variables import DRAWS, Variables, study_all
@@ -78,13 +79,14 @@ class Traversals(Evaluation):
         values = ends(latents, chosen, self.steps)
         for name, start in zip(names, starts, strict=True):
             rows = moved(model, start, chosen, values, max_rows=subject.max_rows)
+            rows = timelines(rows, subject.spec, start[1].get("length"))
             pictures[name] = picture_of(rows, labels, span=span)
         if self.movie != "none":
             values = ends(latents, chosen, self.frames)
             films = [
                 moved(model, start, chosen, values, max_rows=subject.max_rows) for start in starts
             ]
-            frames = torch.stack(films, 2).transpose(0, 1)
+            frames = timelines(torch.stack(films, 2).transpose(0, 1), subject.spec)
             movie = picture_of(frames, labels, span=span, moving=True)
             pictures["traversals moving"] = replace(movie, pixels=there_and_back(movie.pixels))
         return Section(

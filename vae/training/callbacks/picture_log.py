@@ -14,6 +14,7 @@ from torch.distributed.fsdp import FSDPModule
 from vae.batch import Batch
 from vae.evaluation import NotApplicable, reconstructions, render, samples, save_picture
 from vae.evaluation.drawing.by_condition import samples_by_condition
+from vae.evaluation.drawing.timelines import timelines, with_gaps
 from vae.evaluation.drawing.value_range import value_range
 from vae.evaluation.measures.moving import most_used, moved, starts_of, values_of
 from vae.evaluation.measures.variables import Variables, study_all
@@ -72,7 +73,8 @@ class Pictures(Callback):
         assert isinstance(model, Model)
         data = pl_module.user_data.examples(pl_module)
         self.span = self.span or value_range(data)
-        batch = data.examples("val", self.columns, model.fields)
+        beside = ("length",) if data.spec.of_sequences else ()
+        batch = data.examples("val", self.columns, tuple({*model.fields, *beside}))
         batch = {name: value.to(pl_module.device) for name, value in batch.items()}
         try:
             with unsharded(model):
@@ -129,17 +131,22 @@ def draw_all(
         values = values_of(latents, chosen, STEPS)
     place = torch.arange(columns) % len(batch["x"])
     above = {name: value[place.to(value.device)] for name, value in batch.items()}
+    pair = with_gaps(reconstructions(model, batch), batch)
+    rows = samples(model, 6, columns, batch=above)
     pictures = {
-        "reconstructions": render(reconstructions(model, batch), span=span, labels=PAIR),
-        "samples": render(samples(model, 6, columns, batch=above), span=span),
+        "reconstructions": render(
+            timelines(pair, spec, batch.get("length")), span=span, labels=PAIR
+        ),
+        "samples": render(timelines(rows, spec, above.get("length")), span=span),
     }
     shelves = {} if spec is None else samples_by_condition(model, spec, above)
     for name, (rows, labels) in shelves.items():
+        rows = timelines(rows, spec, above.get("length"))
         pictures[f"samples_by_{name}"] = render(rows, span=span, labels=labels)
     if chosen:
         first = {name: value[:1] for name, value in batch.items()}
         (start,) = starts_of(model, first, latents)
-        rows = moved(model, start, chosen, values)
+        rows = timelines(moved(model, start, chosen, values), spec, start[1].get("length"))
         labels = [latents[name].label(dim) for name, dim in chosen]
         pictures["traversals"] = render(rows, span=span, labels=labels)
     return pictures
