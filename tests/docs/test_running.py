@@ -3,6 +3,7 @@
 Left out is what needs a GPU or more processes than two: `test_commands.py` composes it.
 """
 
+import json
 import shutil
 import struct
 import subprocess
@@ -75,6 +76,8 @@ def data(desk):
     np.save("spectra.npy", rng.normal(size=(PICTURES, 12)).astype(np.float32))
     rows = ["id;length;resistance", *(f"{i};{i % 7},5;{i % 11}.25" for i in range(PICTURES))]
     Path("yacht.csv").write_text("\n".join(rows).replace(".", ","))
+    steps = [{"x": rng.normal(size=(2 + i % 5, 3)).tolist()} for i in range(PICTURES)]
+    Path("motion.jsonl").write_text("\n".join(map(json.dumps, steps)))
     for part in ("train", "t10k"):
         write_idx(f"{part}-images-idx3-ubyte", rng.integers(0, 256, (PICTURES, 28, 28)))
         write_idx(f"{part}-labels-idx1-ubyte", np.arange(PICTURES) % 10)
@@ -114,7 +117,7 @@ def smaller(script: str, words: list[str], run: str) -> list[str]:
         return [*words, *added, *([] if further else ["trainer.max_epochs=21"])]  # it has ended
     text = " ".join(words)
     files = ("data=mnist", "burda", "rae_l2")
-    own = ("data=images", "data=array", "data=table", "data=shards")
+    own = ("data=images", "data=array", "data=table", "data=shards", "data=sequences")
     if any(name in text for name in files):
         added.append("data.val_size=20")
     elif not any(name in text for name in own):
