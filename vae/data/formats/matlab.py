@@ -42,7 +42,7 @@ class Element(NamedTuple):
     data: memoryview
 
 
-class Variable(NamedTuple):
+class StoredMatrix(NamedTuple):
     """A matrix as it begins: what is said of it before its values.
 
     Attributes:
@@ -116,12 +116,12 @@ def take(parts: Iterator[Element]) -> Element:
     return part
 
 
-def begun(element: Element, order: str) -> Variable:
+def begun(element: Element, order: str) -> StoredMatrix:
     """Return what a matrix says of itself before its values."""
     if element.kind != MATRIX:
         raise ValueError(f"an element of type {element.kind} is where a matrix must be")
     if not element.data:  # an empty cell
-        return Variable(6, (0, 0), "", iter([Element(9, element.data)]))
+        return StoredMatrix(6, (0, 0), "", iter([Element(9, element.data)]))
     parts = elements(element.data, order)
     flags, shape, name = take(parts), take(parts), take(parts)
     sizes = tuple(int(n) for n in np.frombuffer(shape.data, f"{order}i4"))
@@ -131,10 +131,10 @@ def begun(element: Element, order: str) -> Variable:
     told = bytes(name.data).decode("ascii")
     if told and not told.isidentifier():
         raise ValueError("a matrix has no name")
-    return Variable(word, sizes, told, parts)
+    return StoredMatrix(word, sizes, told, parts)
 
 
-def value_of(variable: Variable, order: str) -> Value:
+def value_of(variable: StoredMatrix, order: str) -> Value:
     """Return the values of a matrix, or what each cell holds, in MATLAB's order."""
     if variable.kind == CELL:
         cells = [begun(element, order) for element in variable.rest]
@@ -145,7 +145,7 @@ def value_of(variable: Variable, order: str) -> Value:
     return matrix_of(variable, order, variable.name)
 
 
-def matrix_of(variable: Variable, order: str, name: str) -> np.ndarray:
+def matrix_of(variable: StoredMatrix, order: str, name: str) -> np.ndarray:
     """Return the values of a matrix; of a text its rows.
 
     Raises:

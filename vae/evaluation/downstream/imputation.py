@@ -18,6 +18,7 @@ from vae.evaluation.measures.errors import root_mean_squared
 from vae.evaluation.measures.named import the_x
 from vae.evaluation.section import Figure, NotApplicable, Section, averaged
 from vae.evaluation.subject import BATCH, Subject
+from vae.models import Model
 from vae.models.imputing import Imputed, impute, samples_for
 
 COLUMNS = 10  # pictures per row
@@ -74,10 +75,7 @@ class Imputation(Evaluation):
     def __call__(self, subject: Subject) -> Section:
         """Fill in the first examples of the subject's split."""
         model = subject.model
-        if model.is_sequential:
-            raise NotApplicable(
-                "the model is one of sequences: report=[missing_steps] judges those"
-            )
+        refuse_sequences(model)
         batches = list(subject.batches(self.num_examples))
         x = torch.cat([batch["x"] for batch in batches])
         mean = training_mean(subject, self.num_train)
@@ -105,17 +103,12 @@ class Imputation(Evaluation):
             for key, guess in guesses.items()
         }
         known, notes = chain_figures(parts, figures, missing)
+        shown = timelines(seen(torch.stack(rows)[:, :COLUMNS]), subject.spec)
         return Section(
             "Imputation of missing values",
             figures | known,
             self.protocol(subject, len(x)),
-            pictures={
-                "imputations": picture_of(
-                    timelines(seen(torch.stack(rows)[:, :COLUMNS]), subject.spec),
-                    ROWS,
-                    span=subject.value_range,
-                )
-            },
+            pictures={"imputations": picture_of(shown, ROWS, span=subject.value_range)},
             notes=notes,
         )
 
@@ -182,6 +175,16 @@ def mixed(r_hat: list[Tensor]) -> tuple[dict[str, Figure], list[str]]:
         "report.imputation.burn_in=… and report.imputation.steps=…"
     )
     return figures, [note] if share > 0 else []
+
+
+def refuse_sequences(model: Model) -> None:
+    """Refuse a model of sequences, of which another section judges the same.
+
+    Raises:
+        NotApplicable: If it is one.
+    """
+    if model.is_sequential:
+        raise NotApplicable("the model is one of sequences: report=[missing_steps] judges those")
 
 
 def rmse(key: str, guess: Tensor, x: Tensor, missing: Tensor) -> Figure:

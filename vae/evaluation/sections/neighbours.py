@@ -16,6 +16,7 @@ from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.named import the_x
 from vae.evaluation.section import NotApplicable, Section, averaged
 from vae.evaluation.subject import Subject
+from vae.models import Model
 
 TITLE = "samples and their nearest training examples"
 NAMES = {
@@ -64,8 +65,7 @@ class Neighbours(Evaluation):
         if subject.split == "train":
             raise NotApplicable("the distance to training examples needs others; use split=test")
         model = subject.model
-        if model.is_sequential:
-            raise NotApplicable("distances between sequences of unequal lengths are not known")
+        refuse_sequences(model)
         batches_of = list(subject.batches(self.num_samples))
         seen = {name: torch.cat([part[name] for part in batches_of]) for name in model.fields}
         means_of = subject.batches(self.num_samples, mean=True)
@@ -84,9 +84,8 @@ class Neighbours(Evaluation):
         distances, found = nearest(torch.cat(queries), batches)
         parts = zip(NAMES.items(), distances.split([len(x) for x in queries]), strict=True)
         closest = distances[: len(drawn)].argsort()[: self.columns]
-        rows = torch.stack([drawn[closest], found[closest]])
-        rows = timelines(rows, subject.spec)
-        picture = picture_of(rows, ["sample", "nearest"], span=subject.value_range)
+        shown = timelines(torch.stack([drawn[closest], found[closest]]), subject.spec)
+        picture = picture_of(shown, ["sample", "nearest"], span=subject.value_range)
         return Section(
             "Nearest training examples",
             {
@@ -102,6 +101,16 @@ class Neighbours(Evaluation):
             },
             pictures={TITLE: picture},
         )
+
+
+def refuse_sequences(model: Model) -> None:
+    """Refuse a model of sequences, between which distances are not known.
+
+    Raises:
+        NotApplicable: If it is one.
+    """
+    if model.is_sequential:
+        raise NotApplicable("distances between sequences of unequal lengths are not known")
 
 
 @torch.no_grad()

@@ -74,7 +74,7 @@ class Pictures(Callback):
         data = pl_module.user_data.examples(pl_module)
         self.span = self.span or value_range(data)
         beside = ("length",) if data.spec.of_sequences else ()
-        batch = data.examples("val", self.columns, tuple({*model.fields, *beside}))
+        batch = data.examples("val", self.columns, tuple(dict.fromkeys((*model.fields, *beside))))
         batch = {name: value.to(pl_module.device) for name, value in batch.items()}
         try:
             with unsharded(model):
