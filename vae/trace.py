@@ -11,7 +11,7 @@ Log-densities are computed when first asked for, so that an objective pays only 
 
 __all__ = ["Latent", "Observed", "Trace"]
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, Generic, TypeVar
@@ -21,6 +21,8 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from vae.distributions.joint import kl_divergence
+from vae.masked import masked_log_prob
+from vae.stems import Steps, joined
 from vae.trace_table import blank, kind, shape, table, the_only
 
 T = TypeVar("T")
@@ -188,14 +190,7 @@ class Observed:
             x = torch.where(weight.reshape(*weight.shape, *trailing) == 0, blank(self.px), x)
         if self.mask is None:
             return weighed(self.px.log_prob(x), weight)
-        if not isinstance(self.px, Independent) or self.px.base_dist.event_shape:
-            raise ValueError(
-                f"{self.name} has a mask, but p(x|z) is {kind(self.px)}, which does not factorise "
-                "over its values: use a weight per example"
-            )
-        each = self.px.base_dist.log_prob(torch.where(self.mask, x, blank(self.px)))
-        dims = tuple(range(-self.px.reinterpreted_batch_ndims, 0))
-        return weighed(torch.where(self.mask, each, 0.0).sum(dims), weight)
+        return weighed(masked_log_prob(self.name, self.px, x, self.mask), weight)
 
 
 @dataclass(frozen=True, repr=False)
@@ -233,7 +228,7 @@ class Trace:
 
     def __str__(self) -> str:
         numbers = {"ELBO": self.elbo, "log p(x|z)": self.log_px, "KL": self.kl}
-        return table([*self.latents, *self.observed], numbers)
+        return table([*self.chains, *self.observed], numbers)
 
     def __getitem__(self, name: str) -> Latent:
         """Return the latent variable of a name, or raise a KeyError."""
@@ -250,6 +245,11 @@ class Trace:
         return the_only(self.observed).x
 
     @computed_once
+    def chains(self) -> Sequence["Latent | Steps"]:
+        """The latent variables, the steps of a chain as one where that can be."""
+        return self.latents if len(self.latents) < 2 else joined(self.latents)
+
+    @computed_once
     def log_px(self) -> Tensor:
         """Log p(x|z) summed over the observed variables, ``(K, B)``."""
         return total([variable.log_px for variable in self.observed])
@@ -257,17 +257,17 @@ class Trace:
     @computed_once
     def kl(self) -> Tensor:
         """KL(q ‖ p) summed over the latent variables, ``(K, B)``."""
-        return total([latent.kl for latent in self.latents])
+        return total([each.kl for each in self.chains])
 
     @computed_once
     def log_p(self) -> Tensor:
         """Log p(z) summed over the latent variables, ``(K, B)``."""
-        return total([latent.log_p for latent in self.latents])
+        return total([each.log_p for each in self.chains])
 
     @computed_once
     def log_q(self) -> Tensor:
         """Log q(z|x) summed over the latent variables, ``(K, B)``."""
-        return total([latent.log_q for latent in self.latents])
+        return total([each.log_q for each in self.chains])
 
     @computed_once
     def log_joint(self) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from vae.evaluation.measures.aggregate_posterior import AggregatePosterior, has_aggregate
-from vae.evaluation.measures.latent_statistics import LatentStatistics, Use, stems
+from vae.evaluation.measures.latent_statistics import LatentStatistics, Use
+from vae.stems import stems
 from vae.trace import Trace
 
 PARTS = {  # of the KL, by the aggregate posterior

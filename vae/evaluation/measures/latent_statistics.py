@@ -1,14 +1,15 @@
 """How the dimensions of each latent variable are used."""
 
-__all__ = ["ACTIVE_VARIANCE", "LatentStatistics", "Use", "number_shape", "present", "stems"]
+__all__ = ["ACTIVE_VARIANCE", "LatentStatistics", "Use", "number_shape", "present"]
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from vae.distributions import center
+from vae.stems import stems
 from vae.trace import Latent, Trace
 
 ACTIVE_VARIANCE = 0.01
@@ -22,7 +23,7 @@ class LatentStatistics:
     flattened. The properties are of all latents that examples have of their own, in a row.
 
     Attributes:
-        by_name: Of each of these; the steps of a chain are one, see `stems`.
+        by_name: Of each of these; the steps of a chain are one, see `vae.stems`.
         shared: Of the latents that all examples share: their KL per example.
 
     References:
@@ -176,22 +177,6 @@ class Sums:
         assert self.sum is not None
         assert self.square is not None
         return (self.square / self.rows - (self.sum / self.rows).square()).clamp_min(0)
-
-
-def stems(latents: Iterable[Latent]) -> dict[str, list[Latent]]:
-    """Return latent variables by name, the steps of a chain as one.
-
-    Steps are called ``z.0``, ``z.1`` and so on, of one shape; they stand under ``z``.
-    """
-    chains: dict[str, list[Latent]] = {}
-    for latent in latents:
-        stem, _, step = latent.name.rpartition(".")
-        chains.setdefault(stem if stem and step.isdigit() else latent.name, []).append(latent)
-    found: dict[str, list[Latent]] = {}
-    for name, steps in chains.items():
-        alike = len({(latent.z.shape[2:], latent.shared) for latent in steps}) == 1
-        found |= {name: steps} if alike else {latent.name: [latent] for latent in steps}
-    return found
 
 
 def present(latent: Latent) -> Tensor | None:

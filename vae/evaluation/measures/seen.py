@@ -12,9 +12,10 @@ from torch.distributions.constraints import Constraint
 
 from vae.draws import At
 from vae.evaluation.measures.aggregate_posterior import AggregatePosterior, has_aggregate
-from vae.evaluation.measures.latent_statistics import LatentStatistics, Use, present, rows_of, stems
+from vae.evaluation.measures.latent_statistics import LatentStatistics, Use, present, rows_of
 from vae.evaluation.subject import Subject
 from vae.models.fields import columns
+from vae.stems import stems
 from vae.supports import bound_together, support_of
 from vae.trace import Latent
 
