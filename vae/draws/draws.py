@@ -7,7 +7,7 @@ wanted in some runs: it is called at once or not at all, never later.
 
 __all__ = ["Asked", "Draws", "Posterior", "count_rows", "made"]
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, TypeVar, overload
 
@@ -23,6 +23,7 @@ from vae.distributions.sampling import (
     in_logarithms,
     points,
 )
+from vae.draws.along import Along, settled
 from vae.draws.undrawn import NOT_MADE, as_a_whole
 from vae.trace import Latent, Observed, Trace
 
@@ -53,7 +54,7 @@ class Asked(NamedTuple):
         return Latent(self.name, q, p, z, log_q, point, self.weight, self.shared)
 
 
-class Draws(ABC):
+class Draws(Along):
     """A way of choosing values, and what one run chose by it.
 
     Args:
@@ -61,7 +62,6 @@ class Draws(ABC):
         num_examples: How many examples share the variables that are shared, at least 1.
 
     Attributes:
-        latents: What was chosen, by name.
         observed: What was observed, by name.
         pending: Whether a likelihood was left out.
     """
@@ -235,8 +235,9 @@ class Draws(ABC):
 
     def trace(self, rerun: Callable[["Draws"], None] | None = None) -> Trace:
         """Return what the run said."""
-        latents, observed = tuple(self.latents.values()), tuple(self.observed.values())
-        return Trace(latents, observed, rerun, self.num_examples)
+        latents = tuple(self.latents.values())
+        latents = latents if len(latents) < 2 else settled(latents)
+        return Trace(latents, tuple(self.observed.values()), rerun, self.num_examples)
 
 
 class Posterior(Draws):
