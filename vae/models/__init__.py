@@ -1,11 +1,25 @@
 """Models: a batch to a trace."""
 
-__all__ = ["M2", "VAE", "Batch", "BayesianNet", "Model", "NeuralProcess", "Standardize"]
+__all__ = [
+    "DMM",
+    "M2",
+    "RNNVAE",
+    "VAE",
+    "VRNN",
+    "Batch",
+    "BayesianNet",
+    "Model",
+    "NeuralProcess",
+    "Standardize",
+]
 
 from vae.batch import Batch
 from vae.models.bayesian_net import BayesianNet
 from vae.models.m2 import M2
 from vae.models.model import Model
 from vae.models.neural_process import NeuralProcess
+from vae.models.sequences.dmm import DMM
+from vae.models.sequences.rnn_vae import RNNVAE
+from vae.models.sequences.vrnn import VRNN
 from vae.models.standardize import Standardize
 from vae.models.vae import VAE

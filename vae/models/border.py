@@ -1,6 +1,6 @@
 """What a user hands to a model, looked at once, before the nets see it."""
 
-__all__ = ["Given", "check_examples", "check_fields", "check_given"]
+__all__ = ["Given", "check_fields", "check_given", "check_x", "known_steps_of"]
 
 from collections.abc import Mapping, Sequence
 from math import inf
@@ -14,9 +14,65 @@ from torch.distributions.constraints import Constraint
 from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Likelihood
+from vae.models.standardize import Standardize
 from vae.supports import in_words, same_support
 
 Given = Mapping[str, Tensor | float]  # (n, ...) each, or one number for all
+
+
+def check_x(
+    x: Any,
+    likelihood: Likelihood | None,
+    standardize: Standardize | None,
+    weight: Tensor | None,
+    *,
+    scored: bool,
+) -> None:
+    """Refuse what are no examples of a model's data; see `check_examples`.
+
+    Args:
+        x: ``(B, *event)``.
+        likelihood: The model's; ``None`` if any tensor of floating point will do.
+        standardize: What stands between x and its nets.
+        weight: A parameter of its nets.
+        scored: As of `check_examples`.
+    """
+    if likelihood is None:
+        check_type(x, None, exact=False)
+        return
+    dtype = None if weight is None or standardize is not None else weight.dtype
+    exact = standardize is not None and standardize.shift.dtype == torch.float64
+    check_examples(x, likelihood, dtype=dtype, exact=exact, scored=scored)
+
+
+def known_steps_of(batch: Batch, likelihood: Likelihood) -> Any:
+    """Return the steps of sequences that may be read, ``(N, *event)``, 0 where one is not known.
+
+    Args:
+        batch: ``x``, ``(B, T, *event)``, and if they are there ``length``, ``(B,)``, and ``mask``,
+            ``(B, T)`` or ``(B, T, *event)``.
+        likelihood: Of one step.
+
+    Raises:
+        ValueError: If the shape of x is another, or a length below 1 or above T.
+    """
+    x, length, mask = batch["x"], batch.get("length"), batch.get("mask")
+    if not isinstance(x, Tensor):
+        return x
+    event = likelihood.event_shape
+    if x.dim() != 2 + len(event) or x.shape[2:] != event or 0 in x.shape[:2]:
+        wanted = ", ".join(map(str, ("B", "T", *event)))
+        raise ValueError(f"x has shape {tuple(x.shape)}; this model takes ({wanted})")
+    if mask is not None:
+        x = torch.where((mask != 0).reshape(*mask.shape, *[1] * (x.dim() - mask.dim())), x, 0.0)
+    if length is None:
+        return x.flatten(0, 1)
+    if ((length < 1) | (length > x.shape[1])).any():
+        raise ValueError(
+            f"lengths must lie in 1 to {x.shape[1]}, the steps of x; got {length.min().item()} to "
+            f"{length.max().item()}"
+        )
+    return x[torch.arange(x.shape[1], device=x.device) < length[:, None]]
 
 
 def check_examples(

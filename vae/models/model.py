@@ -15,7 +15,7 @@ from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Likelihood
 from vae.draws import At, Centers, Draws, FromPrior, Posterior, count_rows
-from vae.models.border import Given, check_examples, check_fields, check_given, check_type
+from vae.models.border import Given, check_fields, check_given, check_x, known_steps_of
 from vae.models.fields import Fields, means_of, one_or_all, own
 from vae.models.generating import sampled
 from vae.models.importance import log_weights
@@ -49,6 +49,7 @@ class Model(nn.Module, ABC):
         learns_from: What it reads besides, but in training alone; the objective asks for it.
         trained_with: What `run` reads besides in training mode, if it is given x.
         compiled_parts: Submodules that ``compile=true`` compiles instead of a step: a chain's cell.
+        is_sequential: Whether its examples are sequences ``(T, *event)`` of unequal lengths.
 
     Example:
         >>> from torch.distributions import Independent, Normal
@@ -126,14 +127,12 @@ class Model(nn.Module, ABC):
                 data.
         """
         batch = check_fields(batch, self.fields)
-        likelihood = self.likelihood
-        if likelihood is None and "x" in batch:
-            check_type(batch["x"], None, exact=False)
-        if likelihood is not None and "x" in batch:
-            first = next(self.parameters(), None)
-            dtype = None if first is None or self.standardize is not None else first.dtype
-            exact = self.standardize is not None and self.standardize.shift.dtype == torch.float64
-            check_examples(batch["x"], likelihood, dtype=dtype, exact=exact, scored=scored)
+        first = next(self.parameters(), None)
+        if "x" in batch:
+            x = batch["x"]
+            if self.is_sequential and self.likelihood is not None:
+                x = known_steps_of(batch, self.likelihood)
+            check_x(x, self.likelihood, self.standardize, first, scored=scored)
         return batch
 
     def forward(

@@ -1,0 +1,1 @@
+"""Models of sequences ``(T, *event)``, of unequal lengths and with missing values."""

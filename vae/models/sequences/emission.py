@@ -1,0 +1,92 @@
+"""The likelihood of every step of a sequence, as one of the whole sequence."""
+
+__all__ = ["Emission", "observe", "observe_as_read", "over_time", "stacked"]
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent
+
+from vae.distributions import Conditional, Joint
+from vae.distributions.likelihoods.bernoulli import LogitBernoulli
+from vae.draws import Draws
+from vae.from_data import Examples, StartsFromData
+from vae.models.sequences.padded import Padded
+
+
+class Emission(nn.Module, StartsFromData):
+    """p(x_t | …), the same part at every step; called, it makes that of all steps.
+
+    Args:
+        step: The part, given tensors ``(*lead, ...)``.
+        fields: What the data hold beside x: ``length``, ``mask``.
+    """
+
+    def __init__(self, step: Conditional, fields: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.step = step
+        self.fields = tuple(fields)
+
+    def forward(self, *given: Tensor) -> Distribution:
+        """Map tensors ``(K, B, T, ...)`` to p(x | …), batch ``(K, B)``, event ``(T, *event)``."""
+        return over_time(self.step(*given))
+
+    def initialize(self, examples: Examples) -> None:
+        """Start a learned scale, and the output of the net, at the known steps of the data."""
+        self.step.initialize(partial(known_steps, examples, self.fields))
+
+
+def known_steps(examples: Examples, fields: Sequence[str], n: int, /) -> Tensor:
+    """Return so many steps of training sequences that are wholly known, ``(N, *event)``."""
+    sequences = max(1, n // examples(1).shape[1])
+    batch = {"x": examples(sequences)}
+    batch |= {name: examples(sequences, name) for name in ("length", "mask") if name in fields}
+    event = batch["x"].shape[2:]
+    padded = Padded(batch, event, batch["x"].shape[1], told=False)
+    steps = padded.filled.flatten(0, 1)
+    if padded.known is None:
+        return steps
+    return steps[padded.known.flatten(2).all(2).flatten()]
+
+
+def over_time(px: Distribution) -> Distribution:
+    """Return p(x_1 | …) … p(x_T | …) of a distribution whose last batch dimension is time."""
+    if isinstance(px, LogitBernoulli):
+        return LogitBernoulli(px.base_dist.logits, px.reinterpreted_batch_ndims + 1)
+    if isinstance(px, Independent):
+        return Joint(px.base_dist, px.reinterpreted_batch_ndims + 1)
+    return Joint(px, 1)
+
+
+def observe(draws: Draws, sequences: Padded, px: Callable[[], Distribution]) -> None:
+    """Say what the sequences are of a model that does not read them as it generates."""
+    if not draws.continues:
+        draws.observe("x", px, sequences.x, mask=sequences.known)
+        return
+    made = px()
+    x = draws.fed(lambda: made, sequences.x, sequences.known)
+    draws.observe("x", made, x)
+
+
+def observe_as_read(
+    draws: Draws, sequences: Padded, px: Callable[[], Distribution], values: Sequence[Tensor]
+) -> None:
+    """Say what the sequences are of a model that reads each step's values for the next.
+
+    Args:
+        draws: Is told.
+        sequences: What is known.
+        px: Makes p(x|…) of all steps.
+        values: Those that the model went on with, step by step, if it did not take what is known.
+    """
+    if values:
+        draws.observe("x", px(), stacked(values))
+    else:
+        draws.observe("x", px, sequences.x, mask=sequences.known)
+
+
+def stacked(steps: Sequence[Tensor]) -> Tensor:
+    """Return what each step is given, ``(K, B, ...)`` each, as ``(K, B, T, ...)``."""
+    return torch.stack(torch.broadcast_tensors(*steps), 2)
