@@ -3,6 +3,7 @@
 __all__ = [
     "CIWAE",
     "ELBO",
+    "FIVO",
     "IWAE",
     "MIWAE",
     "PIWAE",
@@ -31,6 +32,7 @@ from vae.objectives.ciwae import CIWAE
 from vae.objectives.elbo import ELBO
 from vae.objectives.enumerated_elbo import EnumeratedELBO
 from vae.objectives.estimators import DReG, Estimator, Pathwise, ScoreFunction, StickTheLanding
+from vae.objectives.fivo import FIVO
 from vae.objectives.free_bits import FreeBits
 from vae.objectives.iwae import IWAE
 from vae.objectives.log_weight_bound import LogWeightBound
