@@ -2,6 +2,7 @@
 
 __all__ = ["CELLS", "BackwardRNN", "Cell", "recurrent", "run_over"]
 
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 Cell = Literal["relu", "tanh", "gru", "lstm"]
-CELLS = {
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {
     "relu": partial(nn.RNN, nonlinearity="relu"),
     "tanh": partial(nn.RNN, nonlinearity="tanh"),
     "gru": nn.GRU,
