@@ -112,8 +112,8 @@ TRIPLES = [
 def test_the_lists_here_are_complete():
     assert sorted(POSTERIORS) == choices("posterior")
     assert sorted({*choices("prior")}) == sorted(set().union(*POSTERIORS.values()))
-    of_labels = ["semi_supervised"]  # see tests/models/test_m2.py
-    assert sorted([*OBJECTIVES, *of_labels]) == choices("objective")
+    others = ["semi_supervised", "fivo"]  # see test_m2.py and test_sequences.py in tests/models
+    assert sorted([*OBJECTIVES, *others]) == choices("objective")
 
 
 @pytest.mark.parametrize(("posterior", "prior", "objective"), TRIPLES)

@@ -1,5 +1,6 @@
 """Models of sequences: a linear chain's exact posterior, padding, lengths, masks, gradients."""
 
+from itertools import pairwise
 from math import sqrt
 
 import pytest
@@ -8,9 +9,15 @@ import torch
 from tests.compose import settings_of
 from tests.models.state_space import SIGMA, A, C, Q, data, state_space
 from vae.build import build_model
+from vae.distributions import Conditional
+from vae.distributions.likelihoods import Normal as NormalHead
+from vae.distributions.likelihoods.scale import LearnedScale
 from vae.draws import FromPrior, Particles, Posterior, Replay
+from vae.models.sequences.emission import Emission
+from vae.networks import MLP
 from vae.objectives import ELBO, FIVO, IWAE, DReG, StickTheLanding
 from vae.spec import DataSpec
+from vae.stems import Steps, stem
 
 STEPS = 5
 FIELDS = {"length": {"shape": (), "dtype": "int64"}, "mask": {"shape": (STEPS,), "dtype": "bool"}}
@@ -135,6 +142,38 @@ def test_a_batch_is_its_sequences_one_by_one_whatever_their_padding(model, batch
         for name in ("log_px", "log_p", "log_q"):
             found = getattr(alone, name)[:, 0]
             assert torch.allclose(found, getattr(whole, name)[:, i], atol=1e-9), name
+
+
+def test_the_steps_together_are_the_sum_of_each(model, batch):
+    trace = model(batch, num_samples=2)
+    for name in ("log_q", "log_p", "kl"):
+        each = sum(getattr(latent, name) for latent in trace.latents)
+        assert torch.allclose(getattr(trace, name), each, atol=1e-10), name
+    names = {stem(latent.name) for latent in trace.latents}
+    assert names == {"z"}
+    if len(trace.latents) > 1 and trace.latents[0].known_log_q is None:
+        assert isinstance(trace.chains[0], Steps)  # and were computed so
+
+
+def test_a_prior_that_is_made_for_all_steps_is_that_of_each():
+    batch, _ = data()
+    model = state_space(6, wrong=0.1)
+    trace = model(batch, num_samples=2)
+    for before, latent in pairwise(trace.latents):
+        assert torch.equal(latent.p.mean, model.transition(before.z).mean)
+
+
+def test_a_learned_scale_starts_at_the_known_steps():
+    batch, _ = data()
+    head = NormalHead((3,), scale=LearnedScale())
+    emission = Emission(Conditional(MLP((2,), (3,), hidden=()), head), ("length", "mask"))
+    emission.initialize(lambda n, field="x": batch[field][:n])
+    known = batch["mask"].all(2) & (torch.arange(6) < batch["length"][:, None])
+    x = batch["x"][known]
+    start = emission(torch.zeros(1, 1, 1, 2))
+    assert torch.allclose(start.mean[0, 0, 0].double(), x.mean(0), atol=1e-5)
+    width = (x - x.mean(0)).square().mean().sqrt()
+    assert start.stddev.flatten()[0].item() == pytest.approx(width.item(), rel=1e-4)
 
 
 def test_every_parameter_has_a_gradient(model, batch):

@@ -65,7 +65,7 @@ def test_replayed_steps_are_the_steps(tmp_path, variant):
     )
 
 
-OF_KINDS = ("enumerated_elbo", "stratified_elbo", "semi_supervised")  # of other models
+OF_KINDS = ("enumerated_elbo", "stratified_elbo", "semi_supervised", "fivo")  # of other models
 PARTS = [
     *([f"objective={name}"] for name in choices("objective") if name not in OF_KINDS),
     ["objective=stratified_elbo", "posterior=mixture"],

@@ -46,7 +46,7 @@ class DMM(Model):
     """
 
     is_sequential = True
-    compiled_parts = ("posterior", "transition")
+    compiled_parts = ("posterior.net", "transition.net")
 
     def __init__(
         self,

@@ -52,6 +52,7 @@ class RNNVAE(Model):
     """
 
     is_sequential = True
+    compiled_parts = ("emission.step.net",)
 
     def __init__(
         self,

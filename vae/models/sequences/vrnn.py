@@ -47,7 +47,7 @@ class VRNN(Model):
     """
 
     is_sequential = True
-    compiled_parts = ("z_features", "posterior", "cell")
+    compiled_parts = ("z_features", "posterior.net", "cell")
 
     def __init__(
         self,
