@@ -6,13 +6,14 @@ in `batched_loop`; `plain_loop` calls each net at each step, as the formulas are
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils import clip_grad_norm_
 
-from vae.models import DMM, VRNN, Model
+from vae.models import DMM, Model
 from vae.objectives import ELBO, Progress
 from vae.training.step import terms_and_figures
 
@@ -52,7 +53,7 @@ def loop(model: Model, *, batched: bool) -> Step:
     run = of_chain if isinstance(model, DMM) else of_vrnn
 
     def step(batch: Batch) -> float:
-        return finished(model, optimizer, run(model, batch, batched=batched))  # type: ignore[arg-type]
+        return finished(model, optimizer, run(model, batch, batched=batched))
 
     return step
 
@@ -77,7 +78,7 @@ def loss_of(logits: Tensor, kl: Tensor, batch: Batch) -> Tensor:
     return ((error + kl.sum(-1).T) * valid).sum() / len(x)
 
 
-def of_chain(model: DMM, batch: Batch, *, batched: bool) -> Tensor:
+def of_chain(model: Any, batch: Batch, *, batched: bool) -> Tensor:
     """Return the loss of a deep Markov model."""
     x = batch["x"]
     features = model.inference(x, batch["length"]).unbind(1)
@@ -100,7 +101,7 @@ def of_chain(model: DMM, batch: Batch, *, batched: bool) -> Tensor:
     return loss_of(logits, divergence(joined(q), of_p), batch)
 
 
-def of_vrnn(model: VRNN, batch: Batch, *, batched: bool) -> Tensor:
+def of_vrnn(model: Any, batch: Batch, *, batched: bool) -> Tensor:
     """Return the loss of a VRNN."""
     x, q, p, states, latents, logits = batch["x"], [], [], [], [], []
     h = model.start.expand(len(x), -1)
@@ -128,7 +129,7 @@ def joined(params: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     return torch.stack([loc for loc, _ in params]), torch.stack([scale for _, scale in params])
 
 
-def in_pyro(model: DMM) -> Step:
+def in_pyro(model: Any) -> Step:
     """Return the step of a deep Markov model as Pyro's tutorial writes it, of the same nets."""
     import pyro
     import pyro.distributions as dist

@@ -19,7 +19,8 @@ import shlex
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def made(name: str, steps: int) -> Model:
     return build_model(compose_settings([*MODELS[name], "likelihood=bernoulli"]), spec)
 
 
-def in_turns(contestants: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+def in_turns(contestants: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
     """Return the processor's seconds of each, one after the other and round after round."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds + 1):  # the first is not counted
@@ -91,7 +92,7 @@ def steps(args: argparse.Namespace) -> dict[str, Any]:
                 "plain_loop": loop(copy.deepcopy(model), batched=False),
                 "batched_loop": loop(copy.deepcopy(model), batched=True),
             }
-            calls = {who: lambda s=step, b=batch: s(b) for who, step in contestants.items()}
+            calls = {who: partial(step, batch) for who, step in contestants.items()}
             results.setdefault(name, {})[str(length)] = told(in_turns(calls, args.rounds))
             print(name, length, json.dumps(results[name][str(length)]), flush=True)
     return results
@@ -124,7 +125,7 @@ def jsb(args: argparse.Namespace) -> dict[str, Any]:
     model = made("dmm", int(parts["test"]["length"].max()))
     contestants: dict[str, Step] = {"ours": ours(model)}
     if not args.alone:
-        contestants["pyro"] = in_pyro(copy.deepcopy(model))  # type: ignore[arg-type]
+        contestants["pyro"] = in_pyro(copy.deepcopy(model))
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for epoch in range(args.epochs):
         order = torch.randperm(len(parts["train"]["x"]))

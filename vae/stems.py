@@ -1,10 +1,10 @@
 """The steps of a chain of latent variables, ``z.0``, ``z.1`` and so on, as one variable ``z``."""
 
-__all__ = ["Steps", "joined", "stem", "stems"]
+__all__ = ["JoinedSteps", "joined", "stem", "stems"]
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,8 +12,62 @@ from torch.distributions import Distribution
 
 from vae.distributions.concatenated import concatenated
 
-if TYPE_CHECKING:
-    from vae.trace import Latent
+
+class OneLatent(Protocol):
+    """What is asked of a latent variable; see `vae.trace.Latent`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+
+    @property
+    def q(self) -> Distribution:
+        """Its posterior."""
+
+    @property
+    def p(self) -> Distribution:
+        """Its prior."""
+
+    @property
+    def z(self) -> Tensor:
+        """Its draw, ``(K, B, *event)``."""
+
+    @property
+    def known_log_q(self) -> Tensor | None:
+        """Log q(z|x), where it is known already."""
+
+    @property
+    def weight(self) -> Tensor | float | None:
+        """How much its densities count."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether all examples share it."""
+
+    @property
+    def point(self) -> Tensor:
+        """The latent as the nets read it."""
+
+    @property
+    def summary(self) -> tuple[str, str, str]:
+        """Name, shape and distributions."""
+
+    @property
+    def log_q(self) -> Tensor:
+        """Log q(z|x), ``(K, B)``."""
+
+    @property
+    def log_p(self) -> Tensor:
+        """Log p(z), ``(K, B)``."""
+
+    @property
+    def kl(self) -> Tensor:
+        """KL(q ‖ p), ``(K, B)``."""
+
+
+L = TypeVar("L", bound=OneLatent)
 
 
 def stem(name: str) -> str:
@@ -27,22 +81,22 @@ def stem(name: str) -> str:
     return chain if chain and step.isdigit() else name
 
 
-def stems(latents: "Iterable[Latent]") -> "dict[str, list[Latent]]":
+def stems(latents: Iterable[L]) -> dict[str, list[L]]:
     """Return latent variables by name, the steps of a chain as one.
 
     Steps are called ``z.0``, ``z.1`` and so on, of one shape; they stand under ``z``.
     """
-    chains: dict[str, list[Latent]] = {}
+    chains: dict[str, list[L]] = {}
     for latent in latents:
         chains.setdefault(stem(latent.name), []).append(latent)
-    found: dict[str, list[Latent]] = {}
+    found: dict[str, list[L]] = {}
     for name, steps in chains.items():
         alike = len({(latent.z.shape[2:], latent.shared) for latent in steps}) == 1
         found |= {name: steps} if alike else {latent.name: [latent] for latent in steps}
     return found
 
 
-class Steps:
+class JoinedSteps:
     """The densities of the steps of one chain, each of which is computed for all at once.
 
     Args:
@@ -50,7 +104,7 @@ class Steps:
         count: T.
     """
 
-    def __init__(self, whole: "Latent", count: int) -> None:
+    def __init__(self, whole: OneLatent, count: int) -> None:
         self.whole, self.count = whole, count
 
     @property
@@ -80,16 +134,16 @@ class Steps:
         return value.unflatten(0, (self.count, -1)).sum(0)
 
 
-def joined(latents: "Sequence[Latent]") -> "list[Latent | Steps]":
+def joined(latents: Sequence[L]) -> list[L | JoinedSteps]:
     """Return latent variables, the steps of a chain as one where their kinds allow it."""
-    found: list[Latent | Steps] = []
+    found: list[L | JoinedSteps] = []
     for steps in stems(latents).values():
         whole = in_a_row(steps) if len(steps) > 1 else None
-        found += steps if whole is None else [Steps(whole, len(steps))]
+        found += steps if whole is None else [JoinedSteps(whole, len(steps))]
     return found
 
 
-def in_a_row(steps: "Sequence[Latent]") -> "Latent | None":
+def in_a_row(steps: Sequence[L]) -> L | None:
     """Return the steps one after the other, ``(T·K, B, *event)``; ``None`` if that cannot be."""
     first, lead = steps[0], steps[0].z.shape[:2]
     known = any(a.known_log_q is not None or a.point is not a.z for a in steps)
@@ -110,7 +164,7 @@ def in_one(many: Sequence[Distribution], lead: Sequence[int]) -> Distribution | 
     return concatenated(many, lead)
 
 
-def weights(steps: "Sequence[Latent]") -> Tensor | None:
+def weights(steps: Sequence[L]) -> Tensor | None:
     """Return how much each draw of each step counts, ``(T·K, B)``; ``None`` if all count once."""
     lead = steps[0].z.shape[:2]
     if all(a.weight is None for a in steps):

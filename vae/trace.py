@@ -22,7 +22,7 @@ from torch.distributions import Distribution, Independent
 
 from vae.distributions.joint import kl_divergence
 from vae.masked import masked_log_prob
-from vae.stems import Steps, joined
+from vae.stems import JoinedSteps, joined
 from vae.trace_table import blank, kind, shape, table, the_only
 
 T = TypeVar("T")
@@ -245,7 +245,7 @@ class Trace:
         return the_only(self.observed).x
 
     @computed_once
-    def chains(self) -> Sequence["Latent | Steps"]:
+    def chains(self) -> Sequence["Latent | JoinedSteps"]:
         """The latent variables, the steps of a chain as one where that can be."""
         return self.latents if len(self.latents) < 2 else joined(self.latents)
 

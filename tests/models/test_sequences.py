@@ -17,7 +17,7 @@ from vae.models.sequences.emission import Emission
 from vae.networks import MLP
 from vae.objectives import ELBO, FIVO, IWAE, DReG, StickTheLanding
 from vae.spec import DataSpec
-from vae.stems import Steps, stem
+from vae.stems import JoinedSteps, stem
 
 STEPS = 5
 FIELDS = {"length": {"shape": (), "dtype": "int64"}, "mask": {"shape": (STEPS,), "dtype": "bool"}}
@@ -152,7 +152,7 @@ def test_the_steps_together_are_the_sum_of_each(model, batch):
     names = {stem(latent.name) for latent in trace.latents}
     assert names == {"z"}
     if len(trace.latents) > 1 and trace.latents[0].known_log_q is None:
-        assert isinstance(trace.chains[0], Steps)  # and were computed so
+        assert isinstance(trace.chains[0], JoinedSteps)  # and were computed so
 
 
 def test_a_prior_that_is_made_for_all_steps_is_that_of_each():

@@ -5,7 +5,7 @@ It is done with kinds that their parameters alone make; of others the answer is 
 
 __all__ = ["concatenated", "parted"]
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Size, Tensor
@@ -14,7 +14,7 @@ from torch.distributions import Distribution, Independent, Normal
 from vae.distributions.joint import Joint
 from vae.distributions.log_scale_normal import LogScaleNormal, UnitNormal
 
-PARAMETERS: dict[type[Distribution], tuple[str, ...]] = {  # of the shape of the batch each
+PARAMETERS: dict[Callable[..., Distribution], tuple[str, ...]] = {  # of the shape of the batch each
     LogScaleNormal: ("loc", "log_scale"),
     UnitNormal: ("loc",),
     Normal: ("loc", "scale"),
@@ -36,7 +36,8 @@ def concatenated(many: Sequence[Distribution], batch_shape: Sequence[int]) -> Di
         >>> concatenated([p, p], (2, 3)).batch_shape
         torch.Size([4, 3])
     """
-    first, kind = many[0], type(many[0])
+    first = many[0]
+    kind: Callable[..., Distribution] = type(first)
     if any(type(each) is not kind for each in many):
         return None
     if isinstance(first, Independent):
@@ -72,7 +73,7 @@ def parted(whole: Distribution, count: int) -> list[Distribution] | None:
         bases = parted(whole.base_dist, count)
         dims = whole.reinterpreted_batch_ndims
         return None if bases is None else [Joint(base, dims) for base in bases]
-    kind = type(whole)
+    kind: Callable[..., Distribution] = type(whole)
     if kind not in PARAMETERS:
         return None
     size = whole.batch_shape

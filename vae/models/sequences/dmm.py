@@ -119,7 +119,9 @@ class DMM(Model):
         """Choose the latents step by step; all steps are decoded together."""
         sequences = Padded(batch, self.event, self.num_steps, told="mask" in self.fields)
         features = draws.infer(lambda: self.inference(sequences.inputs, sequences.length).unbind(1))
-        z, before, chain = self.start, self.posterior_start, []
+        z: Tensor = self.start
+        before: Tensor = self.posterior_start
+        chain = []
         for t, weight in enumerate(sequences.weights):
             z = draws.latent(
                 f"z.{t}",

@@ -3,6 +3,7 @@
 __all__ = ["RNNVAE"]
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import prod
 from typing import Any, Self
 
@@ -170,7 +171,7 @@ class RNNVAE(Model):
             given = torch.cat([before, z], -1).flatten(0, 1)
             state, h = self.writer(given.unsqueeze(1), h)
             state = state[:, 0].unflatten(0, lead)
-            x = sequences.fed(draws, t, lambda state=state: self.emission.step(state))
+            x = sequences.fed(draws, t, partial(self.emission.step, state))
             states.append(state)
             values.append(x)
             if self.word_dropout < 1:

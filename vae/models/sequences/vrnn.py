@@ -136,7 +136,8 @@ class VRNN(Model):
         sequences = Padded(batch, self.event, self.num_steps, told="mask" in self.fields)
         known = None if sequences.x is None else self.x_features(sequences.inputs).unbind(1)
         generates = known is None or draws.continues
-        h, given, values = self.start, [], []
+        h: Tensor = self.start
+        given, values = [], []
         for t, weight in enumerate(sequences.weights):
             z = draws.latent(
                 f"z.{t}",
