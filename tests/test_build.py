@@ -112,7 +112,7 @@ TRIPLES = [
 def test_the_lists_here_are_complete():
     assert sorted(POSTERIORS) == choices("posterior")
     assert sorted({*choices("prior")}) == sorted(set().union(*POSTERIORS.values()))
-    others = ["semi_supervised", "fivo"]  # see test_m2.py and test_sequences.py in tests/models
+    others = ["semi_supervised", "fivo", "balanced_elbo"]  # see test_m2.py, test_sequences.py …
     assert sorted([*OBJECTIVES, *others]) == choices("objective")
 
 

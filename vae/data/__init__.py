@@ -26,6 +26,7 @@ __all__ = [
     "Images",
     "Matern",
     "Memory",
+    "MovingSprites",
     "Omniglot",
     "Periodic",
     "Preprocess",
@@ -60,6 +61,7 @@ from vae.data.sets.drawings import CelebA, Omniglot
 from vae.data.sets.factors import FactorSet
 from vae.data.sets.gp_curves import GPCurves
 from vae.data.sets.kernels import RBF, Covariance, Matern, Periodic
+from vae.data.sets.moving_sprites import MovingSprites
 from vae.data.sets.sprites import Sprites
 from vae.data.source import Examples, Source, Splits, TensorExamples
 from vae.data.train_batches import Draft, Group, TrainBatches

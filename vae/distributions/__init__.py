@@ -14,6 +14,7 @@ __all__ = [
     "DirichletPosterior",
     "DiscretizedLogistic",
     "DiscretizedLogisticMixture",
+    "EachStep",
     "FixedScale",
     "FlowPosterior",
     "FullNormalPosterior",
@@ -62,6 +63,7 @@ __all__ = [
     "aggregate_log_probs",
     "center",
     "draw",
+    "fixed",
     "fixed_log_prob",
     "frozen",
     "in_logarithms",
@@ -77,7 +79,8 @@ from vae.distributions.beta_posterior import BetaPosterior
 from vae.distributions.binary_concrete import BinaryConcrete, LogitBinaryConcrete
 from vae.distributions.categorical_posterior import CategoricalPosterior
 from vae.distributions.dirichlet_posterior import DirichletPosterior
-from vae.distributions.fixed import fixed_log_prob, frozen
+from vae.distributions.each_step import EachStep
+from vae.distributions.fixed import fixed, fixed_log_prob, frozen
 from vae.distributions.flow_posterior import FlowPosterior
 from vae.distributions.full_normal import FullNormalPosterior
 from vae.distributions.gamma_posterior import GammaPosterior

@@ -1,6 +1,6 @@
-"""Log-densities whose gradient reaches the value but not the parameters."""
+"""Distributions held fixed: log-densities whose gradient reaches the value alone."""
 
-__all__ = ["fixed_log_prob", "frozen"]
+__all__ = ["fixed", "fixed_log_prob", "frozen"]
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ from torch.distributions import (
     Independent,
     LowRankMultivariateNormal,
     MultivariateNormal,
+    OneHotCategorical,
 )
 
 from vae.distributions.amortized_flow import AmortizedFlow
@@ -93,6 +94,7 @@ RULES: dict[type, Callable[[Any], Distribution]] = {
         (ByComponent, ImplicitMixture, LogScaleStudentT, LowRankNormal), lambda q: q.detach()
     ),
     Bernoulli: lambda q: type(q)(logits=q.logits.detach(), validate_args=False),
+    OneHotCategorical: lambda q: type(q)(logits=q.logits.detach(), validate_args=False),
     BinaryConcrete: lambda q: BinaryConcrete(q.temperature, q.logits.detach()),
     LogitBinaryConcrete: lambda q: LogitBinaryConcrete(q.temperature, q.logits.detach()),
     GumbelSoftmax: lambda q: GumbelSoftmax(q.temperature, q.logits.detach()),

@@ -3,6 +3,7 @@
 __all__ = [
     "DMM",
     "M2",
+    "RSSM",
     "RNNVAE",
     "VAE",
     "VRNN",
@@ -21,5 +22,6 @@ from vae.models.neural_process import NeuralProcess
 from vae.models.sequences.dmm import DMM
 from vae.models.sequences.rnn_vae import RNNVAE
 from vae.models.sequences.vrnn import VRNN
+from vae.models.rssm import RSSM
 from vae.models.standardize import Standardize
 from vae.models.vae import VAE

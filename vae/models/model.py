@@ -68,9 +68,9 @@ class Model(nn.Module, ABC):
     proper: bool = True
     predicts: str | None = None
     learns_from: Sequence[str] = ()
+    is_sequential: bool = False
     trained_with: Sequence[str] = ()
     compiled_parts: Sequence[str] = ()
-    is_sequential: bool = False
 
     def __init__(self, standardize: Standardize | None = None) -> None:
         super().__init__()

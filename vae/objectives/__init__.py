@@ -8,6 +8,7 @@ __all__ = [
     "MIWAE",
     "PIWAE",
     "START",
+    "BalancedELBO",
     "Cyclical",
     "DReG",
     "EnumeratedELBO",
@@ -28,6 +29,7 @@ __all__ = [
     "StratifiedELBO",
 ]
 
+from vae.objectives.balanced_elbo import BalancedELBO
 from vae.objectives.ciwae import CIWAE
 from vae.objectives.elbo import ELBO
 from vae.objectives.enumerated_elbo import EnumeratedELBO

@@ -1,0 +1,214 @@
+"""Worlds: episodes that begin anew, a linear-Gaussian one whose evidence is known, and samples."""
+
+from math import log
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import MultivariateNormal
+
+from tests.compose import settings_of
+from vae.build import build_model, check_parts
+from vae.distributions import Conditional, EachStep, FixedScale, Normal, NormalPosterior
+from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, inverse_soft_bound
+from vae.draws import Replay
+from vae.models import RSSM
+from vae.objectives import ELBO
+from vae.spec import DataSpec
+
+STEPS = 6
+FIELDS = {
+    "action": {"shape": (STEPS, 2), "dtype": "float32"},
+    "reset": {"shape": (STEPS,), "dtype": "bool"},
+    "length": {"shape": (), "dtype": "int64"},
+}
+SPEC = DataSpec("world", (STEPS, 1, 8, 8), "boolean", 2, fields=FIELDS)
+SMALL = ["model.latent_dim=3", "model.state_dim=7", "model.hidden_dim=9"]
+KINDS = {
+    "normal": ["model=rssm", "model.encoder.hidden=[8]"],
+    "categorical": [
+        *("model=rssm_conv", "model.encoder.hidden=[8]", "model.encoder.channels=[4]"),
+        *("posterior=categorical", "posterior.num_categories=4"),
+    ],
+}
+
+
+@pytest.fixture(params=KINDS)
+def model(request):
+    torch.manual_seed(0)
+    made = build_model(settings_of(*KINDS[request.param], *SMALL), SPEC)
+    check_parts(made, ELBO(), SPEC)
+    return made.double()
+
+
+def batch_of(count=5):
+    torch.manual_seed(1)
+    return {
+        "x": torch.rand(count, *SPEC.shape).round().double(),
+        "action": torch.randn(count, STEPS, 2),
+        "reset": torch.zeros(count, STEPS, dtype=torch.bool),
+        "length": torch.full((count,), STEPS),
+    }
+
+
+def test_every_parameter_has_a_gradient(model):
+    model(batch_of()).elbo.mean().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_an_episode_that_begins_is_a_fresh_sequence_to_the_bit(model):
+    """Whatever came before it, and wherever in the sequence it begins."""
+    model.eval()
+    whole, start = batch_of(), 2
+    fresh = {name: v[:, start:] for name, v in whole.items() if name != "length"}
+    whole["reset"][:, start] = True
+    first = model(whole)
+    draws = {latent.name: latent.z for latent in first.latents}
+    later = {f"z.{t}": draws[f"z.{t + start}"] for t in range(STEPS - start)}
+    again = model(fresh, Replay(later))
+    for t, latent in enumerate(again.latents):
+        other = first[f"z.{t + start}"]
+        assert torch.equal(latent.log_q, other.log_q)
+        assert torch.equal(latent.log_p, other.log_p)
+    means = [trace.px.mean[:, :, -(STEPS - start) :] for trace in (first, again)]
+    assert torch.allclose(*means, atol=1e-14)  # products of more rows round in another order
+    del whole["reset"]
+    model.ran(whole, other := Replay(draws))
+    assert not torch.equal(other.latents[f"z.{start}"].log_p, first[f"z.{start}"].log_p)
+
+
+def test_padding_changes_nothing(model):
+    model.eval()
+    whole, length = batch_of(), 4
+    short = {name: v[:, :length] for name, v in whole.items() if name != "length"}
+    whole["length"][:] = length
+    whole["x"][:, length:] = float("nan")
+    first = model(whole)
+    draws = {latent.name: latent.z for latent in first.latents}
+    again = model(short, Replay({f"z.{t}": draws[f"z.{t}"] for t in range(length)}))
+    assert torch.allclose(first.log_px, again.log_px)
+    assert torch.allclose(first.kl, again.kl)
+    torch.manual_seed(0)
+    ours = model.filtered(whole)
+    torch.manual_seed(0)
+    theirs = model.filtered(short)
+    assert all(torch.allclose(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_what_is_to_come_starts_where_the_sequence_ends(model):
+    """With no spread left in z, a step that is imagined is the one that q would not correct."""
+    model.eval()
+    batch = batch_of()
+    batch["length"][:] = STEPS
+    state = model.filtered(batch, 2)
+    actions = torch.randn(5, 3, 2)
+    seen = model.imagined(state, 3, actions=actions)
+    assert (seen.batch_shape, seen.event_shape) == ((2, 5), (3, 1, 8, 8))
+    torch.manual_seed(3)
+    h = model.cell(state.h, state.z.flatten(2), model.cell.action(actions[:, 0].double()))
+    z = model.prior(h).sample()
+    torch.manual_seed(3)
+    px = model.imagined(state, 1, actions=actions[:, :1])
+    by_hand = model.decoder(torch.cat([h, z.flatten(2)], -1)[:, :, None])
+    assert torch.allclose(px.mean, by_hand.mean)
+    assert model.continued(batch, 4, 3, noise=True).unique().tolist() == [0, 1]
+    torch.manual_seed(4)
+    one = model.continued(batch, 2, actions=actions[:, :2])
+    torch.manual_seed(4)
+    assert not torch.allclose(one, model.continued(batch, 2))
+
+
+def test_actions_are_read_unless_they_are_not_to_be(model):
+    model.eval()
+    assert model.fields == ("x", "action", "reset", "length")
+    blind = build_model(settings_of(*KINDS["normal"], *SMALL, "model.actions=false"), SPEC)
+    assert blind.fields == ("x", "reset", "length")
+    given = {"action": torch.zeros(4, 9, 2), "reset": torch.zeros(4, 9, dtype=torch.bool)}
+    assert model.sample(4, given=given).shape == (4, 9, 1, 8, 8)
+    assert model.sample(4).shape == (4, *SPEC.shape)
+    with pytest.raises(ValueError, match=r"action must be \(B, T, A\), here \(B, 6, 2\); got"):
+        model(batch_of() | {"action": torch.zeros(5, STEPS, 3)})
+    with pytest.raises(ValueError, match="one of sequences .* use data=moving_sprites"):
+        build_model(settings_of("model=rssm"), DataSpec("vector", (6,), "boolean", 2))
+
+
+A = torch.tensor([[0.8, -0.5], [0.4, 0.7]]).double()
+B = torch.tensor([[1.0, 0.3], [0.0, -1.0]]).double()
+SEEN, NOISE = 1.5, 0.6  # x_t ~ N(1.5 z_t, 0.36), z_t ~ N(A z_(t-1) + B a_t, 1)
+
+
+class Remembers(nn.Module):
+    """A cell whose h is z and the action before."""
+
+    def __init__(self):
+        super().__init__()
+        self.latent, self.action = nn.Linear(2, 2), nn.Linear(2, 2, bias=False)
+        self.gru = nn.GRUCell(2, 4)  # tells the size of h
+        nn.init.eye_(self.action.weight)
+
+    def forward(self, h, z, action):
+        return torch.cat([z, action.expand_as(z)], -1)
+
+
+def moved(h):
+    return h[..., :2] @ A.T + h[..., 2:] @ B.T
+
+
+def raw(loc, variance):
+    """Return what `NormalPosterior` reads as this mean and variance."""
+    log_scale = inverse_soft_bound(0.5 * log(variance), *LOG_SCALE_BOUNDS)
+    return torch.cat([loc, torch.full_like(loc, log_scale)], -1)
+
+
+class Told(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.forward = function
+
+
+def linear_world(steps):
+    """A world whose q(z_t|h_t, x_t) is p(z_t|z_(t-1), a_t, x_t)."""
+    gain = SEEN / NOISE**2
+    variance = 1 / (1 + SEEN * gain)
+    return RSSM(
+        nn.Identity(),
+        Remembers(),
+        Conditional(
+            Told(lambda h, x: raw(variance * (moved(h) + gain * x), variance)), NormalPosterior(2)
+        ),
+        Conditional(Told(lambda h: raw(moved(h), 1.0)), NormalPosterior(2)),
+        Conditional(
+            Told(lambda state: SEEN * state[..., 4:]),
+            EachStep(Normal((2,), scale=FixedScale(NOISE)), steps),
+        ),
+        num_steps=steps,
+        fields=("x", "action"),
+    ).double()
+
+
+def evidence(x, action):
+    """Return log p(x | actions) by the Kalman filter, ``(B,)``."""
+    loc, covariance, total = torch.zeros(len(x), 2).double(), torch.zeros(2, 2).double(), 0.0
+    eye = torch.eye(2).double()
+    for t in range(x.shape[1]):
+        push = action[:, t] @ B.T if t else 0.0
+        loc, covariance = loc @ A.T + push, A @ covariance @ A.T + eye
+        of_x = SEEN**2 * covariance + NOISE**2 * eye
+        total = total + MultivariateNormal(SEEN * loc, of_x).log_prob(x[:, t])
+        gain = SEEN * covariance @ torch.linalg.inv(of_x)
+        loc = loc + (x[:, t] - SEEN * loc) @ gain.T
+        covariance = covariance - SEEN * gain @ covariance
+    return total
+
+
+def test_a_linear_world_has_the_evidence_that_kalmans_filter_tells():
+    model, action = linear_world(4).eval(), torch.randn(3, 4, 2).double()
+    x = model.sample(3, given={"action": action}, noise=True)
+    batch, exact = {"x": x, "action": action}, evidence(x, action)
+    found = model.log_likelihood(batch, num_samples=20_000)
+    assert torch.allclose(found, exact, atol=0.03)
+    assert (model(batch, num_samples=4000).elbo.mean(0) < exact - 0.05).all()
+    one = linear_world(1)  # in which q is p(z|x)
+    weights = one.log_weights({"x": x[:, :1], "action": action[:, :1]}, num_samples=5)
+    assert torch.allclose(weights, evidence(x[:, :1], action).expand(5, 3), atol=1e-9)
