@@ -52,8 +52,8 @@ NAMES: dict[str, frozenset[str]] = {  # for each group, the names that its nodes
     "scheduler": frozenset(),
     # They read files, fetch from addresses of their own and keep a cache of pictures: no more.
     "data": listed("vae.data", "Array Images Sprites CelebA CIFAR10 CIFAR100 EMNIST FashionMNIST")
-    | listed("vae.data", "GPCurves RBF Matern Periodic")
-    | listed("vae.data", "FactorSet KMNIST MNIST Omniglot STL10 SVHN Sequences Shards Table"),
+    | listed("vae.data", "GPCurves RBF Matern Periodic MovingSprites Sequences")
+    | listed("vae.data", "FactorSet KMNIST MNIST Omniglot STL10 SVHN Shards Table"),
     "trainer": listed("vae.training", "DataParallel ShardedParallel")
     | frozenset(["lightning.pytorch.Trainer"]),
     # Lightning's own stands in the records of older runs.

@@ -1,18 +1,13 @@
 """Worlds: episodes that begin anew, a linear-Gaussian one whose evidence is known, and samples."""
 
-from math import log
-
 import pytest
 import torch
-from torch import nn
 from torch.distributions import MultivariateNormal
 
 from tests.compose import settings_of
+from tests.models.linear_world import SEEN, A, B, linear_world
 from vae.build import build_model, check_parts
-from vae.distributions import Conditional, EachStep, FixedScale, Normal, NormalPosterior
-from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, inverse_soft_bound
 from vae.draws import Replay
-from vae.models import RSSM
 from vae.objectives import ELBO
 from vae.spec import DataSpec
 
@@ -133,68 +128,14 @@ def test_actions_are_read_unless_they_are_not_to_be(model):
         build_model(settings_of("model=rssm"), DataSpec("vector", (6,), "boolean", 2))
 
 
-A = torch.tensor([[0.8, -0.5], [0.4, 0.7]]).double()
-B = torch.tensor([[1.0, 0.3], [0.0, -1.0]]).double()
-SEEN, NOISE = 1.5, 0.6  # x_t ~ N(1.5 z_t, 0.36), z_t ~ N(A z_(t-1) + B a_t, 1)
-
-
-class Remembers(nn.Module):
-    """A cell whose h is z and the action before."""
-
-    def __init__(self):
-        super().__init__()
-        self.latent, self.action = nn.Linear(2, 2), nn.Linear(2, 2, bias=False)
-        self.gru = nn.GRUCell(2, 4)  # tells the size of h
-        nn.init.eye_(self.action.weight)
-
-    def forward(self, h, z, action):
-        return torch.cat([z, action.expand_as(z)], -1)
-
-
-def moved(h):
-    return h[..., :2] @ A.T + h[..., 2:] @ B.T
-
-
-def raw(loc, variance):
-    """Return what `NormalPosterior` reads as this mean and variance."""
-    log_scale = inverse_soft_bound(0.5 * log(variance), *LOG_SCALE_BOUNDS)
-    return torch.cat([loc, torch.full_like(loc, log_scale)], -1)
-
-
-class Told(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.forward = function
-
-
-def linear_world(steps):
-    """A world whose q(z_t|h_t, x_t) is p(z_t|z_(t-1), a_t, x_t)."""
-    gain = SEEN / NOISE**2
-    variance = 1 / (1 + SEEN * gain)
-    return RSSM(
-        nn.Identity(),
-        Remembers(),
-        Conditional(
-            Told(lambda h, x: raw(variance * (moved(h) + gain * x), variance)), NormalPosterior(2)
-        ),
-        Conditional(Told(lambda h: raw(moved(h), 1.0)), NormalPosterior(2)),
-        Conditional(
-            Told(lambda state: SEEN * state[..., 4:]),
-            EachStep(Normal((2,), scale=FixedScale(NOISE)), steps),
-        ),
-        num_steps=steps,
-        fields=("x", "action"),
-    ).double()
-
-
 def evidence(x, action):
     """Return log p(x | actions) by the Kalman filter, ``(B,)``."""
     loc, covariance, total = torch.zeros(len(x), 2).double(), torch.zeros(2, 2).double(), 0.0
-    eye = torch.eye(2).double()
+    eye, a, b, noise = torch.eye(2).double(), A.double(), B.double(), 0.6
     for t in range(x.shape[1]):
-        push = action[:, t] @ B.T if t else 0.0
-        loc, covariance = loc @ A.T + push, A @ covariance @ A.T + eye
-        of_x = SEEN**2 * covariance + NOISE**2 * eye
+        push = action[:, t] @ b.T if t else 0.0
+        loc, covariance = loc @ a.T + push, a @ covariance @ a.T + eye
+        of_x = SEEN**2 * covariance + noise**2 * eye
         total = total + MultivariateNormal(SEEN * loc, of_x).log_prob(x[:, t])
         gain = SEEN * covariance @ torch.linalg.inv(of_x)
         loc = loc + (x[:, t] - SEEN * loc) @ gain.T
@@ -203,12 +144,12 @@ def evidence(x, action):
 
 
 def test_a_linear_world_has_the_evidence_that_kalmans_filter_tells():
-    model, action = linear_world(4).eval(), torch.randn(3, 4, 2).double()
+    model, action = linear_world(4).double().eval(), torch.randn(3, 4, 2).double()
     x = model.sample(3, given={"action": action}, noise=True)
     batch, exact = {"x": x, "action": action}, evidence(x, action)
     found = model.log_likelihood(batch, num_samples=20_000)
     assert torch.allclose(found, exact, atol=0.03)
     assert (model(batch, num_samples=4000).elbo.mean(0) < exact - 0.05).all()
-    one = linear_world(1)  # in which q is p(z|x)
+    one = linear_world(1).double()  # in which q is p(z|x)
     weights = one.log_weights({"x": x[:, :1], "action": action[:, :1]}, num_samples=5)
     assert torch.allclose(weights, evidence(x[:, :1], action).expand(5, 3), atol=1e-9)

@@ -17,7 +17,8 @@ from vae.models import Model
 
 NO_PREDICTION = "the model is one of x: it predicts nothing"
 NO_SEQUENCES = "the model is none of sequences"
-UNSAID = (NO_PREDICTION, NO_SEQUENCES)  # of a report of many parts, these go without saying
+NO_WORLD = "it is of worlds alone, such as model=rssm"
+UNSAID = (NO_PREDICTION, NO_SEQUENCES, NO_WORLD)  # of a report of many parts, not said
 
 
 class Evaluation(ABC):

@@ -8,7 +8,15 @@ from typing import NamedTuple
 LEAD = "gallery"  # stands above all groups: samples beside data, reconstructions
 QUESTIONS = {  # of a reader, and the sections that answer them
     "How well does it fit?": (
-        *("bound", "predictions", "annealing", "amortization", "rate_distortion", "by_label"),
+        *(
+            "bound",
+            "predictions",
+            "open_loop",
+            "annealing",
+            "amortization",
+            "rate_distortion",
+            "by_label",
+        ),
     ),
     "What does the latent space hold?": (
         *("latent_space", "posterior_draws", "traversals", "interpolations", "scatter"),

@@ -1,6 +1,7 @@
 """Rows of examples as one picture: pictures as a grid, signals and vectors as curves.
 
 Signals of many channels are a grid of maps instead.
+Sequences of pictures are strips of frames where the picture has to stand still, and move elsewhere.
 """
 
 __all__ = ["as_image", "picture_of", "render", "render_movie", "save_picture"]
@@ -15,6 +16,7 @@ from torch.nn.functional import pad
 
 from vae.evaluation.drawing.canvas import DPI, UNIT
 from vae.evaluation.drawing.curve_grid import CurveGrid
+from vae.evaluation.drawing.films import as_frames, strips
 from vae.evaluation.drawing.picture import Picture
 from vae.evaluation.drawing.timelines import FEW_CHANNELS, signal_maps
 from vae.evaluation.measures.margin import labelled
@@ -34,12 +36,14 @@ def render(
     """Draw ``(rows, columns, *event)`` as one picture, uint8 ``(3, height, width)``.
 
     Args:
-        rows: Pictures ``(C, H, W)``, signals ``(C, L)`` or vectors ``(D,)``; NaN where there is
-            nothing.
+        rows: Pictures ``(C, H, W)``, signals ``(C, L)``, vectors ``(D,)``, or sequences of pictures
+            ``(T, C, H, W)``; NaN where there is nothing.
         span: What values of pictures are black and white (`value_range`); others are cut off.
         scale: How many times pictures are enlarged; by default small ones to 48 pixels or more.
         labels: What stands left of each row, one or two short lines.
     """
+    if rows.dim() == 6:
+        rows, labels = strips(rows, labels)
     frames, span, _ = mapped(rows[None].detach().float().cpu(), span)
     pixels = grids(frames, span, scale) if frames.dim() == 6 else CurveGrid(frames).pixels()
     return labelled(pixels[0], labels)
@@ -76,11 +80,13 @@ def picture_of(
     """Draw rows of examples with their labels beside the pixels.
 
     Args:
-        rows: As for `render`, or for `render_movie` if it moves.
+        rows: As for `render`, or for `render_movie` if it moves. Sequences of pictures always do.
         labels: Of each row, one or two short lines.
         span: As for `render`.
         moving: Whether the first dimension is time.
     """
+    if rows.dim() == (7 if moving else 6):
+        return picture_of(as_frames(rows, moving=moving), labels, span=span, moving=True)
     whole = (rows if moving else rows[None]).detach().float().cpu()
     frames, span, note = mapped(whole, span)
     if frames.dim() == 6:

@@ -33,7 +33,8 @@ class Pictures(Callback):
 
     Of a conditional VAE also samples of each class, or at quantiles of a number.
 
-    Of x of one to three dimensions, and of a model that makes x; what cannot be drawn is said once.
+    Of x of one to four dimensions, the first of four being time, and of a model that makes x; what
+    cannot be drawn is said once.
 
     Args:
         every_n_epochs: How often, at least 1; the last epoch always.
@@ -123,8 +124,8 @@ def draw_all(
     if model.predicts is not None:
         raise NotApplicable(f"the model predicts {model.predicts} from x, and makes no x")
     dims = batch["x"].dim() - 1
-    if not 1 <= dims <= 3:
-        raise NotApplicable(f"x has {dims} dimensions, and those of one to three are drawn")
+    if not 1 <= dims <= 4:
+        raise NotApplicable(f"x has {dims} dimensions, and those of one to four are drawn")
     with torch.random.fork_rng():
         latents = study_all(model, [batch])
         chosen = most_used(latents, max_dims) if movable(latents) else []
