@@ -101,8 +101,8 @@ from vae.evaluation.sections.gallery import Gallery
 from vae.evaluation.sections.interpolations import Interpolations
 from vae.evaluation.sections.latent_space import LatentSpace
 from vae.evaluation.sections.neighbours import Neighbours, nearest
-from vae.evaluation.sections.posterior_draws import PosteriorDraws
 from vae.evaluation.sections.open_loop import OpenLoop
+from vae.evaluation.sections.posterior_draws import PosteriorDraws
 from vae.evaluation.sections.predictions import Predictions
 from vae.evaluation.sections.rate_distortion import RateDistortion, draw_rate_distortion
 from vae.evaluation.sections.scatter import Scatter

@@ -3,8 +3,8 @@
 __all__ = [
     "DMM",
     "M2",
-    "RSSM",
     "RNNVAE",
+    "RSSM",
     "VAE",
     "VRNN",
     "Batch",
@@ -19,9 +19,9 @@ from vae.models.bayesian_net import BayesianNet
 from vae.models.m2 import M2
 from vae.models.model import Model
 from vae.models.neural_process import NeuralProcess
+from vae.models.rssm import RSSM
 from vae.models.sequences.dmm import DMM
 from vae.models.sequences.rnn_vae import RNNVAE
 from vae.models.sequences.vrnn import VRNN
-from vae.models.rssm import RSSM
 from vae.models.standardize import Standardize
 from vae.models.vae import VAE
