@@ -114,6 +114,18 @@ def test_what_is_to_come_starts_where_the_sequence_ends(model):
     assert not torch.allclose(one, model.continued(batch, 2))
 
 
+def test_a_state_goes_on_where_it_was(model):
+    """Two halves of a sequence, the second from the state after the first, are the whole."""
+    model.eval()
+    batch = {name: v for name, v in batch_of().items() if name != "length"}
+    torch.manual_seed(5)
+    whole = model.filtered(batch, 3)
+    torch.manual_seed(5)
+    half = model.filtered({name: v[:, :2] for name, v in batch.items()}, 3)
+    rest = model.filtered({name: v[:, 2:] for name, v in batch.items()}, start=half)
+    assert all(torch.allclose(a, b) for a, b in zip(whole, rest, strict=True))
+
+
 def test_actions_are_read_unless_they_are_not_to_be(model):
     model.eval()
     assert model.fields == ("x", "action", "reset", "length")

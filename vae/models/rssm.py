@@ -26,6 +26,7 @@ from vae.models.rssm_cell import (
     inputs_of,
     nothing_seen,
     shown,
+    step_shape,
 )
 from vae.networks import MLP
 from vae.parts import Parts
@@ -152,10 +153,10 @@ class RSSM(Model):
 
     @property
     def likelihood(self) -> Likelihood:
-        """The head of p(x|h, z) of all steps."""
+        """The head of p(x|h, z) of one step."""
         head = self.decoder.head
-        assert isinstance(head, Likelihood)
-        return head
+        assert isinstance(head, EachStep)
+        return head.step
 
     @property
     def event(self) -> tuple[int, ...]:
@@ -165,7 +166,7 @@ class RSSM(Model):
     def run(self, batch: Batch, draws: Draws) -> None:
         """Take one step after the other, and say what is seen at all of them."""
         inputs = inputs_of(self.cell, batch, self.num_steps)
-        seen = inputs.seen(batch.get("mask"), len(self.likelihood.event_shape))
+        seen = inputs.seen(batch.get("mask"), len(self.decoder.head.event_shape))
         features = draws.infer(lambda: self.encoder(shown(batch["x"], seen)))
 
         counts = None if inputs.there is None else inputs.there.to(self.cell.latent.weight)
@@ -230,13 +231,14 @@ class RSSM(Model):
 
         Args:
             batch: x ``(B, T, *event)`` of any T, with what else is known.
-            num_samples: K, at least 1.
+            num_samples: K, at least 1; that of ``start``, if that is given.
             start: Where the world was before, ``(K, B, ...)``; ``None``: an episode begins.
         """
         batch = check_fields(batch, ("x",))
-        draws = Posterior(num_samples, priors=False, likelihoods=False)
+        count = num_samples if start is None else len(start.h)
+        draws = Posterior(count, priors=False, likelihoods=False)
         inputs = inputs_of(self.cell, batch, self.num_steps, begins=start is None)
-        seen = inputs.seen(batch.get("mask"), len(self.likelihood.event_shape))
+        seen = inputs.seen(batch.get("mask"), len(self.decoder.head.event_shape))
         features = draws.infer(lambda: self.encoder(shown(batch["x"], seen)))
 
         def choose(t: int, q: Made, p: Made) -> Tensor:
@@ -286,17 +288,3 @@ class RSSM(Model):
         """
         px = self.imagined(self.filtered(batch, num_samples), steps, actions=actions)
         return px.sample() if noise else px.mean
-
-
-def step_shape(spec: DataSpec) -> tuple[int, ...]:
-    """Return the shape of one step of data that are sequences, ``(T, *event)``.
-
-    Raises:
-        ValueError: If they are none.
-    """
-    if len(spec.shape) < 2:
-        raise ValueError(
-            f"model RSSM is one of sequences (T, ...), and an example of data {spec.name} has "
-            f"shape {spec.shape}: use data=moving_sprites or others of sequences, or model=mlp"
-        )
-    return spec.shape[1:]

@@ -8,6 +8,7 @@ __all__ = [
     "inputs_of",
     "nothing_seen",
     "shown",
+    "step_shape",
 ]
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from vae.batch import Batch
+from vae.spec import DataSpec
 
 
 class RecurrentState(NamedTuple):
@@ -184,3 +186,17 @@ def shown(x: Tensor, seen: Tensor | None) -> Tensor:
 def nothing_seen() -> Tensor:
     """Stand for what q reads of x where x is not known."""
     raise AssertionError
+
+
+def step_shape(spec: DataSpec) -> tuple[int, ...]:
+    """Return the shape of one step of data that are sequences, ``(T, *event)``.
+
+    Raises:
+        ValueError: If they are none.
+    """
+    if len(spec.shape) < 2:
+        raise ValueError(
+            f"model RSSM is one of sequences (T, ...), and an example of data {spec.name} has "
+            f"shape {spec.shape}: use data=moving_sprites or others of sequences, or model=mlp"
+        )
+    return spec.shape[1:]
