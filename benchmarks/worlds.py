@@ -81,7 +81,7 @@ def main() -> None:
         print(name, found[name]["figures"], flush=True)
     if args.out is not None:
         command = shlex.join(["python", "-m", "benchmarks.worlds", *sys.argv[1:]])
-        write({"command": command, "environment": describe(), "runs": found}, args.out)
+        write({"command": command, "machine": describe(), "runs": found}, args.out)
 
 
 if __name__ == "__main__":

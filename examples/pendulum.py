@@ -243,7 +243,7 @@ def main() -> None:
         from benchmarks.throughput.report import describe, write
 
         command = shlex.join(["python", *sys.argv])
-        write({"command": command, "environment": describe(), **found}, args.out)
+        write({"command": command, "machine": describe(), **found}, args.out)
     if args.plot is not None:
         plot(found, args.plot)
 

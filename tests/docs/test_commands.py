@@ -54,8 +54,8 @@ def check(words: list[str]) -> None:
             check_flags(module.replace(".", "/"), rest)
         case ["python", path, *rest] if path.startswith("benchmarks/"):
             check_flags(path.removesuffix(".py"), rest)
-        case ["python", path] if path.startswith("examples/"):
-            assert (ROOT / path).exists(), f"{path} is not there"
+        case ["python", path, *rest] if path.startswith("examples/"):
+            check_flags(path.removesuffix(".py"), rest)
         case ["torchrun", *rest]:
             check_launched(rest)
         case ["srun", *rest]:

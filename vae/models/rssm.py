@@ -132,12 +132,13 @@ class RSSM(Model):
         size, width = prod(q.event_shape), state_dim
         num_actions = spec.fields["action"]["shape"][-1] if "action" in fields else 0
         likelihood = EachStep(parts.likelihood(replace(spec, shape=event)), spec.shape[0])
-        hidden = {"hidden": (hidden_dim,), "activation": nn.SiLU()}
         return cls(
             parts.net(encoder, "encoder", in_shape=event, out_shape=(hidden_dim,)),
             WorldCell(size, num_actions, state_dim=width, hidden_dim=hidden_dim),
             Conditional(StatePosterior(width, hidden_dim, q.param_shape), q),
-            Conditional(MLP((width,), p.param_shape, **hidden), p),
+            Conditional(
+                MLP((width,), p.param_shape, hidden=(hidden_dim,), activation=nn.SiLU()), p
+            ),
             Conditional(
                 parts.net(
                     decoder,
