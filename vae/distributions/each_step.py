@@ -1,6 +1,6 @@
 """The likelihood of sequences whose steps are independent given the latents."""
 
-__all__ = ["EachStep"]
+__all__ = ["EachStep", "over_steps"]
 
 from torch import Tensor
 from torch.distributions import Distribution, Independent

@@ -1,16 +1,16 @@
 """The likelihood of every step of a sequence, as one of the whole sequence."""
 
-__all__ = ["Emission", "observe", "observe_as_read", "over_time", "stacked"]
+__all__ = ["Emission", "observe", "observe_as_read", "stacked"]
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 
-from vae.distributions import Conditional, Joint
-from vae.distributions.likelihoods.bernoulli import LogitBernoulli
+from vae.distributions import Conditional
+from vae.distributions.each_step import over_steps
 from vae.draws import Draws
 from vae.from_data import Examples, StartsFromData
 from vae.models.sequences.padded import Padded
@@ -31,7 +31,7 @@ class Emission(nn.Module, StartsFromData):
 
     def forward(self, *given: Tensor) -> Distribution:
         """Map tensors ``(K, B, T, ...)`` to p(x | …), batch ``(K, B)``, event ``(T, *event)``."""
-        return over_time(self.step(*given))
+        return over_steps(self.step(*given))
 
     def initialize(self, examples: Examples) -> None:
         """Start a learned scale, and the output of the net, at the known steps of the data."""
@@ -49,15 +49,6 @@ def known_steps(examples: Examples, fields: Sequence[str], n: int, /) -> Tensor:
     if padded.known is None:
         return steps
     return steps[padded.known.flatten(2).all(2).flatten()]
-
-
-def over_time(px: Distribution) -> Distribution:
-    """Return p(x_1 | …) … p(x_T | …) of a distribution whose last batch dimension is time."""
-    if isinstance(px, LogitBernoulli):
-        return LogitBernoulli(px.base_dist.logits, px.reinterpreted_batch_ndims + 1)
-    if isinstance(px, Independent):
-        return Joint(px.base_dist, px.reinterpreted_batch_ndims + 1)
-    return Joint(px, 1)
 
 
 def observe(draws: Draws, sequences: Padded, px: Callable[[], Distribution]) -> None:
