@@ -1,4 +1,4 @@
-"""Data for the four test models, and the settings with which each is trained."""
+"""Data for the four test models and hierarchies, and the settings with which each is trained."""
 
 __all__ = ["ALLOWED", "MODELS", "given_of", "overrides_of"]
 
@@ -16,12 +16,16 @@ MODELS = {
     "labelled": "tests.models.labelled.Labelled",
     "shared": "tests.models.shared.SharedWeights",
 }
+SMALL = ["model.encoder.hidden=[8]", "model.lower_dims=[3]", "model.latent_dim=2"]
+BUILT_IN = {"hvae": ["model=hvae", *SMALL], "ladder_vae": ["model=ladder", *SMALL]}
+MODELS |= dict.fromkeys(BUILT_IN, "vae.models.Model")  # which their own files name
 ALLOWED = (*PACKAGES["model"], *(target.rpartition(".")[0] for target in MODELS.values()))
 SETTINGS = [
-    *("data=array", "model=linear", "~model.encoder", "~model.decoder", "~model.latent_dim"),
-    *("data.batch_size=8", "data.eval_batch_size=8", "data.val_size=16", "data.test_size=12"),
+    *("data=array", "data.batch_size=8", "data.eval_batch_size=8", "data.val_size=16"),
+    "data.test_size=12",
     *("group_size=1", "scheduler=constant", "optimizer=sgd", "optimizer.lr=1e-4"),
 ]
+BARE = ["model=linear", "~model.encoder", "~model.decoder", "~model.latent_dim"]
 PICTURES = ["data.data_key=x", "likelihood=bernoulli"]
 OWN = {
     "ladder": PICTURES,
@@ -44,7 +48,8 @@ def overrides_of(name: str, folder: Path) -> list[str]:
             sequences=noise.normal(size=(COUNT, 6, 3)).astype(np.float32),
             lengths=lengths.astype(np.float32),
         )
-    return [*SETTINGS, f"model._target_={MODELS[name]}", f"data.path='{path}'", *OWN[name]]
+    model = BUILT_IN.get(name, [*BARE, f"model._target_={MODELS[name]}"])
+    return [*SETTINGS, *model, f"data.path='{path}'", *OWN.get(name, PICTURES)]
 
 
 def given_of(name: str, n: int) -> dict[str, torch.Tensor]:

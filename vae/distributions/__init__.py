@@ -68,6 +68,7 @@ __all__ = [
     "frozen",
     "in_logarithms",
     "points",
+    "precision_weighted",
     "soft_bound",
     "tempered",
     "unrelaxed",
@@ -117,6 +118,7 @@ from vae.distributions.mixture import UniformMixture
 from vae.distributions.partly_known import PartlyKnown
 from vae.distributions.planar import PlanarPosterior
 from vae.distributions.power_spherical import PowerSpherical, PowerSphericalPosterior
+from vae.distributions.precision_weighted import precision_weighted
 from vae.distributions.product_distribution import ProductDistribution
 from vae.distributions.radial import RadialPosterior
 from vae.distributions.responses import ClassResponse, RealResponse, Response

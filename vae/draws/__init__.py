@@ -7,12 +7,15 @@ __all__ = [
     "Draws",
     "Enumerated",
     "FromPrior",
+    "Link",
     "Particles",
     "Posterior",
     "Replay",
+    "bottom_up",
     "count_rows",
 ]
 
+from vae.draws.bottom_up import Link, bottom_up
 from vae.draws.continuing import Continuing
 from vae.draws.draws import Draws, Posterior, count_rows
 from vae.draws.enumerated import Enumerated

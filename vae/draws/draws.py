@@ -24,7 +24,7 @@ from vae.distributions.sampling import (
     points,
 )
 from vae.draws.along import Along, settled
-from vae.draws.undrawn import NOT_MADE, as_a_whole
+from vae.draws.undrawn import NOT_MADE, NotMade, as_a_whole
 from vae.trace import Latent, Observed, Trace
 
 T = TypeVar("T")
@@ -64,6 +64,7 @@ class Draws(Along):
     Attributes:
         observed: What was observed, by name.
         pending: Whether a likelihood was left out.
+        downwards: Whether `bottom_up` goes from the top of a chain, as its prior does.
     """
 
     def __init__(self, *, likelihoods: bool = True, num_examples: int = 1) -> None:
@@ -71,7 +72,7 @@ class Draws(Along):
         self.num_examples = num_examples
         self.latents: dict[str, Latent] = {}
         self.observed: dict[str, Observed] = {}
-        self.pending = False
+        self.pending = self.downwards = False
         self.num_rows: int | None = None  # how many examples there are, if that is known
 
     @property
@@ -138,8 +139,7 @@ class Draws(Along):
         Raises:
             ValueError: If there is one of the name, or a distribution has another batch shape.
         """
-        asked = Asked(name, q, p, 1 / self.num_examples, True, event, drawn=False)
-        latent = self.chosen(asked)
+        latent = self.chosen(Asked(name, q, p, 1 / self.num_examples, True, event, drawn=False))
         return latent.point if latent.drawn else None
 
     def chosen(self, asked: Asked) -> Latent:
@@ -147,7 +147,7 @@ class Draws(Along):
         if asked.name in self.latents:
             raise ValueError(f"the model has two latents named {asked.name}")
         latent = self.choose(asked)
-        if latent.p is not NOT_MADE and latent.q is not NOT_MADE:
+        if not isinstance(latent.p, NotMade) and not isinstance(latent.q, NotMade):
             check_latent(asked.name, latent.q, latent.p, latent.z, latent.weight)
         self.latents[asked.name] = latent
         return latent

@@ -37,6 +37,7 @@ class FromPrior(Draws):
         self.count = num_rows
         self.temperature = temperature
         self.learned = learned
+        self.downwards = True
 
     @property
     def named(self) -> Collection[str]:
@@ -96,6 +97,7 @@ class At(Draws):
         super().__init__(likelihoods=likelihoods)
         self.values = values
         self.rest = rest
+        self.downwards = rest is not None and rest.downwards
 
     @property
     def named(self) -> Collection[str]:
@@ -143,6 +145,7 @@ class Replay(Draws):
         self.draws = draws
         self.posteriors = posteriors
         self.priors = priors
+        self.downwards = not posteriors
 
     def choose(self, asked: Asked) -> Latent:
         """Return the variable with the value that it had."""

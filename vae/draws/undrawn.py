@@ -1,6 +1,6 @@
 """Variables whose value, and distributions that nobody needs in a run."""
 
-__all__ = ["NOT_MADE", "as_a_whole"]
+__all__ = ["LATER", "NOT_MADE", "NotMade", "as_a_whole"]
 
 from dataclasses import replace
 from math import nan
@@ -20,6 +20,7 @@ class NotMade(Distribution):
 
 
 NOT_MADE = NotMade()
+LATER = NotMade()  # made of values that are not chosen yet
 
 
 def as_a_whole(latent: Latent, num_samples: int) -> Latent:

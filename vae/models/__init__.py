@@ -2,6 +2,7 @@
 
 __all__ = [
     "DMM",
+    "HVAE",
     "M2",
     "RNNVAE",
     "RSSM",
@@ -9,6 +10,7 @@ __all__ = [
     "VRNN",
     "Batch",
     "BayesianNet",
+    "LadderVAE",
     "Model",
     "NeuralProcess",
     "Standardize",
@@ -16,6 +18,8 @@ __all__ = [
 
 from vae.batch import Batch
 from vae.models.bayesian_net import BayesianNet
+from vae.models.hvae import HVAE
+from vae.models.ladder import LadderVAE
 from vae.models.m2 import M2
 from vae.models.model import Model
 from vae.models.neural_process import NeuralProcess

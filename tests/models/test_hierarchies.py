@@ -1,0 +1,88 @@
+"""Hierarchies: log p(x) in closed form, levels without content, temperatures, gradients."""
+
+import pytest
+import torch
+
+from tests.linear_hierarchy import SIZE, hierarchy, set_weights
+from tests.steps import step
+from vae.objectives import ELBO, IWAE, DReG, StickTheLanding
+
+pytestmark = pytest.mark.usefixtures("double_precision")
+KINDS = ["hvae", "ladder"]
+SMALL = {
+    "hvae": ["model.lower_dims=[3,2]", "model.encoder.hidden=[8]", "model.between.hidden=[6]"],
+    "ladder": ["model.lower_dims=[3,2]", "model.encoder.hidden=[8]", "model.num_features=5"],
+}
+
+
+@pytest.fixture
+def x():
+    torch.manual_seed(1)
+    return torch.randn(4, SIZE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("levels", [1, 2, 5])
+def test_every_weight_is_log_p_of_x_at_the_exact_posterior(kind, levels, x):
+    model, log_p = hierarchy(kind, levels)
+    trace = model(x, num_samples=6)
+    found = model.log_weights(x, num_samples=6, max_rows=5)
+    for log_w in (trace.log_weight, found):
+        assert torch.allclose(log_w, log_p(x).expand(6, -1), rtol=0, atol=1e-8)
+    assert {latent.name for latent in trace.latents} == {f"z{i + 1}" for i in range(levels)}
+    values = {latent.name: latent.point for latent in trace.latents}
+    assert torch.allclose(model.decode(values).mean, trace.px.mean)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "objective", [ELBO(estimator=StickTheLanding()), IWAE(num_samples=5, estimator=DReG())]
+)
+def test_gradients_along_the_chain_vanish_at_the_exact_posterior(kind, objective, x):
+    model, _ = hierarchy(kind, 3)
+    sum(objective(model(x, num_samples=objective.num_samples())).values()).backward()
+    of_q = [model.encoder, *model.ups] if kind == "hvae" else [*model.features, *model.estimates]
+    for part in of_q:
+        assert all(p.grad.abs().max() < 1e-8 for p in part.parameters())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_level_whose_posterior_is_its_prior_changes_nothing(kind, x):
+    model, _ = hierarchy(kind, 2)
+    top = model.ups[-1] if kind == "hvae" else model.estimates[-1]
+    for part in (top, model.downs[-1]):  # N(0, I), whatever the other level is
+        set_weights(part, torch.zeros(SIZE), torch.ones(SIZE))
+    trace = model(x, num_samples=3)
+    z1, q1 = trace["z1"].z, trace["z1"].q
+    alone = model.decoder(z1).log_prob(x) + model.prior().log_prob(z1) - q1.log_prob(z1)
+    assert torch.allclose(trace.log_weight, alone, rtol=0, atol=1e-12)
+    assert trace["z2"].kl.abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_level_has_a_temperature(kind):
+    model, _ = hierarchy(kind, 3)
+    found = {}
+    for temperature in (1.0, 0.5):
+        torch.manual_seed(0)
+        found[temperature] = model.sample_latents(20, temperature={"z3": temperature})
+    one, half = found[1.0], found[0.5]
+    assert torch.allclose(half["z3"], 0.5 * one["z3"])
+    for i, down in enumerate(model.downs, 1):  # of the same noise, what is above moves the mean
+        above, moved = one[f"z{i + 1}"], half[f"z{i + 1}"]
+        assert torch.allclose(half[f"z{i}"] - one[f"z{i}"], down(moved).mean - down(above).mean)
+    with pytest.raises(ValueError, match="the model has no latent z4; it has z3, z2, z1"):
+        model.sample(3, temperature={"z4": 0.5})
+
+
+@pytest.mark.parametrize("posterior", ["normal", "categorical", "planar"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_parameter_gets_a_gradient(kind, posterior):
+    torch.set_default_dtype(torch.float32)
+    own = [f"model={kind}", f"posterior={posterior}", "model.latent_dim=2", *SMALL[kind]]
+    prior = ["prior=uniform_categorical"] if posterior == "categorical" else []
+    if kind == "ladder" and posterior != "normal":
+        with pytest.raises(ValueError, match="use posterior=normal, or model=hvae"):
+            step((*own, *prior))
+    else:
+        assert step((*own, *prior)).isfinite()
