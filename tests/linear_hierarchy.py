@@ -64,7 +64,7 @@ def set_estimates(model, w, a, s):
 
 
 def set_weights(part, slope, variance=None):
-    """Let a linear net multiply by a slope, and the normal distribution it feeds have a variance."""
+    """Let a linear net multiply by a slope, and what it feeds have a variance."""
     (net,) = (layer for layer in part.modules() if isinstance(layer, nn.Linear))
     bias = torch.zeros(len(net.bias))
     if variance is not None:

@@ -18,6 +18,7 @@ MODELS = {
 }
 SMALL = ["model.encoder.hidden=[8]", "model.lower_dims=[3]", "model.latent_dim=2"]
 BUILT_IN = {"hvae": ["model=hvae", *SMALL], "ladder_vae": ["model=ladder", *SMALL]}
+BUILT_IN["vdvae"] = ["model=vdvae", "model.channels=[8,8,8]", "model.blocks=[0,1,2]"]
 MODELS |= dict.fromkeys(BUILT_IN, "vae.models.Model")  # which their own files name
 ALLOWED = (*PACKAGES["model"], *(target.rpartition(".")[0] for target in MODELS.values()))
 SETTINGS = [

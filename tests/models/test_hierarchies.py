@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from tests.linear_hierarchy import SIZE, hierarchy, set_weights
-from tests.steps import step
+from tests.steps import BINARY, composed, step
+from vae.build import build_model
 from vae.objectives import ELBO, IWAE, DReG, StickTheLanding
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 KINDS = ["hvae", "ladder"]
+MAPS = ["model=vdvae", "model.channels=[8,8,8]", "model.blocks=[0,1,2]", "model.latent_channels=2"]
 SMALL = {
     "hvae": ["model.lower_dims=[3,2]", "model.encoder.hidden=[8]", "model.between.hidden=[6]"],
     "ladder": ["model.lower_dims=[3,2]", "model.encoder.hidden=[8]", "model.num_features=5"],
@@ -86,3 +88,45 @@ def test_every_parameter_gets_a_gradient(kind, posterior):
             step((*own, *prior))
     else:
         assert step((*own, *prior)).isfinite()
+
+
+def blocks(*own):
+    """Return a model of three maps of bits, away from where it starts, and some data."""
+    torch.manual_seed(0)
+    model = build_model(composed(*MAPS, *own), BINARY).double()
+    for p in model.parameters():
+        p.data += 0.1 * torch.randn_like(p)
+    return model, torch.rand(4, 1, 8, 8).round()
+
+
+@pytest.mark.parametrize("own", [[], ["relative=false"], ["normalization=spectral"]])
+def test_every_parameter_of_the_blocks_gets_a_gradient(own):
+    model, x = blocks(*(f"model.{setting}" for setting in own))
+    trace = model(x)
+    (-trace.elbo.mean()).backward()
+    assert all(p.grad.abs().max() > 0 for p in model.parameters())
+    assert [latent.point.shape[3:] for latent in trace.latents] == [(2, 2), (2, 2), (4, 4)]
+
+
+@pytest.mark.parametrize("kind", ["weight", "spectral"])
+def test_weights_are_normalised_but_those_that_start_at_zero(kind):
+    model = build_model(composed(*MAPS, f"model.normalization={kind}"), BINARY).train()
+    model(torch.rand(4, 1, 8, 8).round())
+    convs = [layer for layer in model.steps.modules() if isinstance(layer, torch.nn.Conv2d)]
+    changed = [layer for layer in convs if hasattr(layer, "parametrizations")]
+    assert all(layer.weight.any() == (layer in changed) for layer in convs)
+    for layer in changed if kind == "spectral" else []:
+        assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2) < 1.3
+
+
+def test_a_block_whose_posterior_is_its_prior_changes_nothing():
+    model, x = blocks()
+    lowest = [step for step in model.steps if hasattr(step, "posterior")][-1]
+    for p in lowest.posterior[-1].parameters():
+        p.data.zero_()
+    trace = model(x, num_samples=2)
+    assert trace["z1"].kl.abs().max() < 1e-12
+    assert trace["z2"].kl.min() > 0
+    assert torch.allclose(trace["z1"].q.mean, trace["z1"].p.mean, rtol=0, atol=1e-12)
+    without = trace.log_px + sum(trace[z].log_p - trace[z].log_q for z in ("z3", "z2"))
+    assert torch.allclose(trace.log_weight, without, rtol=0, atol=1e-12)

@@ -40,6 +40,7 @@ __all__ = [
     "MixturePosterior",
     "NoTemperature",
     "Normal",
+    "NormalMaps",
     "NormalPosterior",
     "OptimalScale",
     "PartlyKnown",
@@ -67,8 +68,10 @@ __all__ = [
     "fixed_log_prob",
     "frozen",
     "in_logarithms",
+    "normal_maps",
     "points",
     "precision_weighted",
+    "relative_maps",
     "soft_bound",
     "tempered",
     "unrelaxed",
@@ -115,6 +118,7 @@ from vae.distributions.log_scale_normal import (
 from vae.distributions.logistic_normal import LogisticNormal, LogisticNormalPosterior
 from vae.distributions.low_rank_normal import LowRankNormal, LowRankNormalPosterior
 from vae.distributions.mixture import UniformMixture
+from vae.distributions.normal_maps import NormalMaps, normal_maps, relative_maps
 from vae.distributions.partly_known import PartlyKnown
 from vae.distributions.planar import PlanarPosterior
 from vae.distributions.power_spherical import PowerSpherical, PowerSphericalPosterior

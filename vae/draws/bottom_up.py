@@ -22,8 +22,8 @@ class Link:
 
     Args:
         name: Of the variable; no two of a model have the same.
-        q: Makes q(z_i | z_1, …, z_{i−1}, x), batch shape ``(B,)`` or ``(K, B)``, of the values below
-            it, ``(K, B, *event)`` each; what it reads of x is to be read inside.
+        q: Makes q(z_i | z_1, …, z_{i−1}, x), batch shape ``(B,)`` or ``(K, B)``, of the values
+            below it, ``(K, B, *event)`` each; what it reads of x is to be read inside.
         p: Makes p(z_i | z_{i+1}, …, z_L) of the values above it.
         event: Shape of one value, if it is known: values that are given are looked at.
     """

@@ -7,6 +7,7 @@ __all__ = [
     "RNNVAE",
     "RSSM",
     "VAE",
+    "VDVAE",
     "VRNN",
     "Batch",
     "BayesianNet",
@@ -29,3 +30,4 @@ from vae.models.sequences.rnn_vae import RNNVAE
 from vae.models.sequences.vrnn import VRNN
 from vae.models.standardize import Standardize
 from vae.models.vae import VAE
+from vae.models.vdvae import VDVAE

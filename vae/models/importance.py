@@ -11,26 +11,24 @@ from vae.batch import Batch
 from vae.draws import Draws, Posterior, Replay, count_rows
 from vae.models.fields import columns
 
-DRAWN = 4096  # latents drawn at once: fixed, so that no draw depends on how many are decoded
-
 
 def log_weights(
     ran: Callable[[Batch, Draws], Draws],
     batch: Batch,
     num_samples: int,
-    max_rows: int,
+    at_once: tuple[int, int],
     proposals: Mapping[str, Distribution],
 ) -> Tensor:
     """Return log p(x, z_k) − log q(z_k|x), ``(K, B)``; see `Model.log_weights`.
 
     Latents are drawn in blocks of one size, without a likelihood; then the model is run again at
-    the draws of some samples and examples at a time.
+    the draws of some samples and examples at a time. The two sizes are ``at_once``, in latents.
 
     Raises:
         ValueError: If examples share a latent variable.
     """
-    num_rows = count_rows(batch)
-    step = max(1, DRAWN // num_rows)
+    (drawn_rows, max_rows), num_rows = at_once, count_rows(batch)
+    step = max(1, drawn_rows // num_rows)
     result: Tensor | None = None
     for done in range(0, num_samples, step):
         count = min(step, num_samples - done)

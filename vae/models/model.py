@@ -50,6 +50,7 @@ class Model(nn.Module, ABC):
         trained_with: What `run` reads besides in training mode, if it is given x.
         compiled_parts: Submodules that ``compile=true`` compiles instead of a step: a chain's cell.
         is_sequential: Whether its examples are sequences ``(T, *event)`` of unequal lengths.
+        drawn_at_once: How many latents are drawn at once for importance weights, at least 1.
 
     Example:
         >>> from torch.distributions import Independent, Normal
@@ -71,6 +72,7 @@ class Model(nn.Module, ABC):
     is_sequential: bool = False
     trained_with: Sequence[str] = ()
     compiled_parts: Sequence[str] = ()
+    drawn_at_once: int = 4096  # fixed, so that no draw depends on how many are decoded
 
     def __init__(self, standardize: Standardize | None = None) -> None:
         super().__init__()
@@ -152,9 +154,8 @@ class Model(nn.Module, ABC):
             num_examples: How many examples share the variables that are shared; 0 means B.
         """
         batch = batch if isinstance(batch, Mapping) else {"x": batch}
-        num_rows = count_rows(batch)
         if draws is None:
-            draws = Posterior(num_samples, num_examples=num_examples or num_rows)
+            draws = Posterior(num_samples, num_examples=num_examples or count_rows(batch))
         self.ran(batch, draws)
         return draws.trace(lambda others: self.run(batch, others))
 
@@ -260,8 +261,8 @@ class Model(nn.Module, ABC):
         """
         check_int("num_samples", num_samples)
         check_int("max_rows", max_rows)
-        checked = self.check(batch, scored=True)
-        return log_weights(self.ran, checked, num_samples, max_rows, proposals or {})
+        batch, at_once = self.check(batch, scored=True), (self.drawn_at_once, max_rows)
+        return log_weights(self.ran, batch, num_samples, at_once, proposals or {})
 
     def log_likelihood(
         self, batch: Batch | Tensor, *, num_samples: int = 100, max_rows: int = 4096

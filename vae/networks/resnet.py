@@ -1,6 +1,6 @@
 """Residual nets for pictures ``(C, H, W)`` and signals ``(C, L)`` of any size."""
 
-__all__ = ["ResNetDecoder", "ResNetEncoder"]
+__all__ = ["ResNetDecoder", "ResNetEncoder", "enlarge"]
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence

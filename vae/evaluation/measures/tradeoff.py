@@ -12,7 +12,7 @@ from vae.distributions import draw
 from vae.evaluation.measures.annealing import Stage
 from vae.evaluation.measures.importance_weights import effective_sample_size, log_mean_weights
 from vae.models import Model
-from vae.models.importance import DRAWN, slices
+from vae.models.importance import slices
 from vae.trace import Latent
 
 
@@ -113,7 +113,7 @@ def rate_and_distortion(
         Fixing a Broken ELBO (Alemi et al., 2018), 1711.00464.
     """
     p, rates, distortions = model(x[:1]).latents[0].p, [], []
-    for part in x.split(max(1, DRAWN // num_samples)):
+    for part in x.split(max(1, model.drawn_at_once // num_samples)):
         q = model.encode(part)
         z, log_q = draw(q, num_samples)
         rates.append(Latent("z", q, p, z, log_q).kl.double().mean(0))
