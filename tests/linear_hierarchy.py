@@ -5,7 +5,7 @@ a chain of normal distributions upwards, q(z_1|x) q(z_2|z_1) …, and one downwa
 says of a level alone is merged with the prior: both models can say it.
 """
 
-__all__ = ["SIZE", "hierarchy", "set_weights"]
+__all__ = ["SIGMA", "SIZE", "hierarchy", "set_weights"]
 
 import torch
 from torch import nn

@@ -31,6 +31,10 @@ def test_every_weight_is_log_p_of_x_at_the_exact_posterior(kind, levels, x):
     found = model.log_weights(x, num_samples=6, max_rows=5)
     for log_w in (trace.log_weight, found):
         assert torch.allclose(log_w, log_p(x).expand(6, -1), rtol=0, atol=1e-8)
+    for latent in trace.latents[:-1] if kind == "hvae" else []:  # at a draw of what was given it
+        assert torch.equal(latent.kl, latent.log_q - latent.log_p)
+        assert torch.allclose(latent.kl_per_dim.sum(-1), latent.kl)
+    assert trace.latents[-1].closed_kl is not None
     assert {latent.name for latent in trace.latents} == {f"z{i + 1}" for i in range(levels)}
     values = {latent.name: latent.point for latent in trace.latents}
     assert torch.allclose(model.decode(values).mean, trace.px.mean)

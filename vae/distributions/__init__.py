@@ -1,6 +1,7 @@
 """Heads that read a net's output as a distribution, and the distributions they return."""
 
 __all__ = [
+    "AtDraw",
     "Bernoulli",
     "BernoulliPosterior",
     "BetaPosterior",
@@ -62,6 +63,7 @@ __all__ = [
     "VonMisesFisherPosterior",
     "WeightedMixture",
     "aggregate_log_probs",
+    "at_draw",
     "center",
     "draw",
     "fixed",
@@ -78,6 +80,7 @@ __all__ = [
 ]
 
 from vae.distributions.aggregate import aggregate_log_probs
+from vae.distributions.at_draw import AtDraw, at_draw
 from vae.distributions.bernoulli_posterior import BernoulliPosterior
 from vae.distributions.beta_posterior import BetaPosterior
 from vae.distributions.binary_concrete import BinaryConcrete, LogitBinaryConcrete

@@ -13,6 +13,7 @@ __all__ = [
     "Replay",
     "bottom_up",
     "count_rows",
+    "kept",
 ]
 
 from vae.draws.bottom_up import Link, bottom_up
@@ -20,4 +21,5 @@ from vae.draws.continuing import Continuing
 from vae.draws.draws import Draws, Posterior, count_rows
 from vae.draws.enumerated import Enumerated
 from vae.draws.given import At, Centers, FromPrior, Replay
+from vae.draws.kept import kept
 from vae.draws.particles import Particles

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vae.distributions.at_draw import at_draw
 from vae.distributions.sampling import check_latent, in_logarithms
 from vae.draws.draws import Asked, Draws
 from vae.draws.undrawn import LATER
@@ -46,7 +47,10 @@ def bottom_up(draws: Draws, links: Sequence[Link]) -> Values:
         q(z|x) = \prod_{i=1}^{L} q(z_i | z_{<i}, x), \qquad p(z) = \prod_{i=L}^{1} p(z_i | z_{>i})
 
     Where latents come from q, all are drawn from the lowest to the highest, and only then are the
-    priors made; where they come from p, from the highest to the lowest. A chain whose posterior
+    priors made; where they come from p, from the highest to the lowest. The prior of a level below
+    the highest hangs on a draw that was given its own: it has no closed divergence, see
+    `vae.distributions.at_draw`, and the terms :math:`E[\log q(z_i|\cdot) - \log p(z_i|\cdot)]` of
+    the levels are a divergence in sum alone. A chain whose posterior
     goes down too, as that of a ladder, needs nothing but `Draws.latent`, level by level.
 
     Args:
@@ -83,7 +87,8 @@ def bottom_up(draws: Draws, links: Sequence[Link]) -> Values:
     for link in links:
         latent = draws.latents[link.name]
         if latent.p is LATER:
-            draws.latents[link.name] = with_prior(latent, in_logarithms(link.p(values)))
+            p = in_logarithms(link.p(values))
+            draws.latents[link.name] = with_prior(latent, p if link is links[-1] else at_draw(p))
     return values
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "Figure",
     "Forecast",
     "Gallery",
+    "Hierarchy",
     "Imputation",
     "Interpolations",
     "LatentSpace",
@@ -98,6 +99,7 @@ from vae.evaluation.sections.annealed_likelihood import Annealing
 from vae.evaluation.sections.bound import Bound
 from vae.evaluation.sections.completions import Completions
 from vae.evaluation.sections.gallery import Gallery
+from vae.evaluation.sections.hierarchy import Hierarchy
 from vae.evaluation.sections.interpolations import Interpolations
 from vae.evaluation.sections.latent_space import LatentSpace
 from vae.evaluation.sections.neighbours import Neighbours, nearest

@@ -19,7 +19,8 @@ QUESTIONS = {  # of a reader, and the sections that answer them
         ),
     ),
     "What does the latent space hold?": (
-        *("latent_space", "posterior_draws", "traversals", "interpolations", "scatter"),
+        *("latent_space", "posterior_draws", "hierarchy", "traversals", "interpolations"),
+        "scatter",
         "disentanglement",
     ),
     "What can it be used for?": (
