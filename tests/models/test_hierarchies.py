@@ -3,10 +3,20 @@
 import pytest
 import torch
 
+from tests.compose import settings_of
 from tests.linear_hierarchy import SIZE, hierarchy, set_weights
 from tests.steps import BINARY, composed, step
-from vae.build import build_model
-from vae.objectives import ELBO, IWAE, DReG, StickTheLanding
+from vae.build import build_model, build_objective
+from vae.objectives import (
+    ELBO,
+    IWAE,
+    DReG,
+    FreeBits,
+    LinearSchedule,
+    Progress,
+    StickTheLanding,
+)
+from vae.objectives.schedule import schedules_of
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 KINDS = ["hvae", "ladder"]
@@ -134,3 +144,28 @@ def test_a_block_whose_posterior_is_its_prior_changes_nothing():
     assert torch.allclose(trace["z1"].q.mean, trace["z1"].p.mean, rtol=0, atol=1e-12)
     without = trace.log_px + sum(trace[z].log_p - trace[z].log_q for z in ("z3", "z2"))
     assert torch.allclose(trace.log_weight, without, rtol=0, atol=1e-12)
+
+
+def test_a_weight_and_free_nats_of_each_level(x):
+    trace = hierarchy("ladder", 3)[0](x)
+    kl = {latent.name: latent.kl.mean() for latent in trace.latents}
+    slowly = {"z3": LinearSchedule(end=1.0, steps=10), "z1": 0.5}
+    weighted = ELBO(slowly)(trace, Progress(step=4))["kl"]
+    assert torch.allclose(weighted, 0.4 * kl["z3"] + kl["z2"] + 0.5 * kl["z1"])
+    assert ELBO(slowly).monitor == "val/elbo"
+    nats = (kl["z1"] + kl["z2"]).item() / 2
+    free = FreeBits(nats, by_latent=True)(trace)["kl"]
+    assert torch.allclose(free, sum(value.clamp_min(nats) for value in kl.values()))
+    with pytest.raises(ValueError, match="beta: the model has no latent z4; it has z3, z2, z1"):
+        ELBO({"z4": 1.0})(trace)
+    with pytest.raises(ValueError, match="use estimator=pathwise, or one beta for all"):
+        ELBO({"z1": 1.0}, estimator=StickTheLanding())
+
+
+def test_a_schedule_of_one_level_is_a_line_of_the_command():
+    chosen = ["model=ladder", "+schedule@objective.beta.z2=linear", "objective.beta.z2.steps=8"]
+    settings = settings_of(*chosen)
+    model = build_model(settings, BINARY)
+    objective = build_objective(settings, model, BINARY)
+    assert objective.of_each["z2"](4) == 0.5
+    assert list(schedules_of(objective)) == [objective.of_each["z2"]]

@@ -41,6 +41,14 @@ class Gradient(Loss):
         return terms
 
 
+class Steep(Loss):
+    """The ELBO, whose gradient is large at some steps."""
+
+    def forward(self, trace, at):
+        terms = ELBO.forward(self, trace, at)
+        return {k: 1e9 * v for k, v in terms.items()} if at.step in self.bad else terms
+
+
 class Weights(pl.Callback):
     """Notes the weights after every step, and the figures logged."""
 
@@ -84,6 +92,22 @@ def test_without_the_guard_the_weights_are_lost(tmp_path, kind):
 def test_the_message_names_term_and_step(tmp_path, kind, named):
     with pytest.warns(UserWarning, match=rf"^step 3 is skipped: {named}"):
         run(tmp_path, kind(3))
+
+
+def test_a_step_of_a_large_gradient_is_skipped_but_not_for_ever(tmp_path):
+    weights = Weights()
+    above = "the norm of the gradient is above gradient_skip=1e\\+06"
+    with pytest.warns(UserWarning, match=rf"step 3 is skipped: {above}"):
+        run(tmp_path, Steep(3), "gradient_skip=1e6", callbacks=[weights])
+    moved = [not torch.equal(*pair) for pair in zip(weights.after, weights.after[1:], strict=False)]
+    assert moved == [step != 3 for step in range(1, STEPS)]
+    with (
+        pytest.warns(UserWarning, match="is skipped"),
+        pytest.raises(NonFiniteError, match=r"at step 4, the 3rd .* try a larger gradient_skip"),
+    ):
+        run(tmp_path, Steep(2, 3, 4), "gradient_skip=1e6", "skip_limit=3")
+    with pytest.raises(ValueError, match="gradient_skip needs skip_limit"):
+        VAEModule(None, None, gradient_skip=1.0, skip_limit=None)
 
 
 @SKIPS

@@ -39,6 +39,7 @@ NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's o
     "lr_batch": (int | None, 1, None),
     "lr_find": (bool | int, None, None),  # its range is checked where it is looked for
     "gradient_clip": (float | None, None, None),  # its range is the module's to check
+    "gradient_skip": (float | None, None, None),
     "skip_limit": (int | None, 1, None),
     "test_samples": (int, 1, None),
     "trainer.num_nodes": (int, 1, None),

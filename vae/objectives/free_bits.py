@@ -17,21 +17,25 @@ class FreeBits(Objective):
 
     Args:
         nats: λ, free nats of each latent dimension, at least 0.
+        by_latent: Whether λ is for each latent as a whole, :math:`\max(λ, \overline{KL})`, such as
+            a level of a hierarchy; then its posterior and prior need not factorise.
         num_samples: Latents drawn per example, at least 1, or a schedule.
 
     Raises:
-        ValueError: If ``nats`` is negative, or a posterior or prior does not factorise.
+        ValueError: If ``nats`` is negative, or a posterior or prior does not factorise and must.
 
     References:
         Improved Variational Inference with Inverse Autoregressive Flow
         (Kingma et al., 2016), 1606.04934.
     """
 
-    def __init__(self, nats: float = 0.5, *, num_samples: int | Schedule = 1) -> None:
+    def __init__(
+        self, nats: float = 0.5, *, by_latent: bool = False, num_samples: int | Schedule = 1
+    ) -> None:
         super().__init__(num_samples)
         if not nats >= 0:
             raise ValueError(f"nats must be at least 0; got {nats}")
-        self.nats = nats
+        self.nats, self.by_latent = nats, by_latent
 
     def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the terms ``reconstruction`` and ``kl``."""
@@ -40,6 +44,8 @@ class FreeBits(Objective):
 
     def free_kl(self, latent: Latent) -> Tensor:
         """Return the sum over dimensions of the clipped mean KL, a scalar."""
+        if self.by_latent:
+            return latent.kl.mean().clamp_min(self.nats)
         if latent.kl_per_dim is None:
             kinds = f"{type(latent.q).__name__} against {type(latent.p).__name__}"
             raise ValueError(

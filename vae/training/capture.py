@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from vae.data import Draft
 from vae.objectives import Progress
-from vae.training.guard import drop_if_bad
+from vae.training.guard import drop_if_bad, excess
 from vae.training.scheduled_weights import ScheduledWeights
 from vae.training.step import EagerStep, Step, StepResult
 from vae.training.update import gradient_norm
@@ -130,7 +130,8 @@ class CapturedStep(Step):
             loss = reduce(torch.add, terms.values())
             loss.backward()
             norms = [gradient_norm(optimizer) for optimizer in update.optimizers]
-            dropped = drop_if_bad(reduce(torch.add, norms, loss.detach()), update.optimizers)
+            looked_at = [*norms, *excess(norms[0], eager.greatest_norm)]
+            dropped = drop_if_bad(reduce(torch.add, looked_at, loss.detach()), update.optimizers)
             update()
             means = [f.detach().mean() if f.dim() else f.detach() for f in figures.values()]
             return torch.stack([*means, dropped, norms[0]])

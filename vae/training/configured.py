@@ -40,6 +40,7 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
         "optimizer": instantiate(config["optimizer"], "optimizer"),
         "scheduler": instantiate(config.get("scheduler") or None, "scheduler"),
         "gradient_clip": config.get("gradient_clip"),
+        "gradient_skip": config.get("gradient_skip"),
         "accumulate": config.get("accumulate", 1),
         "skip_limit": config.get("skip_limit", 10),
         "seed": config["seed"],

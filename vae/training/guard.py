@@ -1,16 +1,17 @@
-"""Steps whose loss or gradient is not finite: skipped, counted, and bounded in number."""
+"""Steps whose loss or gradient is not finite or too large: skipped, counted, bounded in number."""
 
 __all__ = [
     "Guard",
     "all_finite",
     "drop_if_bad",
-    "first_bad",
+    "excess",
     "joint_sum",
+    "told_bad",
     "watched_parameters",
 ]
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
+from math import isfinite, nan
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
@@ -79,10 +80,30 @@ def drop_if_bad(value: Tensor, optimizers: Sequence[Optimizer]) -> Tensor:
     return bad
 
 
-def first_bad(values: Mapping[str, Tensor]) -> str:
-    """Return the name of the first value that is NaN or infinite, if one is by itself."""
+def excess(norm: Tensor, greatest: float | None) -> list[Tensor]:
+    """Return what is NaN where the norm of a gradient is too large and zero elsewhere, a scalar.
+
+    Args:
+        norm: A scalar. One that is not finite is no matter of this one.
+        greatest: The largest that is not; ``None``: nothing is returned.
+    """
+    if greatest is None:
+        return []
+    return [torch.where(norm.isfinite() & (norm > greatest), nan, 0.0)]
+
+
+def told_bad(values: Mapping[str, Tensor], greatest_norm: float | None = None) -> str:
+    """Say which value is the first that is NaN or infinite, if one is by itself.
+
+    Args:
+        values: By name.
+        greatest_norm: Of a gradient, if one above it is skipped too.
+    """
     bad = (name for name, value in values.items() if not value.isfinite().all())
-    return next(bad, "the sum of all gradients")
+    name = next(bad, None)
+    if name is None and greatest_norm is not None:
+        return f"the norm of the gradient is above gradient_skip={greatest_norm:g}"
+    return f"{name or 'the sum of all gradients'} is NaN or infinite"
 
 
 class Guard:
@@ -94,15 +115,21 @@ class Guard:
     Args:
         limit: Steps in a row, at least 1; ten times as many in one epoch. ``None`` where none is
             ever skipped, nor looked at.
+        greatest_norm: Norm of the model's gradient above which a step is skipped, above 0; ``None``
+            skips none for it.
 
     Raises:
-        ValueError: If the limit is below 1.
+        ValueError: If the limit is below 1, the norm not above 0, or one given without a limit.
     """
 
-    def __init__(self, limit: int | None) -> None:
+    def __init__(self, limit: int | None, greatest_norm: float | None = None) -> None:
         if limit is not None and limit < 1:
             raise ValueError(f"skip_limit must be at least 1 or null; got {limit}")
-        self.limit = limit
+        if greatest_norm is not None and not greatest_norm > 0:
+            raise ValueError(f"gradient_skip must be above 0 or null; got {greatest_norm}")
+        if greatest_norm is not None and limit is None:
+            raise ValueError("gradient_skip needs skip_limit, so that it cannot skip for ever")
+        self.limit, self.greatest_norm = limit, greatest_norm
         self.in_row = 0
         self.in_epoch = 0
         self.begin()
@@ -118,7 +145,7 @@ class Guard:
 
         Args:
             step: Optimizer steps before it.
-            culprit: What was not finite; ``None`` if the step was taken.
+            culprit: What was not as it must be, and how; ``None`` if the step was taken.
 
         Raises:
             NonFiniteError: If it is one too many.
@@ -130,11 +157,12 @@ class Guard:
         self.in_row += 1
         self.in_epoch += 1
         if self.in_row >= self.limit or self.in_epoch >= PER_EPOCH * self.limit:
+            more = "" if self.greatest_norm is None else "a larger gradient_skip, "
             raise NonFiniteError(
-                f"{culprit} is NaN or infinite at step {step}, the {ordinal(self.in_epoch)} such "
-                "step of this epoch: try a lower optimizer.lr or gradient_clip=1"
+                f"{culprit} at step {step}, the {ordinal(self.in_epoch)} such step of this epoch: "
+                f"try {more}a lower optimizer.lr or gradient_clip=1"
             )
-        rank_zero_warn(f"step {step} is skipped: {culprit} is NaN or infinite")
+        rank_zero_warn(f"step {step} is skipped: {culprit}")
 
     def count_later(self, dropped: Tensor, figures: Mapping[str, Tensor]) -> None:
         """Let a step of this group be counted when that needs no waiting.
@@ -164,7 +192,7 @@ class Guard:
         (first, dropped, figures), self.before = self.before, None
         for step, (bad, values) in enumerate(zip(dropped.tolist(), figures, strict=True), first):
             terms = {k: v for k, v in values.items() if k.startswith("objective/")}
-            self.count(step, first_bad(terms) if bad else None)
+            self.count(step, told_bad(terms, self.greatest_norm) if bad else None)
 
 
 def ordinal(n: int) -> str:

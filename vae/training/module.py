@@ -48,6 +48,8 @@ class VAEModule(AdaptedModule):
         optimizer: Makes the optimizer of the parameters it is given.
         scheduler: The learning rate as a function of progress; ``None`` keeps it constant.
         gradient_clip: Greatest norm of the gradient, above 0; ``None`` does not clip.
+        gradient_skip: Norm above which a step is skipped instead, as if the gradient were not
+            finite, above 0; ``None`` skips none for it.
         accumulate: Batches per optimizer step, at least 1; their gradients are averaged.
         skip_limit: How many steps in a row, or ten times as many in an epoch, may be skipped for a
             loss or gradient that is not finite before the run ends; ``None`` looks at neither.
@@ -68,6 +70,7 @@ class VAEModule(AdaptedModule):
         optimizer: Callable[..., Optimizer] = torch.optim.Adam,
         scheduler: LearningRate | None = None,
         gradient_clip: float | None = None,
+        gradient_skip: float | None = None,
         accumulate: int = 1,
         skip_limit: int | None = 10,
         seed: int = 0,
@@ -91,7 +94,7 @@ class VAEModule(AdaptedModule):
         self.latest: dict[str, float] = {}
         self.latest_step = 0  # at which those were measured
         self.compiled = self.cuda_graph = False  # how a step is taken
-        self.guard = Guard(skip_limit)
+        self.guard = Guard(skip_limit, gradient_skip)
         self.num_examples = 0
         self.group_is_cut = self.logging_due = False
         self.gradient_norm: float | Tensor = 0.0

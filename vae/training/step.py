@@ -25,7 +25,14 @@ from vae.data import Draft
 from vae.models import Model
 from vae.objectives import Objective, Progress
 from vae.trace import Trace
-from vae.training.guard import all_finite, drop_if_bad, first_bad, joint_sum, watched_parameters
+from vae.training.guard import (
+    all_finite,
+    drop_if_bad,
+    excess,
+    joint_sum,
+    told_bad,
+    watched_parameters,
+)
 from vae.training.parallel import summed_if_sharded
 from vae.training.update import Update, gradient_norm
 
@@ -58,8 +65,8 @@ class StepResult(NamedTuple):
     Attributes:
         figures: Of the batch, scalars or tensors to be averaged, by name.
         norm: That of the gradient of the model's parameters before clipping, if it was asked for.
-        culprit: What was not finite, so that no weight was changed; ``None`` if all was, or if only
-            the device knows.
+        culprit: What was not finite or too large, so that no weight was changed; ``None`` if
+            nothing was, or if only the device knows.
         dropped: Where only the device knows, a scalar there: not zero if no weight was changed.
     """
 
@@ -99,6 +106,7 @@ class EagerStep(Step):
         compute: What terms and figures are computed by; it may be compiled.
         accumulate: Batches per optimizer step, at least 1; their gradients are averaged.
         watch: Whether steps are left out whose loss or gradient is not finite.
+        greatest_norm: Norm of the model's gradient above which they are left out too; ``None``: no.
         single_process: Whether no other process learns from the same step's batches.
 
     Attributes:
@@ -116,6 +124,7 @@ class EagerStep(Step):
         compute: Callable[..., tuple[Scalars, Scalars]] = terms_and_figures,
         accumulate: int = 1,
         watch: bool = True,
+        greatest_norm: float | None = None,
         single_process: bool = True,
     ) -> None:
         self.model = model
@@ -124,7 +133,7 @@ class EagerStep(Step):
         self.at = at
         self.compute = compute
         self.accumulate = accumulate
-        self.watch = watch
+        self.watch, self.greatest_norm = watch, greatest_norm
         self.single_process = single_process
         self.defers_check = watch and accumulate == 1 and update.can_drop_on_device
         parts = nn.ModuleDict({"model": model, "objective": objective})
@@ -160,6 +169,8 @@ class EagerStep(Step):
         values = [loss.detach()] if self.single_process else []
         if self.update.scaler is None:  # which sees to infinite gradients itself
             values += summed_if_sharded([p.grad for p in self.watched if p.grad is not None])
+        if self.greatest_norm is not None:
+            values += excess(gradient_norm(self.update.optimizers[0]), self.greatest_norm)
         if not values:
             return None, None
         if self.defers_check:
@@ -168,7 +179,8 @@ class EagerStep(Step):
             return None, None
         grads = {f"the gradient of {k}": p.grad for k, p in self.parameters.items()}
         named = {f"objective/{k}": term for k, term in terms.items()} | grads
-        culprit = first_bad({k: value for k, value in named.items() if value is not None})
+        found = {k: value for k, value in named.items() if value is not None}
+        culprit = told_bad(found, self.greatest_norm)
         for parameter in self.parameters.values():
             parameter.grad = None  # with which the optimizers change nothing
         return culprit, None

@@ -24,6 +24,7 @@ def make_step(module: Any) -> Step:
         compute=compiled(module.model) if module.compiled else terms_and_figures,
         accumulate=module.accumulate,
         watch=module.guard.limit is not None,
+        greatest_norm=module.guard.greatest_norm,
         single_process=module.trainer.world_size == 1,
     )
     return CapturedStep(eager, weights) if module.cuda_graph else eager
