@@ -97,10 +97,12 @@ def told(name: str, kl: float, worth: float, error: float = 0.0) -> str:
     Example:
         >>> told("z3", 0.04, 0.3, 0.2)
         'Level z3 holds 0.04 nats: unused.'
-        >>> told("z1", 11.6, 30.21)
-        'Level z1 holds 11.6 nats, by which log p(x|z) rises by 30.2.'
+        >>> told("z1", 11.6, 30.21, 1.234)
+        'Level z1 holds 11.6 nats, by which log p(x|z) rises by 30.2 ± 1.2.'
     """
     if is_unused(kl, worth, error):
         return f"Level {name} holds {max(kl, 0.0):.2g} nats: unused."
-    gain = "does not rise: paid for nothing" if worth <= 0 else f"rises by {worth:.3g}"
+    gain = (
+        "does not rise: paid for nothing" if worth <= 0 else f"rises by {worth:.3g} ± {error:.2g}"
+    )
     return f"Level {name} holds {kl:.3g} nats, by which log p(x|z) {gain}."
