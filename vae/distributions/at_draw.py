@@ -28,7 +28,7 @@ class AtDraw(Distribution):
         super().__init__(p.batch_shape, p.event_shape, validate_args=False)
 
     @property
-    def support(self) -> Constraint:  # type: ignore[override]
+    def support(self) -> Constraint | None:
         """Where its values live."""
         return self.p.support
 

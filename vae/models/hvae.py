@@ -2,7 +2,7 @@
 
 __all__ = ["HVAE"]
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, Self
@@ -114,8 +114,10 @@ class HVAE(Model):
         """Choose the levels, whichever goes first, and decode the lowest."""
         count = 1 + len(self.ups)
         events = [event_of(part) for part in (self.encoder, *self.ups)]
+        q: list[Callable[[Values], Distribution]]
         q = [lambda _: self.encoder(self.standardized(batch["x"]))]
         q += [partial(given, up, f"z{i}") for i, up in enumerate(self.ups, 1)]
+        p: list[Callable[[Values], Distribution]]
         p = [partial(given, down, f"z{i}") for i, down in enumerate(self.downs, 2)]
         p += [lambda _: self.prior()]
         links = [Link(f"z{i + 1}", q[i], p[i], events[i]) for i in range(count)]

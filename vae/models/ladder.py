@@ -113,7 +113,7 @@ class LadderVAE(Model):
                 parts.net(encoder, "encoder", in_shape=spec.shape, out_shape=size),
                 *(up() for _ in lower_dims),
             ],
-            [Conditional(nn.Linear(num_features, *head.param_shape), head) for head in heads],
+            [Conditional(nn.Linear(num_features, head.param_shape[0]), head) for head in heads],
             parts.conditional(decoder, "decoder", likelihood, in_shape=low),
             [down(below, in_shape=above.event_shape) for below, above in pairwise(heads)],
             parts.prior(heads[-1], latent_dim=latent_dim),
@@ -130,7 +130,8 @@ class LadderVAE(Model):
     def run(self, batch: Batch, draws: Draws) -> None:
         """Look at x once, then choose the levels from the highest down, and decode the lowest."""
         estimates = draws.infer(lambda: self.look(batch["x"]))
-        p, z = self.prior, None
+        p: Any = self.prior
+        z: Tensor | None = None
         for i in reversed(range(len(self.estimates))):
             if z is not None:
                 p = draws.infer(partial(self.downs[i], z))

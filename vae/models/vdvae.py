@@ -145,7 +145,8 @@ class VDVAE(Model):
     def run(self, batch: Batch, draws: Draws) -> None:
         """Look at x once, then run down the blocks, of which each chooses its latent."""
         read = draws.infer(lambda: self.look(batch["x"]))
-        h, p = self.start, self.prior
+        h: Tensor = self.start
+        p: Any = self.prior
         left = sum(isinstance(step, TopDownBlock) for step in self.steps)
         for step in self.steps:
             if not isinstance(step, TopDownBlock):

@@ -2,13 +2,17 @@
 
 __all__ = ["normalized"]
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 M = TypeVar("M", bound=nn.Module)
-KINDS = {"weight": weight_norm, "spectral": spectral_norm}
+KINDS: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "weight": weight_norm,
+    "spectral": spectral_norm,
+}
 
 
 def normalized(net: M, kind: str | None) -> M:

@@ -109,6 +109,7 @@ class TopDownBlock(nn.Module):
         self.prior = branch(shape, sum(self.split), activation) if prior else None
         self.posterior = branch(both, params, activation)
         self.project = convolution(shape)(latent_channels, channels, 1)
+        assert isinstance(self.project.weight, Tensor)
         self.project.weight.data *= gain
         self.after = ResidualBlock(shape, activation)
 
