@@ -13,6 +13,7 @@ from torch.distributions import Distribution
 from vae.batch import Batch
 from vae.distributions import (
     Conditional,
+    Head,
     Likelihood,
     NormalMaps,
     NormalPosterior,
@@ -105,11 +106,7 @@ class VDVAE(Model):
             ValueError: If the data have no such size, there is no latent at the smallest, or the
                 posterior is not the normal one.
         """
-        if not isinstance(head := parts.posterior(latent_dim=1), NormalPosterior):
-            raise ValueError(
-                f"model=vdvae has normal latents; got posterior {type(head).__name__}: use "
-                "posterior=normal"
-            )
+        check_normal(parts.posterior(latent_dim=1))
         activation, likelihood = nn.SiLU(), parts.likelihood(spec)
         top = (channels[0], *spec.shape[1:]) if channels else ()
         levels = plan_levels(top, channels[1:], kernel_size=3)
@@ -173,6 +170,19 @@ class VDVAE(Model):
         if self.relative and step.prior is not None:
             return relative_maps(params, p)
         return normal_maps(params, self.dims)
+
+
+def check_normal(posterior: Head) -> None:
+    """Refuse another posterior than the normal one.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    if not isinstance(posterior, NormalPosterior):
+        raise ValueError(
+            f"model=vdvae has normal latents; got posterior {type(posterior).__name__}: use "
+            "posterior=normal"
+        )
 
 
 def check_blocks(
