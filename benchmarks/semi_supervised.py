@@ -33,17 +33,20 @@ from vae.networks import MLP
 
 M2 = [
     "model=m2",
-    "objective.alpha=10",
-    "data.batch_size=200",
-    "data.labelled_share=0.1",
+    "model.shared_features=true",
+    "model.latent_dim=10",
+    "objective.alpha=50",
+    "objective.beta=5",
+    "data.batch_size=100",
     "optimizer.lr=0.003",
 ]
-M1 = ["model=mlp", "model.latent_dim=50", "data.batch_size=200", "optimizer.lr=0.003"]
+M1 = ["model=mlp", "model.latent_dim=10", "data.batch_size=200", "optimizer.lr=0.003"]
 ON_CODES = [
-    "objective.alpha=3",
+    "objective.alpha=5",
+    "objective.beta=1",
     "model.classifier.hidden=[128]",
     "model.num_features=128",
-    "model.latent_dim=10",
+    "data.batch_size=200",
 ]
 COMMON = ["data=mnist", "logger=none", "report=[classification]", "~callbacks.pictures"]
 

@@ -10,7 +10,7 @@ from torch.distributions import constraints
 
 from vae.distributions import Conditional, Head, Likelihood
 from vae.nested import lookup
-from vae.priors import FlowPrior, check_prior
+from vae.priors import ExemplarPrior, FlowPrior, VampPrior, check_prior
 from vae.priors.parametric_prior import required
 from vae.spec import DataSpec
 from vae.supports import OF_DATA, covers, same_support
@@ -94,6 +94,8 @@ class Parts:
         """
         facts = {"latent_shape": posterior.event_shape, **facts}
         node = lookup(self.config, "prior")
+        if "encoder" not in facts:
+            check_reads_no_encoder(node)
         prior = self.flow(node) if is_flow(node) else self.make("prior", **facts)
         if not isinstance(prior, nn.Module):
             raise ValueError(f"prior must be a module that returns p(z); got {kind(prior)}")
@@ -149,6 +151,21 @@ class Parts:
         """Make the net that feeds a head, and join the two."""
         net = self.net(node, name, in_shape=in_shape, out_shape=head.param_shape, **facts)
         return Conditional(net, head)
+
+
+def check_reads_no_encoder(node: Any) -> None:
+    """Refuse a mixture of q(z|x) in a model whose q reads more than x, or is no part of its own.
+
+    Raises:
+        ValueError: Saying which priors are left.
+    """
+    target = str(node.get("_target_")) if isinstance(node, Mapping) else ""
+    for mixture in (VampPrior, ExemplarPrior):
+        if target == f"vae.priors.{mixture.__name__}":
+            raise ValueError(
+                f"prior {mixture.__name__} is a mixture of q(z|x), and this model has no q that "
+                "reads x alone: use prior=standard_normal, normal, mixture or a flow such as nsf"
+            )
 
 
 def is_flow(node: Any) -> bool:

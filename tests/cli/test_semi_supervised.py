@@ -53,6 +53,10 @@ def test_a_checkpoint_of_both_stages_is_whole_by_itself(train, monkeypatch, caps
     assert (tmp_path / "whole" / "pictures" / "samples_by_label.png").exists()
     header = (tmp_path / "whole" / "metrics.csv").read_text().splitlines()[0].split(",")
     assert {"val/accuracy", "val/objective/classification", "objective/labelled_kl"} <= {*header}
+    stage = ["stage=prior", f"checkpoint='{tmp_path / 'whole'}'", "prior=normal"]
+    status, _, err = call(monkeypatch, capsys, tmp_path, *stage, "hydra.run.dir=refused")
+    assert status == 2, err
+    assert "codes of x alone; M2 learns from label" in err
     evaluation = [f"checkpoint='{tmp_path / 'whole'}'", "report=full", "device=cpu"]
     status, _, err = call(monkeypatch, capsys, tmp_path, *evaluation, command=app.evaluate)
     assert status == 0, err
@@ -67,6 +71,8 @@ WRONG = {
     ),
     "no labels": ([*FEW, "data.label_key=none"], "data digits have no labels to keep 6 of"),
     "no M1": ([*FEW, "model.m1=nowhere"], "model.m1: no checkpoint at nowhere"),
+    "a prior of q(z|x)": ([*FEW, "prior=vamp"], "this model has no q that reads x alone: use prior="),
+    "a share of nothing": ([*FIRST, "data.labelled_share=0.5"], "give data.labelled as well"),
     "no VAE": ([*FIRST, "objective=semi_supervised"], "needs a model of a class"),
 }
 

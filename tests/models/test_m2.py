@@ -19,10 +19,11 @@ M1 = {
 }
 
 
-@pytest.fixture(params=["M2", "M1+M2"])
+@pytest.fixture(params=["M2", "M1+M2", "M2 of shared features"])
 def model(request):
     torch.manual_seed(0)
     settings = settings_of(*SIZES, "model.learns_classes=true")
+    settings["model"]["shared_features"] = "shared" in request.param
     if request.param == "M1+M2":
         settings["model"]["m1"] = M1
     made = build_model(settings, SPEC).double()
@@ -36,11 +37,12 @@ def batch():
     return {"x": torch.rand(5, 6).round().double(), "label": LABEL}
 
 
-def by_hand(model, x, noise):
+def by_hand(model, x, noise, beta=1.0):
     """Return L(x, y) of every class, ``(3, B)``, split in two, and log q(y|x), at known noise."""
     codes = None if model.m1 is None else model.m1.encoder(x)
     read = x if codes is None else codes.mean
-    log_q = model.classifier(read).log_softmax(-1)
+    seen = model.features(read) if model.shared_features else read
+    log_q = model.classifier(seen).log_softmax(-1)
     log_p = model.class_logits.log_softmax(0)
     log_px, kl = [], []
     for label in range(3):
@@ -48,6 +50,7 @@ def by_hand(model, x, noise):
         q = model.encoder(model.features(read), y).base_dist
         z = q.loc + q.scale * noise["z"][label]
         kl_z = (0.5 * (q.loc**2 + q.scale**2 - 1) - q.scale.log()).sum(-1)
+        kl_z = beta * kl_z
         px = model.decoder(z, y)
         if codes is not None:
             kl_z = kl_z + torch.distributions.kl_divergence(codes, px)
@@ -57,15 +60,16 @@ def by_hand(model, x, noise):
     return torch.stack(log_px), torch.stack(kl), log_q
 
 
-def test_the_loss_is_that_of_the_paper(model, batch):
-    terms_of = SemiSupervised(alpha=0.7, num_labelled=2)
+@pytest.mark.parametrize("beta", [1.0, 4.0])  # that of the paper, and z of another weight
+def test_the_loss_is_that_of_the_paper(model, batch, beta):
+    terms_of = SemiSupervised(alpha=0.7, beta=beta, num_labelled=2)
     trace = model(batch)
     torch.manual_seed(3)
     terms = terms_of(trace, Progress(num_examples=40))
     torch.manual_seed(3)
     noise = {"z": torch.randn(3, 5, 2, dtype=torch.float64)}
     noise["c"] = torch.randn(5, 4, dtype=torch.float64)
-    log_px, kl, log_q = by_hand(model, batch["x"], noise)
+    log_px, kl, log_q = by_hand(model, batch["x"], noise, beta)
     known = LABEL >= 0
     at_label = lambda value: value[LABEL[known], known].mean()  # noqa: E731
     q = log_q.exp().T[:, ~known]
@@ -116,8 +120,8 @@ def test_samples_are_of_the_class_that_is_given(model):
     latents = model.sample_latents(6, given={"label": torch.arange(6) % 3})
     assert torch.equal(latents["y"].argmax(-1), torch.arange(6) % 3)
     assert model.sample(4, given={"label": 1}).shape == model.sample(4).shape == (4, 6)
-    q = model.predict(torch.zeros(2, 6, dtype=torch.float64))
-    assert torch.allclose(q.probs.sum(-1), torch.ones(2, dtype=torch.float64))
+    x = torch.eye(6, dtype=torch.float64)[:2]
+    assert torch.equal(model.predict(x).logits, model({"x": x})["y"].q.logits)
     with pytest.raises(ValueError, match="label must be whole numbers from 0 to 2; got 3"):
         model.sample(4, given={"label": 3})
 

@@ -1,8 +1,8 @@
 """``stage=prior``: a run of which the model is a checkpoint's, all but its prior."""
 
-__all__ = ["check_stage", "settled_on_checkpoint", "start_from_held"]
+__all__ = ["check_codes", "check_stage", "settled_on_checkpoint", "start_from_held"]
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from vae.cli.evaluate import replaced
 from vae.cli.overrides import parsed
 from vae.cli.settings_checks import check_data_shape
 from vae.data import DataModule
-from vae.instantiate import MODEL
+from vae.instantiate import MODEL, resolve
 from vae.models import Model
 from vae.nested import leaves
 from vae.older import completed
@@ -87,6 +87,20 @@ def settled_on_checkpoint(config: DictConfig, typed: Iterable[str]) -> Path:
         for group, node in nodes.items():
             config[group] = OmegaConf.create(node)
     return Path(config["checkpoint"]).expanduser().absolute()
+
+
+def check_codes(settings: Mapping[str, Any]) -> None:
+    """Refuse a stage of a model that learns from labels: no prior is fitted to codes of x alone.
+
+    Raises:
+        ValueError: If it does.
+    """
+    model = resolve(settings["model"]["_target_"], "model")
+    if issubclass(model, Model) and model.learns_from:
+        raise ValueError(
+            f"stage=prior fits the prior of a VAE to codes of x alone; {model.__name__} learns from "
+            f"{', '.join(model.learns_from)}: give it the prior while it is trained"
+        )
 
 
 def start_from_held(model: Model, settings: dict[str, Any], data: DataModule) -> None:

@@ -30,7 +30,13 @@ from vae.cli.length import describe_length
 from vae.cli.overrides import naming
 from vae.cli.places import check_free, fix_places, with_places
 from vae.cli.preparing import made, sized
-from vae.cli.prior_stage import FIXED, check_stage, settled_on_checkpoint, start_from_held
+from vae.cli.prior_stage import (
+    FIXED,
+    check_codes,
+    check_stage,
+    settled_on_checkpoint,
+    start_from_held,
+)
 from vae.cli.processes import ended_together
 from vae.cli.rate_search import RATES, search_rate
 from vae.cli.record import Record
@@ -113,6 +119,8 @@ def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     settings, first = with_m1(settings, resumed)
     if resumed is not None:
         settings = resumed_settings(settings, resumed)
+    if settings["stage"] is not None:
+        check_codes(settings)
     settings, module, trainer = made(settings, data, folder)
     load_m1(module.model, first, data.spec)
     check_read(module.model, HydraConfig.get().overrides.task)

@@ -24,6 +24,11 @@ def check_labelled(count: int | None, share: Any, spec: DataSpec) -> None:
     if share is not None and not (isinstance(share, float) and 0 < share < 1):
         raise ValueError(f"data.labelled_share must be a fraction between 0 and 1; got {share!r}")
     check_int("data.labelled", count, optional=True)
+    if count is None and share is not None:
+        raise ValueError(
+            f"data.labelled_share={share} is how much of a batch has a label where only some "
+            "examples have one: give data.labelled as well, or leave it null"
+        )
     if count is None:
         return
     if spec.num_classes is None:

@@ -46,6 +46,7 @@ class M2(Model):
         prior: p(z).
         num_classes: C, at least 2.
         learns_classes: Whether p(y) is learned; it is uniform otherwise.
+        shared_features: Whether the classifier is given the features in place of x, or the code.
         standardize: What stands between x and the nets, if the data are to be standardised.
         m1: A VAE of x with real codes, made and trained before.
 
@@ -70,6 +71,7 @@ class M2(Model):
         *,
         num_classes: int,
         learns_classes: bool = False,
+        shared_features: bool = False,
         standardize: Standardize | None = None,
         m1: VAE | None = None,
     ) -> None:
@@ -78,6 +80,7 @@ class M2(Model):
             raise ValueError(f"a class is one of at least 2; got num_classes={num_classes}")
         self.classifier, self.features = classifier, features
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
+        self.shared_features = shared_features
         logits = torch.zeros(num_classes)
         if learns_classes:
             self.class_logits = nn.Parameter(logits)
@@ -98,6 +101,7 @@ class M2(Model):
         decoder: Mapping[str, Any],
         num_features: int = 256,
         learns_classes: bool = False,
+        shared_features: bool = False,
         m1: Mapping[str, Any] | None = None,
     ) -> Self:
         """Build it of the groups posterior, prior and likelihood; see `Model.build`.
@@ -112,6 +116,7 @@ class M2(Model):
             decoder: The net from z and y to the parameters of p(x|y, z).
             num_features: F, at least 1.
             learns_classes: Whether p(y) is learned.
+            shared_features: Whether the classifier is given the features in place of x.
             m1: The settings of a VAE, by group, whose codes are modelled; ``None``: x itself.
 
         Raises:
@@ -129,14 +134,16 @@ class M2(Model):
             head = NormalPosterior(shape[0])
         posterior = parts.posterior()
         with_class = partial(joined, parts, count)
+        seen = (num_features,) if shared_features else shape
         return cls(
-            parts.net(classifier, "classifier", in_shape=shape, out_shape=(count,)),
+            parts.net(classifier, "classifier", in_shape=seen, out_shape=(count,)),
             parts.net(features, "features", in_shape=shape, out_shape=(num_features,)),
             with_class(encoder, "encoder", posterior, (num_features,)),
             with_class(decoder, "decoder", head, posterior.event_shape),
             parts.prior(posterior),
             num_classes=count,
             learns_classes=learns_classes,
+            shared_features=shared_features,
             standardize=standardize,
             m1=base,
         )
@@ -156,9 +163,10 @@ class M2(Model):
         told = None if label is None or x is not None else label
         read = draws.infer(lambda: self.read(batch["x"]))
         features = draws.infer(lambda: self.features(read()))
+        seen = features if self.shared_features else read
         y = draws.latent(
             "y",
-            q=lambda: PartlyKnown(self.logits(read()), label, told=self.training),
+            q=lambda: PartlyKnown(self.logits(seen()), label, told=self.training),
             p=lambda: self.classes(told),
             event=self.class_logits.shape,
         )
@@ -178,9 +186,9 @@ class M2(Model):
         with torch.no_grad():
             return center(self.m1.encoder(x))
 
-    def logits(self, read: Tensor) -> Tensor:
-        """Return the logits of q(y|x), in single precision or better."""
-        logits: Tensor = self.classifier(read)
+    def logits(self, seen: Tensor) -> Tensor:
+        """Return the logits of q(y|x), in single precision or better, of what the net is given."""
+        logits: Tensor = self.classifier(seen)
         return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
     def classes(self, label: Tensor | None = None) -> Distribution:
@@ -199,7 +207,9 @@ class M2(Model):
             TypeError: If x is no tensor of floating point, or a wider one than the model.
             ValueError: If its shape is another, or a value not finite or outside the support.
         """
-        return PartlyKnown(self.logits(self.read(self.check(x)["x"]))).guess
+        read = self.read(self.check(x)["x"])
+        seen = self.features(read) if self.shared_features else read
+        return PartlyKnown(self.logits(seen)).guess
 
 
 def classes_of(spec: DataSpec) -> int:

@@ -11,6 +11,7 @@ from vae.checks import check_int
 from vae.distributions import PartlyKnown
 from vae.draws import Enumerated
 from vae.objectives.objective import START, Objective, Progress
+from vae.objectives.schedule import Schedule, check_weight
 from vae.trace import Trace
 
 
@@ -42,10 +43,15 @@ class SemiSupervised(Objective):
     α is N times this one. A batch may hold any number of either kind: their means are weighted by
     N_l/N and 1 − N_l/N; where N_l or N is not known, by their numbers in the batch.
 
+    This is β = 1. Above it what z says is dear, so that y says what it can; a z that says the class
+    too leaves y without meaning. The loss is no bound then, but for β > 1 lies above it.
+
     In evaluation mode the bound is U of all examples, and the last term is that of all labels.
 
     Args:
         alpha: Weight α of the classification term, in nats per nat, at least 0.
+        beta: Weight β of the KL of latents whose prior is one for all examples, which z is and
+            neither the class nor the code of M1+M2; at least 0, or a schedule.
         num_labelled: N_l, at least 1; ``None`` if all are labelled or it is not known.
 
     Raises:
@@ -59,12 +65,19 @@ class SemiSupervised(Objective):
 
     fields = ("label",)
 
-    def __init__(self, alpha: float = 0.1, *, num_labelled: int | None = None) -> None:
+    def __init__(
+        self,
+        alpha: float = 0.1,
+        *,
+        beta: float | Schedule = 1.0,
+        num_labelled: int | None = None,
+    ) -> None:
         super().__init__()
         if not alpha >= 0:
             raise ValueError(f"alpha must be at least 0; got {alpha}")
         check_int("num_labelled", num_labelled, optional=True)
         self.alpha = alpha
+        self.beta = check_weight("beta", beta)
         self.num_labelled = num_labelled
 
     @property
@@ -75,7 +88,7 @@ class SemiSupervised(Objective):
     def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return ``reconstruction`` and ``kl``, those of labelled examples, ``classification``."""
         y = the_class(trace)
-        bound = summed(trace, y)
+        bound = summed(trace, y, None if self.beta == 1 else at(self.beta))
         cross_entropy = -self.alpha * mean_where(y.known, y.q.guess.log_prob(y.label.clamp_min(0)))
         if not y.q.told:
             return {
@@ -117,15 +130,21 @@ def the_class(trace: Trace) -> ClassOfTrace:
     )
 
 
-def summed(trace: Trace, y: ClassOfTrace) -> TermsOfBound:
-    """Return the bound of a batch, in which y is summed over and the others are drawn given it."""
+def summed(trace: Trace, y: ClassOfTrace, beta: float | None = None) -> TermsOfBound:
+    """Return the bound of a batch, in which y is summed over and the others are drawn given it.
+
+    The KL of those others whose prior is one for all examples counts ``beta`` times.
+    """
     assert trace.rerun is not None
     classes = torch.eye(y.q.event_shape[0], dtype=y.q.logits.dtype, device=y.q.logits.device)
     draws = Enumerated(y.name, classes, num_examples=trace.num_examples)
     trace.rerun(draws)
     every, probability = draws.trace(), y.q.probs.T
-    log_px = (probability * every.log_px).sum(0)
-    return TermsOfBound(log_px, (probability * every.kl).sum(0))
+    log_px, kl = every.log_px, every.kl
+    for latent in every.latents if beta is not None else ():
+        if latent.name != y.name and not latent.p.batch_shape:
+            kl = kl + (beta - 1) * latent.kl
+    return TermsOfBound((probability * log_px).sum(0), (probability * kl).sum(0))
 
 
 def mean_where(rows: Tensor, values: Tensor) -> Tensor:
