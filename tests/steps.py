@@ -47,7 +47,10 @@ def take_step(settings, spec=BINARY):
     check_parts(module.model, module.objective, spec)
     for name, value in module.state_dict().items():
         assert torch.equal(value, before[name]), f"the blank examples left a trace in {name}"
-    trace = module.model(examples(spec), num_samples=module.objective.num_samples())
+    batch = {"x": examples(spec)}
+    if "label" in module.objective.fields:
+        batch["label"] = torch.arange(len(batch["x"])) - 1  # the first is not known
+    trace = module.model(batch, num_samples=module.objective.num_samples())
     loss = sum(module.objective(trace).values())
     loss.backward()
     for name, p in module.named_parameters():

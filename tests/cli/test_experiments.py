@@ -269,6 +269,22 @@ def test_the_estimators_are_those_of_the_experiments(lesson):
     assert not lesson.start("vimco").train().model.encode(lesson.x[:2]).has_rsample
 
 
+def test_z_says_less_where_the_class_is_to_speak(tmp_path):
+    few = ["data.size=600", "data.val_size=100", "data.labelled=12", "data.batch_size=50"]
+    few += ["model.classifier.hidden=[32]", "optimizer=adam", "scheduler=constant", *SMALL[-3:]]
+    kl = {}
+    for beta in (1, 5):
+        own = ["data=sprites", f"objective.beta={beta}", *few]
+        settings = settings_of("experiment=m2", *own)
+        data = build_data(settings)
+        torch.manual_seed(0)
+        module = VAEModule.from_config(settings, data.spec)
+        options = {"max_steps": 150, "epochs": -1, "limit_val_batches": 0}
+        make_trainer(tmp_path / str(beta), **options).fit(module, data)
+        kl[beta] = module.model.eval()(data.examples("val")["x"])["z"].kl.mean().item()
+    assert kl[5] < 0.6 * kl[1]
+
+
 def test_every_experiment_is_here():
     there = {
         *(name for name, *_ in LOWER),
@@ -276,6 +292,7 @@ def test_every_experiment_is_here():
         *BOUNDS,
         "capacity",
         "joint_vae",
+        "m2",
         "sigma_vae",
     }
     assert there == set(choices("experiment"))

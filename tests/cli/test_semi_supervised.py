@@ -71,8 +71,7 @@ WRONG = {
     ),
     "no labels": ([*FEW, "data.label_key=none"], "data digits have no labels to keep 6 of"),
     "no M1": ([*FEW, "model.m1=nowhere"], "model.m1: no checkpoint at nowhere"),
-    "a prior of q(z|x)": ([*FEW, "prior=vamp"], "this model has no q that reads x alone: use prior="),
-    "a share of nothing": ([*FIRST, "data.labelled_share=0.5"], "give data.labelled as well"),
+    "a prior of q(z|x)": ([*FEW, "prior=vamp"], "no q that reads x alone: use prior="),
     "no VAE": ([*FIRST, "objective=semi_supervised"], "needs a model of a class"),
 }
 

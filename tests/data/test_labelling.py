@@ -80,7 +80,7 @@ def test_a_loader_that_goes_on_gives_the_batches_that_were_left():
 
 
 def test_batches_without_labels_are_those_of_all_examples():
-    plain, few = (module(labelled=n) for n in (None, 8))
+    plain, few = (module(labelled=n, labelled_share=None) for n in (None, 8))
     plain.fields = few.fields = ("x",)
     pairs = zip(epoch(plain.train_dataloader()), epoch(few.train_dataloader()), strict=True)
     assert all(torch.equal(a["x"], b["x"]) for a, b in pairs)
@@ -92,6 +92,7 @@ REFUSED = {
     "more than there are": ({"labelled": 151}, "labelled=151 is more than the 150 training"),
     "more of a class": ({"labelled": 149}, r"keeps \d+ labels of class \d, which has \d+ training"),
     "no number": ({"labelled": 0}, "data.labelled must be a whole number of at least 1; got 0"),
+    "a share of nothing": ({"labelled": None}, "0.25 is how .*: give data.labelled as well"),
     "a share": ({"labelled_share": 1}, "labelled_share must be a fraction between 0 and 1; got 1"),
     "batches of one": ({"batch_size": 1}, "use data.batch_size=2 or more"),
 }

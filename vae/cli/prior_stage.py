@@ -98,8 +98,8 @@ def check_codes(settings: Mapping[str, Any]) -> None:
     model = resolve(settings["model"]["_target_"], "model")
     if issubclass(model, Model) and model.learns_from:
         raise ValueError(
-            f"stage=prior fits the prior of a VAE to codes of x alone; {model.__name__} learns from "
-            f"{', '.join(model.learns_from)}: give it the prior while it is trained"
+            f"stage=prior fits the prior of a VAE to codes of x alone; {model.__name__} learns "
+            f"from {', '.join(model.learns_from)}: give it the prior while it is trained"
         )
 
 
