@@ -4,7 +4,7 @@
         [--first-epochs 12] [--seeds 5] [--out table.json] [--folder outputs/semi_supervised]
 
 Every run of a seed keeps other labels, equally many of each class: the seed is that of the split,
-of the weights and of the noise. The classifier alone is the net of M2's q(y|x), with the same
+of the weights and of the noise. The classifier alone is a net of one hidden layer, with the same
 optimizer, on binarised pictures whose binarisation is drawn anew at every step. Accuracies are of
 all 10,000 test digits, by the checkpoint of the best bound on validation, which reads no label.
 Of each class 100 samples are drawn; the probe that says what they look like is a net trained on

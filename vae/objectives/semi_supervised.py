@@ -141,9 +141,10 @@ def summed(trace: Trace, y: ClassOfTrace, beta: float | None = None) -> TermsOfB
     trace.rerun(draws)
     every, probability = draws.trace(), y.q.probs.T
     log_px, kl = every.log_px, every.kl
-    for latent in every.latents if beta is not None else ():
-        if latent.name != y.name and not latent.p.batch_shape:
-            kl = kl + (beta - 1) * latent.kl
+    if beta is not None:
+        for latent in every.latents:
+            if latent.name != y.name and not latent.p.batch_shape:
+                kl = kl + (beta - 1) * latent.kl
     return TermsOfBound((probability * log_px).sum(0), (probability * kl).sum(0))
 
 
