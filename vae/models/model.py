@@ -249,8 +249,7 @@ class Model(nn.Module, ABC):
         Args:
             batch: Fields ``(B, ...)``, or x.
             num_samples: Number of samples K per example, at least 1.
-            max_rows: How many latents are decoded at once, which bounds the memory; the draws do
-                not depend on it.
+            max_rows: How many latents are decoded at once; the draws do not depend on it.
             proposals: Other distributions than the model's own q to draw latents from, by name.
 
         Raises:
