@@ -42,7 +42,7 @@ FIGURES = ("elbo", "nll")  # of the test pictures: the ELBO, and −log p(x)
 VARIANTS: dict[str, list[str]] = {
     "normal": [],
     "iaf": ["posterior=iaf", "posterior.context_dim=64", "posterior.flow.transforms=3"],
-    "nsf": ["posterior=nsf", "posterior.context_dim=64"],
+    "nsf": ["posterior=nsf", "posterior.context_dim=64", "posterior.on_noise=true"],
     "vamp": ["prior=vamp"],
 }
 

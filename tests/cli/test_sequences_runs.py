@@ -12,7 +12,7 @@ from tests.cli.test_conditional_runs import weights
 from vae.cli import app
 
 COMMON = [*TINY[3:], "data=array", "logger=csv", "scheduler=constant", "threads=1"]
-COMMON += ["likelihood=bernoulli", "model.latent_dim=2", "model.rnn_dim=6", "data.channels=first"]
+COMMON += ["likelihood=bernoulli", "model.latent_dim=2", "model.rnn_dim=6"]
 COMMON += ["data.data_key=x", "data.fields={length: length}"]
 MODELS = {
     "dmm": ["model=dmm", "model.transition_dim=5", "objective=iwae", "estimator=dreg"],

@@ -27,8 +27,12 @@ def load(name, **settings):
 
 
 def instantiate(node):
-    kwargs = {key: value for key, value in node.items() if key != "_target_"}
+    kwargs = {key: made(value) for key, value in node.items() if key != "_target_"}
     return getattr(vae.data, node["_target_"].removeprefix("vae.data."))(**kwargs)
+
+
+def made(value):
+    return instantiate(value) if isinstance(value, dict) and "_target_" in value else value
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (CONF / "data").glob("*.yaml")))

@@ -14,7 +14,7 @@ from vae.distributions import (
     Normal,
     NormalPosterior,
 )
-from vae.models import VAE, Standardize, model
+from vae.models import VAE, Standardize, border
 from vae.priors import StandardNormal
 
 SHAPE = (1, 2, 3)
@@ -95,7 +95,7 @@ def test_latents_of_another_shape():
 
 def test_a_call_looks_once_and_a_training_step_never(monkeypatch):
     calls = []
-    monkeypatch.setattr(model, "check_examples", lambda *_, **__: calls.append(1))
+    monkeypatch.setattr(border, "check_examples", lambda *_, **__: calls.append(1))
     vae, x = make("bits"), torch.zeros(5, *SHAPE)
     vae(x, num_samples=2).log_weight.sum().backward()
     assert not calls

@@ -3,6 +3,7 @@
 __all__ = ["ELBO"]
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from torch import Tensor
 
@@ -35,6 +36,8 @@ class ELBO(Objective):
         hierarchy.
     """
 
+    of_each: Mapping[str, Weight] = MappingProxyType({})  # β of latents by name
+
     def __init__(
         self,
         beta: Weight | Mapping[str, Weight] = 1.0,
@@ -44,7 +47,6 @@ class ELBO(Objective):
     ) -> None:
         super().__init__(num_samples)
         self.estimator = Pathwise() if estimator is None else estimator
-        self.of_each: dict[str, Weight] = {}
         if isinstance(beta, Mapping):
             self.of_each = {name: check_weight(f"beta.{name}", b) for name, b in beta.items()}
             check_pathwise(self.estimator)

@@ -8,20 +8,12 @@ from typing import NamedTuple
 LEAD = "gallery"  # stands above all groups: samples beside data, reconstructions
 QUESTIONS = {  # of a reader, and the sections that answer them
     "How well does it fit?": (
-        *(
-            "bound",
-            "predictions",
-            "open_loop",
-            "annealing",
-            "amortization",
-            "rate_distortion",
-            "by_label",
-        ),
+        *("bound", "predictions", "forecast", "missing_steps", "denoising", "open_loop"),
+        *("annealing", "amortization", "rate_distortion", "by_label"),
     ),
     "What does the latent space hold?": (
         *("latent_space", "posterior_draws", "hierarchy", "traversals", "interpolations"),
-        "scatter",
-        "disentanglement",
+        *("scatter", "disentanglement"),
     ),
     "What can it be used for?": (
         *("reconstruction_quality", "sample_quality", "neighbours"),

@@ -1,6 +1,6 @@
 """Sequences of unequal lengths as arrays: padded to the longest, with what is known of each."""
 
-__all__ = ["Padded", "pad_parts"]
+__all__ = ["PaddedPart", "pad_parts"]
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from vae.data.precision import narrowed
 Shape = tuple[int, ...]
 
 
-class Padded(NamedTuple):
+class PaddedPart(NamedTuple):
     """The sequences of one part.
 
     Attributes:
@@ -27,7 +27,7 @@ class Padded(NamedTuple):
     fields: dict[str, np.ndarray]
 
 
-def pad_parts(path: Path, parts: Mapping[str, SequencePart]) -> dict[str, Padded]:
+def pad_parts(path: Path, parts: Mapping[str, SequencePart]) -> dict[str, PaddedPart]:
     """Return the parts, all padded to the longest sequence of the file.
 
     Raises:
@@ -60,7 +60,7 @@ def pad_parts(path: Path, parts: Mapping[str, SequencePart]) -> dict[str, Padded
             column = parts[part].fields[name]
             fields[name] = field_of(path, name, column, width if name in steps else None)
         values = rows if mask is None else [filled(x, m) for x, m in zip(rows, mask, strict=True)]
-        found[part] = Padded(padded(values, width, dtype), fields)
+        found[part] = PaddedPart(padded(values, width, dtype), fields)
     return found
 
 

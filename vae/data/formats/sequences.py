@@ -14,7 +14,7 @@ from vae.checks import check_bool, check_choice, check_int, check_range
 from vae.data.formats.array import MOST_CLASSES, SUPPORTS
 from vae.data.formats.array_fields import check_names
 from vae.data.formats.array_keys import NONE
-from vae.data.formats.padding import Padded, pad_parts
+from vae.data.formats.padding import PaddedPart, pad_parts
 from vae.data.formats.sequence_files import KINDS, read_stored
 from vae.data.formats.sequence_parts import SequencePart, parts_of
 from vae.data.formats.values import told_range
@@ -164,7 +164,7 @@ class Sequences(Source):
         )
 
     @cached_property
-    def _padded(self) -> dict[str, Padded]:
+    def _padded(self) -> dict[str, PaddedPart]:
         return pad_parts(self.path, self._parts)
 
     @cached_property
@@ -201,7 +201,7 @@ def column_of(path: Path, part: str, rows: list[np.ndarray] | None) -> np.ndarra
     return found[:, 0] if found.shape[1] == 1 else found
 
 
-def lengths(parts: Mapping[str, Padded]) -> dict[str, str]:
+def lengths(parts: Mapping[str, PaddedPart]) -> dict[str, str]:
     """Return what a summary says of the lengths."""
     steps = np.concatenate([part.fields["length"] for part in parts.values()])
     share = 1 - steps.mean() / steps.max()
@@ -209,7 +209,7 @@ def lengths(parts: Mapping[str, Padded]) -> dict[str, str]:
     return {"length": told + (f"; {share:.0%} of what is kept is padding" if share else "")}
 
 
-def told_missing(parts: Mapping[str, Padded]) -> str | None:
+def told_missing(parts: Mapping[str, PaddedPart]) -> str | None:
     """Return how much within the lengths is missing."""
     if "mask" not in parts["train"].fields:
         return None
