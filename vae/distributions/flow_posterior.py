@@ -25,7 +25,7 @@ class FlowPosterior(Head):
         latent_dim: Number of latent variables D, at least 1.
         flow: Any conditional flow f of zuko over D features with `context_dim` context features.
         context_dim: Number of features that the net passes to the flow, at least 1.
-        on_noise: Whether the flow carries ε, forwards, before μ and σ.
+        on_noise: Whether the flow carries ε, forwards, before μ and σ; ``None`` means no.
 
     Raises:
         ValueError: If a size is out of range, or the flow is none of zuko.
@@ -38,7 +38,7 @@ class FlowPosterior(Head):
     support = constraints.real_vector
 
     def __init__(
-        self, latent_dim: int, *, flow: nn.Module, context_dim: int, on_noise: bool = False
+        self, latent_dim: int, *, flow: nn.Module, context_dim: int, on_noise: bool | None = None
     ) -> None:
         check_latent_dim(latent_dim)
         if not isinstance(flow, zuko.lazy.Flow):
@@ -48,7 +48,7 @@ class FlowPosterior(Head):
         super().__init__((latent_dim,), (2 * latent_dim + context_dim,))
         self.flow = zuko.lazy.Flow(flow.transform.inv, flow.base) if on_noise else flow
         self.context_dim = context_dim
-        self.on_noise = on_noise
+        self.on_noise = bool(on_noise)
 
     def forward(self, params: Tensor) -> Distribution:
         """Map ``(*lead, 2D + context_dim)`` to a distribution over ``(D,)``."""
