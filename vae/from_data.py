@@ -42,8 +42,13 @@ class StartsFromField(ABC):
     field: str
 
     @abstractmethod
-    def start_from(self, values: Tensor) -> None:
-        """Take what depends on the data from the field of all training examples, ``(N, ...)``."""
+    def start_from(self, values: Tensor, mask: Tensor | None = None) -> None:
+        """Take what depends on the data from the field of all training examples, ``(N, ...)``.
+
+        Args:
+            values: The field.
+            mask: What of the examples is known, of data that have such a field.
+        """
 
 
 class StartsAtOutput(ABC):

@@ -5,10 +5,13 @@ __all__ = ["start_at_data", "start_prior"]
 import torch
 from torch import Tensor
 
+from vae.batch import Batch
 from vae.data import DataModule
 from vae.draws import Posterior
 from vae.from_data import Examples, StartsFromCodes, StartsFromData, StartsFromField
-from vae.models import Model
+from vae.models import Model, NeuralProcess
+from vae.models.known_points import over_channels
+from vae.models.sequences.padded import Padded
 
 CODES = 10_000  # at which a prior starts
 
@@ -36,7 +39,8 @@ def start_at_data(model: Model, data: DataModule) -> None:
         if isinstance(part, StartsFromData):
             part.initialize(examples)
         elif isinstance(part, StartsFromField):
-            part.start_from(data.examples("train")[part.field])
+            found = data.examples("train")
+            part.start_from(found[part.field], found.get("mask"))
 
 
 def start_prior(model: Model, data: DataModule) -> None:
@@ -61,10 +65,27 @@ def examples_of(model: Model, data: DataModule) -> Examples:
     """Return what gives so many training examples as the nets see them, or a field of them."""
 
     def examples(n: int, field: str = "x", /) -> Tensor:
-        value = data.examples("train", n)[field]
-        return model.standardized(value) if field == "x" else value
+        batch = data.examples("train", n)
+        return model.standardized(filled(model, batch)) if field == "x" else batch[field]
 
     return examples
+
+
+def filled(model: Model, batch: Batch) -> Tensor:
+    """Return x; what a model does not read of it, by length or mask, is the mean of its channel."""
+    x, told = batch["x"], {n: batch[n] for n in ("length", "mask") if n in model.fields}
+    if not told or not (model.is_sequential or isinstance(model, NeuralProcess)):
+        return x
+    if model.is_sequential:
+        known = Padded({"x": x, **told}, x.shape[2:], x.shape[1], told=False).known
+        dims = (0, 1)  # of all steps
+    else:
+        known = over_channels(told["mask"].flatten(1) != 0, x)
+        dims = (0, *range(min(2, x.dim() - 1), x.dim()))
+    assert known is not None
+    known = known.expand(x.shape)
+    total = torch.where(known, x, 0.0).sum(dims, keepdim=True)
+    return torch.where(known, x, total / known.sum(dims, keepdim=True).clamp(min=1))
 
 
 @torch.no_grad()

@@ -7,13 +7,14 @@ from torch.distributions import MultivariateNormal
 
 from tests.compose import settings_of
 from vae.build import build_model, check_parts
-from vae.data import DataSpec, GPCurves
+from vae.data import DataModule, DataSpec, GPCurves, Memory
 from vae.distributions import Conditional, FixedScale, Normal
 from vae.models import NeuralProcess
 from vae.models.known_points import drawn_context, hashed
 from vae.networks.point_nets import PointDecoder
 from vae.networks.positions import FieldPositions
 from vae.objectives import ELBO
+from vae.starting import start_at_data
 
 KINDS = ("neural_process", "conditional_neural_process", "attentive_neural_process")
 SMALL = ["model.num_features=8", "model.encoder.hidden=[8]", "model.decoder.hidden=[8]"]
@@ -53,6 +54,20 @@ def test_the_order_of_the_points_changes_nothing(model, batch):
     torch.testing.assert_close(
         turned, (mean[..., order], deviation[..., order]), rtol=0, atol=1e-10
     )
+
+
+def test_nothing_starts_at_points_that_do_not_exist():
+    x, at, mask = torch.randn(30, 1, M), torch.randn(30, 1, M), torch.rand(30, M) < 0.7
+    starts = []
+    for garbage in (0.0, 1e6):
+        fields = {"x": x, "at": at}
+        known = mask.unsqueeze(1)
+        fields = {name: torch.where(known, v, garbage) for name, v in fields.items()}
+        data = DataModule(Memory({**fields, "mask": mask}), val_size=3, test_size=3)
+        model = made("neural_process", "likelihood=normal_pixelwise", spec=data.spec)
+        start_at_data(model, data)
+        starts.append(model.state_dict())
+    assert all(torch.equal(starts[0][name], starts[1][name]) for name in starts[0])
 
 
 def test_values_that_are_not_known_change_no_prediction(model, batch):

@@ -9,6 +9,7 @@ import torch
 from tests.compose import settings_of
 from tests.models.state_space import SIGMA, A, C, Q, data, state_space
 from vae.build import build_model
+from vae.data import DataModule, Memory
 from vae.distributions import Conditional
 from vae.distributions.likelihoods import Normal as NormalHead
 from vae.distributions.likelihoods.scale import LearnedScale
@@ -17,6 +18,7 @@ from vae.models.sequences.emission import Emission
 from vae.networks import MLP
 from vae.objectives import ELBO, FIVO, IWAE, DReG, StickTheLanding
 from vae.spec import DataSpec
+from vae.starting import start_at_data
 from vae.stems import JoinedSteps, stem
 
 STEPS = 5
@@ -174,6 +176,15 @@ def test_a_learned_scale_starts_at_the_known_steps():
     assert torch.allclose(start.mean[0, 0, 0].double(), x.mean(0), atol=1e-5)
     width = (x - x.mean(0)).square().mean().sqrt()
     assert start.stddev.flatten()[0].item() == pytest.approx(width.item(), rel=1e-4)
+
+
+def test_a_scale_starts_where_no_step_is_known_as_a_whole():
+    x = torch.randn(30, 4, 9)
+    fields = {"x": x, "length": torch.full((30,), 4), "mask": torch.arange(9).expand(30, 4, 9) > 0}
+    source = DataModule(Memory(fields), val_size=3, test_size=3)
+    made = build_model(settings_of("model=vrnn", "likelihood=normal_learned"), source.spec)
+    start_at_data(made, source)
+    assert all(value.isfinite().all() for value in made.state_dict().values())
 
 
 def test_every_parameter_has_a_gradient(model, batch):

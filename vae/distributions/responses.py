@@ -83,7 +83,7 @@ class RealResponse(Response, StartsFromField):
         self.register_buffer("shift", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
 
-    def start_from(self, values: Tensor) -> None:
+    def start_from(self, values: Tensor, mask: Tensor | None = None) -> None:
         """Take mean and deviation of the training data, ``(N,)``, as origin and unit."""
         values = values.double()
         self.shift = values.mean().to(self.shift)

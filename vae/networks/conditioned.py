@@ -165,7 +165,7 @@ class StandardValues(nn.Module, StartsFromField):
         self.register_buffer("shift", torch.zeros(self.size))
         self.register_buffer("scale", torch.ones(self.size))
 
-    def start_from(self, values: Tensor) -> None:
+    def start_from(self, values: Tensor, mask: Tensor | None = None) -> None:
         """Take mean and deviation of the training data, ``(N, *shape)``."""
         values = values.reshape(len(values), -1).double()
         self.shift = values.mean(0).to(self.shift)

@@ -54,9 +54,14 @@ class FieldPositions(nn.Module, StartsFromField):
         self.register_buffer("shift", torch.zeros(dims))
         self.register_buffer("scale", torch.ones(dims))
 
-    def start_from(self, values: Tensor) -> None:
-        """Take mean and deviation of the training data, ``(N, D, M)`` or ``(N, M)``."""
+    def start_from(self, values: Tensor, mask: Tensor | None = None) -> None:
+        """Take mean and deviation of the training data, ``(N, D, M)`` or ``(N, M)``.
+
+        Of points that exist, by a mask ``(N, M)``.
+        """
         columns = values.double().reshape(len(values), len(self.shift), -1).movedim(1, 0).flatten(1)
+        if mask is not None:
+            columns = columns[:, mask.flatten() != 0]
         self.shift = columns.mean(1).to(self.shift)
         self.scale = columns.std(1, correction=0).clamp_min(1e-12).to(self.scale)
 

@@ -39,7 +39,10 @@ class Emission(nn.Module, StartsFromData):
 
 
 def known_steps(examples: Examples, fields: Sequence[str], n: int, /) -> Tensor:
-    """Return so many steps of training sequences that are wholly known, ``(N, *event)``."""
+    """Return so many steps of training sequences, ``(N, *event)``: the wholly known ones, if any.
+
+    Else those of which something is known.
+    """
     sequences = max(1, n // examples(1).shape[1])
     batch = {"x": examples(sequences)}
     batch |= {name: examples(sequences, name) for name in ("length", "mask") if name in fields}
@@ -48,7 +51,10 @@ def known_steps(examples: Examples, fields: Sequence[str], n: int, /) -> Tensor:
     steps = padded.filled.flatten(0, 1)
     if padded.known is None:
         return steps
-    return steps[padded.known.flatten(2).all(2).flatten()]
+    whole = padded.known.flatten(2).all(2).flatten()
+    if not whole.any():  # there x has the mean where a value is missing
+        return batch["x"].flatten(0, 1)[padded.known.flatten(2).any(2).flatten()]
+    return steps[whole]
 
 
 def observe(draws: Draws, sequences: Padded, px: Callable[[], Distribution]) -> None:
