@@ -1,6 +1,7 @@
 """Sequences of unequal lengths: every format gives the same batch, and padding is never seen."""
 
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -112,6 +113,23 @@ def test_matlab_files_hold_what_scipy_wrote(tmp_path, packed):
     savemat(tmp_path / "a.mat", {"x": cells([{"a": 1}])}, do_compression=packed)
     with pytest.raises(ValueError, match="cell 1 of x is a struct"):
         read_matlab(tmp_path / "a.mat")
+
+
+def test_a_matlab_file_with_an_object_gives_its_other_variables(tmp_path):
+    """Strings and tables are stored without a shape, and what they hold without a name."""
+
+    def element(kind, data):
+        return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    path = tmp_path / "a.mat"
+    savemat(path, {"x": STEPS})
+    words = [element(1, word) for word in (b"s", b"MCOS", b"string")]
+    held = [element(6, struct.pack("<II", 9, 0)), element(5, struct.pack("<ii", 1, 4))]
+    held += [element(1, b""), element(2, b"\x00\x01IM")]
+    with path.open("ab") as file:
+        file.write(element(14, element(6, struct.pack("<II", 17, 0)) + b"".join(words)))
+        file.write(element(14, b"".join(held)))
+    assert read_matlab(path).keys() == {"x"}
 
 
 def test_an_array_for_each_sequence_and_parts_by_their_names(tmp_path):

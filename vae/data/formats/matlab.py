@@ -25,12 +25,13 @@ TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8",
     17: "u2",
     18: "u4",
 }
-CELL, TEXT = 1, 4
+CELL, TEXT, OPAQUE = 1, 4, 17
 CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4"} | {
     14: "i8",
     15: "u8",
 }
-OTHERS = {2: "a struct", 3: "an object", 5: "a sparse matrix", 16: "a function", 17: "an object"}
+OTHERS = {2: "a struct", 3: "an object", 5: "a sparse matrix", 16: "a function"}
+OTHERS |= {OPAQUE: "an object"}
 COMPLEX, LOGICAL = 0x800, 0x200
 Value = np.ndarray | list[np.ndarray]
 
@@ -83,7 +84,7 @@ def read_matlab(path: Path) -> dict[str, Value]:
             if element.kind == PACKED:
                 element = take(elements(memoryview(zlib.decompress(element.data)), order))
             variable = begun(element, order)
-            if variable.kind not in OTHERS:
+            if variable.kind not in OTHERS and variable.name:  # what objects hold has none
                 found[variable.name] = value_of(variable, order)
     except (*DAMAGE, zlib.error) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:200]
@@ -123,11 +124,14 @@ def begun(element: Element, order: str) -> StoredMatrix:
     if not element.data:  # an empty cell
         return StoredMatrix(6, (0, 0), "", iter([Element(9, element.data)]))
     parts = elements(element.data, order)
-    flags, shape, name = take(parts), take(parts), take(parts)
+    flags = take(parts)
+    (word,) = struct.unpack_from(f"{order}I", flags.data)
+    if word & 0xFF == OPAQUE:  # a table or a string array, of which no shape is stored
+        return StoredMatrix(word, (0, 0), "", parts)
+    shape, name = take(parts), take(parts)
     sizes = tuple(int(n) for n in np.frombuffer(shape.data, f"{order}i4"))
     if len(sizes) < 2 or min(sizes) < 0:
         raise ValueError(f"a matrix of shape {sizes}")
-    (word,) = struct.unpack_from(f"{order}I", flags.data)
     told = bytes(name.data).decode("ascii")
     if told and not told.isidentifier():
         raise ValueError("a matrix has no name")
