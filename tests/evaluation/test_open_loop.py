@@ -9,10 +9,11 @@ from vae.evaluation import NotApplicable, OpenLoop, Subject
 from vae.evaluation.drawing.render import picture_of, render
 
 STEPS, CONTEXT = 12, 4
+FIELDS = ("x", "action", "reset", "mask")
 
 
 def data_of(begins):
-    """Return sequences without noise, some of which another episode ends at a step."""
+    """Return sequences without noise, some of which another episode ends; values are missing."""
     action = torch.randn(40, STEPS, 2)
     reset = torch.zeros(40, STEPS, dtype=torch.bool)
     reset[:20, begins] = True
@@ -22,11 +23,14 @@ def data_of(begins):
         z = torch.where(reset[:, t, None], 5 * torch.randn(40, 2), z @ A.T + action[:, t] @ B.T)
         x.append(SEEN * z)
     fields = {"x": torch.stack(x, 1), "action": action, "reset": reset}
+    fields["mask"] = torch.ones(40, STEPS, 2, dtype=torch.bool)
+    fields["mask"][:, CONTEXT:] = torch.rand(40, STEPS - CONTEXT, 2) < 0.8
+    fields["x"][~fields["mask"]] = 1e6
     return DataModule(Memory(fields, test=fields))
 
 
 def section(**settings):
-    model = linear_world(STEPS, variance=1e-3, noise=2e-3, fields=("x", "action", "reset")).eval()
+    model = linear_world(STEPS, variance=1e-3, noise=2e-3, fields=FIELDS).eval()
     return OpenLoop(context=CONTEXT, **settings)(Subject(model, data_of(begins=9)))
 
 

@@ -8,6 +8,7 @@ from torch.distributions import Independent, Normal
 
 from tests.evaluation.subjects import Held
 from tests.linear_gaussian import LinearGaussian
+from tests.models.linear_world import SEEN, A, B, linear_world
 from vae.data import DataModule, DataSpec, TensorExamples
 from vae.evaluation import Denoising, Forecast, Imputation, MissingSteps, NotApplicable, Subject
 from vae.evaluation.measures.errors import crps
@@ -77,6 +78,26 @@ def test_a_forecast_of_the_true_model_has_the_errors_of_a_random_walk(missing):
         assert found["crps"] / found["crps_last"] == pytest.approx(1 / sqrt(2), abs=0.03)
     assert first["sequences"] > 250
     assert found["rmse"] < 4 * width  # the garbage was never read
+
+
+def test_a_world_is_told_the_actions_to_come_and_its_forecasts_have_the_noise_of_x():
+    torch.manual_seed(0)
+    action, length = 3 * torch.randn(N, T, 2), torch.randint(2, T + 1, (N,))
+    z, x, noise = torch.zeros(N, 2), [], 0.5
+    for t in range(T):
+        z = z @ A.T + (0 if t == 0 else action[:, t] @ B.T) + 0.3 * torch.randn(N, 2)
+        x.append(SEEN * z + noise * torch.randn(N, 2))
+    fields = {"length": length, "action": action}
+    kinds = {"length": {"shape": (), "dtype": "int64"}}
+    kinds["action"] = {"shape": (T, 2), "dtype": "float32"}
+    data = Held(
+        DataSpec("world", (T, D), "real", fields=kinds),
+        TensorExamples(torch.stack(x, 1), fields=fields),
+    )
+    model = linear_world(T, variance=0.09, noise=noise, fields=("x", "length", "action"))
+    found = values(Forecast(num_examples=N)(Subject(model.eval(), DataModule(data))))
+    assert found["coverage"] == pytest.approx(0.9, abs=0.02)
+    assert found["rmse"] < found["rmse_last"] / 5
 
 
 def test_steps_are_hidden_from_the_model_and_only_these_are_judged():

@@ -15,6 +15,7 @@ from vae.evaluation.measures.errors import crps, pooled, root_mean_squared
 from vae.evaluation.over_time.steps import cut, known_of, last_of, of_steps, sequences_of
 from vae.evaluation.section import Figure, Section
 from vae.evaluation.subject import Subject
+from vae.models import RSSM, Model
 
 AHEAD = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # steps that have a row
 OUTSIDE = 0.05  # share of the draws on either side of the band
@@ -92,7 +93,7 @@ class Forecast(Evaluation):
         parts: list[Tensor] = []
         for part in subject.track(rows, f"{self.num_samples} continuations", len(rows)):
             few = {name: value[part.to(value.device)] for name, value in given.items()}
-            parts.append(subject.model.continued(few, steps, self.num_samples))  # type: ignore[operator]
+            parts.append(continuations(subject.model, few, steps, self.num_samples))
         return torch.cat(parts, 1)
 
     def figures(
@@ -108,14 +109,31 @@ class Forecast(Evaluation):
         }
 
 
+def continuations(model: Model, given: Batch, steps: int, num_samples: int) -> Tensor:
+    """Draw what follows, ``(S, B, steps, *event)``; a world is told the actions that lead there."""
+    if not isinstance(model, RSSM):
+        found: Tensor = model.continued(given, steps, num_samples)  # type: ignore[operator]
+        return found
+    width, actions = given["x"].shape[1], None
+    seen = {name: v[:, :width] if name in ("action", "reset") else v for name, v in given.items()}
+    if "action" in given:
+        actions = following(given["action"], given["length"], steps)
+    return model.continued(seen, steps, num_samples, actions=actions, noise=True)
+
+
+def following(value: Tensor, start: Tensor, steps: int) -> Tensor:
+    """Return the values from each start on, ``(B, steps, ...)``; beyond the last, the last."""
+    places = start[:, None] + torch.arange(steps, device=start.device)
+    rows = torch.arange(len(value), device=value.device)[:, None]
+    return value[rows, places.clamp(max=value.shape[1] - 1)]
+
+
 def later(batch: Batch, start: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Return the values of x after each start, and which are known, ``(B, steps, *event)``."""
     x, known = batch["x"], known_of(batch)
     places = start[:, None] + torch.arange(steps, device=start.device)
-    rows = torch.arange(len(x), device=x.device)[:, None]
     inside = of_steps(places < x.shape[1], x)
-    places = places.clamp(max=x.shape[1] - 1)
-    return x[rows, places], known[rows, places] & inside
+    return following(x, start, steps), following(known, start, steps) & inside
 
 
 def errors_by_step(

@@ -35,9 +35,11 @@ def of_steps(steps: Tensor, x: Tensor) -> Tensor:
 
 def known_of(batch: Batch) -> Tensor:
     """Return which values of x are known, bool ``(B, T, *event)``."""
-    x, mask = batch["x"], batch.get("mask")
-    inside = torch.arange(x.shape[1], device=x.device) < batch["length"][:, None]
-    found = of_steps(inside, x).expand(x.shape)
+    x, length, mask = batch["x"], batch.get("length"), batch.get("mask")
+    found = torch.ones_like(x, dtype=torch.bool)
+    if length is not None:
+        inside = torch.arange(x.shape[1], device=x.device) < length[:, None]
+        found = of_steps(inside, x).expand(x.shape)
     return found if mask is None else found & of_steps(mask != 0, x)
 
 

@@ -15,6 +15,7 @@ from vae.evaluation.drawing.picture import Picture
 from vae.evaluation.drawing.plots import curves
 from vae.evaluation.drawing.render import picture_of
 from vae.evaluation.evaluation import NO_WORLD, Evaluation
+from vae.evaluation.over_time.steps import known_of, last_of
 from vae.evaluation.section import Figure, NotApplicable, Section, averaged
 from vae.evaluation.subject import Subject
 from vae.models import RSSM
@@ -29,7 +30,8 @@ class Errors(NamedTuple):
     Attributes:
         model: Of the mean of the model's draws.
         copy: Of the last step that was seen.
-        counts: Which are known: before the end of the sequence, and of the same episode, bool.
+        counts: Which have a known value: before the end of the sequence, and of the same episode,
+            bool.
     """
 
     model: Tensor
@@ -42,7 +44,8 @@ class OpenLoop(Evaluation):
 
     The state is drawn from q over the first steps, then from p; what is foreseen is the mean of
     p(x|h, z), of several draws their mean. Its squared error, a mean over the values of a step,
-    stands beside that of the last step seen. Steps after the end of an episode do not count.
+    stands beside that of the last step seen. Steps after the end of an episode do not count, nor
+    does what is missing.
 
     Args:
         context: How many steps are seen, at least 1.
@@ -125,14 +128,15 @@ def foreseen(model: RSSM, batch: Batch, context: int, horizon: int, num_samples:
 def errors_of(found: Tensor, batch: Batch, context: int) -> Errors:
     """Return the errors of what was foreseen, ``(B, H, *event)``."""
     steps = slice(context, context + found.shape[1])
-    x, last = batch["x"][:, steps], batch["x"][:, context - 1 : context]
-    counts = torch.ones(found.shape[:2], dtype=torch.bool, device=x.device)
+    known, x = known_of(batch), batch["x"][:, steps]
+    last = last_of(batch["x"][:, :context], known[:, :context])[:, -1:]
+    known = known[:, steps]
+    counts = known.flatten(2).any(2)
     if "reset" in batch:
-        counts = batch["reset"][:, steps].cumsum(1) == 0
-    if "length" in batch:
-        places = torch.arange(steps.start, steps.stop, device=x.device)
-        counts = counts & (places < batch["length"][:, None])
-    model, copy = ((value - x).square().flatten(2).mean(2) for value in (found, last))
+        counts = counts & (batch["reset"][:, steps].cumsum(1) == 0)
+    total = known.flatten(2).sum(2).clamp_min(1)
+    squares = (torch.where(known, value - x, 0.0).square() for value in (found, last))
+    model, copy = (square.flatten(2).sum(2) / total for square in squares)
     return Errors(model, copy, counts)
 
 
@@ -172,8 +176,8 @@ def pictures_of(
     movie: MovieFormat,
 ) -> dict[str, Picture]:
     """Return what came above what one draw foresaw: of pictures as strips and as a movie."""
-    known = batch["x"][:columns, : context + draw.shape[1]]
-    both = torch.stack([known, torch.cat([known[:, :context], draw[:columns]], 1)])
+    x = torch.where(known_of(batch), batch["x"], torch.nan)[:columns, : context + draw.shape[1]]
+    both = torch.stack([x, torch.cat([x[:, :context], draw[:columns]], 1)])
     names = ["data", "foreseen"]
     if both.dim() == 4:  # vectors: each number is a line over time
         return {"foreseen": picture_of(both.transpose(2, 3), names, span=span)}
