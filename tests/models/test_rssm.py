@@ -7,9 +7,11 @@ from torch.distributions import MultivariateNormal
 from tests.compose import settings_of
 from tests.models.linear_world import SEEN, A, B, linear_world
 from vae.build import build_model, check_parts
+from vae.data import DataModule, Memory
 from vae.draws import Replay
 from vae.objectives import ELBO
 from vae.spec import DataSpec
+from vae.starting import start_at_data
 
 STEPS = 6
 FIELDS = {
@@ -89,6 +91,49 @@ def test_padding_changes_nothing(model):
     torch.manual_seed(0)
     theirs = model.filtered(short)
     assert all(torch.allclose(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_a_missing_step_within_the_length_is_no_padding(model):
+    """A mask of steps says what one of values says: the world goes on where nothing is seen."""
+    batch, gone = batch_of(), 2
+    mask = torch.ones(5, STEPS, dtype=torch.bool)
+    mask[:, gone] = False
+    batch["x"][:, gone] = float("nan")
+    found = []
+    for each in (mask, mask[..., None, None, None].expand(batch["x"].shape)):
+        torch.manual_seed(6)
+        found.append(model({**batch, "mask": each}))
+    assert torch.equal(found[0].elbo, found[1].elbo)
+    assert (found[0][f"z.{gone}"].weight == 1).all()
+
+
+def test_what_does_not_fit_is_refused_in_a_sentence(model):
+    batch = batch_of()
+    for wrong, told in (
+        ({"mask": torch.ones(5, 2)}, r"the mask has shape \(5, 2\); expected \(5, 6\) of steps"),
+        ({"length": torch.full((5,), 7)}, "lengths must lie in 1 to 6"),
+        ({"length": torch.ones(5, 1)}, r"length must be \(B,\)"),
+        ({"x": batch["x"] / 0}, "every value must be finite"),
+    ):
+        for call in (model.reconstruct, lambda known: model.continued(known, 2)):
+            with pytest.raises(ValueError, match=told):
+                call(batch | wrong)
+
+
+def test_a_scale_starts_at_what_is_no_padding():
+    x, length = torch.randn(40, STEPS, 2), torch.randint(1, STEPS + 1, (40,))
+    inside = torch.arange(STEPS) < length[:, None]
+    starts = []
+    for garbage in (0.0, 1e6):
+        padded = torch.where(inside[..., None], x, garbage)
+        data = DataModule(Memory({"x": padded, "length": length}), val_size=4, test_size=4)
+        torch.manual_seed(0)
+        world = build_model(
+            settings_of("model=rssm", *SMALL, "likelihood=normal_learned"), data.spec
+        )
+        start_at_data(world, data)
+        starts.append(world.state_dict())
+    assert all(torch.equal(starts[0][name], starts[1][name]) for name in starts[0])
 
 
 def test_what_is_to_come_starts_where_the_sequence_ends(model):

@@ -1,6 +1,6 @@
 """What a user hands to a model, looked at once, before the nets see it."""
 
-__all__ = ["Given", "check_fields", "check_given", "check_x", "known_steps_of"]
+__all__ = ["Given", "check_fields", "check_given", "check_mask", "check_x", "known_steps_of"]
 
 from collections.abc import Mapping, Sequence
 from math import inf
@@ -54,7 +54,7 @@ def known_steps_of(batch: Batch, likelihood: Likelihood) -> Any:
         likelihood: Of one step.
 
     Raises:
-        ValueError: If the shape of x is another, or a length below 1 or above T.
+        ValueError: If the shape of x, length or mask is another, or a length below 1 or above T.
     """
     x, length, mask = batch["x"], batch.get("length"), batch.get("mask")
     if not isinstance(x, Tensor):
@@ -64,15 +64,31 @@ def known_steps_of(batch: Batch, likelihood: Likelihood) -> Any:
         wanted = ", ".join(map(str, ("B", "T", *event)))
         raise ValueError(f"x has shape {tuple(x.shape)}; this model takes ({wanted})")
     if mask is not None:
+        check_mask(mask, x)
         x = torch.where((mask != 0).reshape(*mask.shape, *[1] * (x.dim() - mask.dim())), x, 0.0)
     if length is None:
         return x.flatten(0, 1)
+    if length.dim() != 1:
+        raise ValueError(f"length must be (B,), a number for each; got {tuple(length.shape)}")
     if ((length < 1) | (length > x.shape[1])).any():
         raise ValueError(
             f"lengths must lie in 1 to {x.shape[1]}, the steps of x; got {length.min().item()} to "
             f"{length.max().item()}"
         )
     return x[torch.arange(x.shape[1], device=x.device) < length[:, None]]
+
+
+def check_mask(mask: Tensor, x: Tensor) -> None:
+    """Refuse a mask of sequences ``(B, T, *event)`` that is neither of steps nor of values.
+
+    Raises:
+        ValueError: If its shape is another.
+    """
+    if mask.shape not in (x.shape[:2], x.shape):
+        raise ValueError(
+            f"the mask has shape {tuple(mask.shape)}; expected {tuple(x.shape[:2])} of steps, or "
+            f"{tuple(x.shape)} of values"
+        )
 
 
 def check_examples(

@@ -16,7 +16,7 @@ from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Conditional, EachStep, Likelihood
 from vae.draws import Draws, Posterior, count_rows
-from vae.models.border import check_fields
+from vae.models.border import check_fields, check_x, known_steps_of
 from vae.models.model import Model
 from vae.models.rssm_cell import (
     Inputs,
@@ -49,9 +49,9 @@ class RSSM(Model):
 
     A batch has x ``(B, T, *event)`` and, where the data have them, ``action`` ``(B, T, A)``, which
     led to x_t; ``reset`` ``(B, T)``, x_t begins an episode: h, z and action before it are 0, as at
-    the first step; ``length`` ``(B,)`` or ``mask`` ``(B, T)`` of padded sequences, or
-    ``(B, T, *event)`` of values that are missing. Where sequences are generated, fields that are
-    not given stand for no action, no reset and no padding.
+    the first step; ``length`` ``(B,)``, the steps that are no padding; ``mask`` ``(B, T)`` or
+    ``(B, T, *event)``, which are known: without ``length`` one of steps tells padding. Where
+    sequences are generated, fields not given stand for no action, no reset and no padding.
 
     Args:
         encoder: From x_t to the numbers that q reads of it, ``(*lead, hidden)``.
@@ -286,6 +286,13 @@ class RSSM(Model):
             num_samples: K, at least 1: each draw of the states goes its own way.
             actions: Those that lead to them, ``(B, steps, A)``; ``None``: zeros.
             noise: Draw x from p(x|h, z) instead of returning its mean.
+
+        Raises:
+            TypeError: If x is no tensor of floating point, or a wider one than the model.
+            ValueError: If x, length, mask or actions have another shape, or x is not of the data.
         """
+        batch, weight = check_fields(batch, ("x",)), self.cell.latent.weight
+        known = known_steps_of(batch, self.likelihood)
+        check_x(known, self.likelihood, None, weight, scored=False)
         px = self.imagined(self.filtered(batch, num_samples), steps, actions=actions)
         return px.sample() if noise else px.mean

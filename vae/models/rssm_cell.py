@@ -67,7 +67,9 @@ class Inputs(NamedTuple):
             mask: ``(B, T)``, or of each value ``(B, T, *event)``, if there is one.
             dims: Of the shape of one sequence ``(T, *event)``.
         """
-        each = mask.bool() if mask is not None and mask.dim() > 2 else None
+        each = None
+        if mask is not None:
+            each = mask.bool().reshape(*mask.shape, *[1] * (1 + dims - mask.dim()))
         if self.there is None:
             return each
         there = self.there.reshape(*self.there.shape, *[1] * (dims - 1))
@@ -168,14 +170,16 @@ def inputs_of(cell: WorldCell, batch: Batch, steps: int, *, begins: bool = True)
 
 
 def steps_there(batch: Batch, steps: int) -> Tensor | None:
-    """Return which steps are no padding, by length or mask, ``(B, T)``; ``None``: all."""
-    mask, there = batch.get("mask"), None
+    """Return which steps are no padding, ``(B, T)``; ``None``: all.
+
+    A mask of steps says it where there is no length. Beside a length it says which steps are
+    missing: a world goes on there, though nothing is seen of it.
+    """
+    mask = batch.get("mask")
     if "length" in batch:
         length = batch["length"]
-        there = torch.arange(steps, device=length.device) < length[:, None]
-    if mask is not None and mask.dim() == 2:
-        there = mask.bool() if there is None else there & mask.bool()
-    return there
+        return torch.arange(steps, device=length.device) < length[:, None]
+    return mask.bool() if mask is not None and mask.dim() == 2 else None
 
 
 def shown(x: Tensor, seen: Tensor | None) -> Tensor:

@@ -13,6 +13,7 @@ from torch.distributions import Distribution, constraints
 from vae.batch import Batch
 from vae.distributions import Head
 from vae.draws import Draws
+from vae.models.border import check_mask
 from vae.spec import DataSpec
 from vae.supports import same_support
 from vae.trace import Observed
@@ -62,13 +63,9 @@ class Padded:
         valid = None if self.valid is None else self.valid.reshape(*self.valid.shape, *wide)
         if mask is None:
             return valid
-        if mask.shape == x.shape[:2]:
+        check_mask(mask, x)
+        if mask.dim() == 2:
             mask = mask.reshape(*mask.shape, *wide)
-        elif mask.shape != x.shape:
-            raise ValueError(
-                f"the mask has shape {tuple(mask.shape)}; expected {tuple(x.shape[:2])} of steps, "
-                f"or {tuple(x.shape)} of values"
-            )
         return mask != 0 if valid is None else (mask != 0) & valid
 
     def weights_of(self, x: Tensor | None) -> Sequence[Tensor | None]:
