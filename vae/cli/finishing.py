@@ -31,7 +31,8 @@ def use_of(trainer: pl.Trainer, data: DataModule) -> str:
     assert isinstance(model, Model)
     if model.predicts is not None:
         return f"predict(torch.zeros{(2, *data.spec.shape)}).sample()"
-    names = (*(name for name in model.fields if name != "x"), *model.learns_from)
+    untold = ("x", "length", "mask") if model.is_sequential else ("x",)  # all steps are made
+    names = (*(name for name in model.fields if name not in untold), *model.learns_from)
     given = ", ".join(f'"{name}": {some_value(data, name)}' for name in names)
     return f"sample(64, given={{{given}}}).shape" if given else "sample(64).shape"
 
