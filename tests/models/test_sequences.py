@@ -16,7 +16,7 @@ from vae.distributions.likelihoods.scale import LearnedScale
 from vae.draws import FromPrior, Particles, Posterior, Replay
 from vae.models.sequences.emission import Emission
 from vae.networks import MLP
-from vae.objectives import ELBO, FIVO, IWAE, DReG, StickTheLanding
+from vae.objectives import ELBO, FIVO, IWAE, BalancedELBO, DReG, StickTheLanding
 from vae.spec import DataSpec
 from vae.starting import start_at_data
 from vae.stems import JoinedSteps, stem
@@ -176,6 +176,13 @@ def test_a_learned_scale_starts_at_the_known_steps():
     assert torch.allclose(start.mean[0, 0, 0].double(), x.mean(0), atol=1e-5)
     width = (x - x.mean(0)).square().mean().sqrt()
     assert start.stddev.flatten()[0].item() == pytest.approx(width.item(), rel=1e-4)
+
+
+def test_a_chain_of_one_step_is_trained_by_a_balanced_bound():
+    settings = settings_of("model=dmm", "model.rnn_dim=6", "likelihood=normal")
+    made = build_model(settings, DataSpec("one", (1, 2), "real"))
+    terms = BalancedELBO(free_nats=0)(made({"x": torch.randn(4, 1, 2)}))
+    assert all(term.isfinite() for term in terms.values())
 
 
 def test_a_scale_starts_where_no_step_is_known_as_a_whole():

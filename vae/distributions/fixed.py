@@ -27,6 +27,7 @@ from vae.distributions.joint import Joint
 from vae.distributions.log_scale_normal import LogScale
 from vae.distributions.low_rank_normal import LowRankNormal
 from vae.distributions.normal_mixture import ByComponent
+from vae.distributions.of_step import OfStep
 from vae.distributions.spherical import Spherical
 from vae.distributions.student_t import LogScaleStudentT
 
@@ -88,6 +89,7 @@ RULES: dict[type, Callable[[Any], Distribution]] = {
     LowRankMultivariateNormal: lambda q: LowRankMultivariateNormal(
         q.loc.detach(), q.cov_factor.detach(), q.cov_diag.detach(), validate_args=False
     ),
+    OfStep: lambda q: fixed(q.made),
     AmortizedFlow: lambda q: AmortizedFlow(q.detach().steps, fixed(q.base)),
     Spherical: lambda q: type(q)(q.loc.detach(), q.concentration.detach()),
     **dict.fromkeys(

@@ -18,7 +18,9 @@ from vae.models import Model
 NO_PREDICTION = "the model is one of x: it predicts nothing"
 NO_SEQUENCES = "the model is none of sequences"
 NO_WORLD = "it is of worlds alone, such as model=rssm"
-UNSAID = (NO_PREDICTION, NO_SEQUENCES, NO_WORLD)  # of a report of many parts, not said
+NO_FUNCTIONS = "the model does not complete functions"
+# Of a report of many parts, not said.
+UNSAID = (NO_PREDICTION, NO_SEQUENCES, NO_WORLD, NO_FUNCTIONS)
 
 
 class Evaluation(ABC):

@@ -15,7 +15,7 @@ from vae.data import GPCurves
 from vae.evaluation.drawing.bands import Band, bands
 from vae.evaluation.drawing.picture import Picture
 from vae.evaluation.drawing.render import picture_of
-from vae.evaluation.evaluation import Evaluation
+from vae.evaluation.evaluation import NO_FUNCTIONS, Evaluation
 from vae.evaluation.measures.figures import blocks
 from vae.evaluation.section import Figure, NotApplicable, Section, averaged
 from vae.evaluation.subject import Subject
@@ -68,7 +68,7 @@ class Completions(Evaluation):
         """
         model, spec = subject.model, subject.spec
         if not isinstance(model, NeuralProcess):
-            raise NotApplicable(f"{type(model).__name__} does not complete functions")
+            raise NotApplicable(NO_FUNCTIONS)
         places = prod(spec.shape[1:] or spec.shape)
         sizes = [n for n in self.num_context if n < places]
         if not sizes:
