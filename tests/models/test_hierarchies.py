@@ -63,6 +63,13 @@ def test_gradients_along_the_chain_vanish_at_the_exact_posterior(kind, objective
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_at_the_exact_posterior_a_chain_that_fills_in_takes_every_step(kind, x):
+    model, _ = hierarchy(kind, 3)
+    found = model.impute(x, torch.arange(SIZE).expand_as(x) == 1, burn_in=1, steps=6)
+    assert found.acceptance == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_level_whose_posterior_is_its_prior_changes_nothing(kind, x):
     model, _ = hierarchy(kind, 2)
     top = model.ups[-1] if kind == "hvae" else model.estimates[-1]

@@ -158,9 +158,10 @@ class Chain:
             return 0.0
         log_w = self.trace(Replay(self.z)).log_weight[0]
         better = torch.rand_like(log_w).log() < trace.log_weight[0] - log_w
+        new = proposed.latents
         mixed = {
-            name: torch.where(better.view(1, -1, *[1] * (z.dim() - 2)), latent.z, z)
-            for (name, z), latent in zip(self.z.items(), proposed.latents.values(), strict=True)
+            name: torch.where(better.view(1, -1, *[1] * (z.dim() - 2)), new[name].z, z)
+            for name, z in self.z.items()  # by name: a chain is drawn in two orders
         }
         chosen = Replay(mixed, posteriors=False)
         self.trace(chosen)
