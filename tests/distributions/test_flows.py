@@ -1,10 +1,12 @@
 """Flows of which every step is a function of x: determinants, inverses, and that they heed x."""
 
+from math import log
+
 import pytest
 import torch
 
 from tests.distributions.heads import HEADS, D
-from vae.distributions import FlowPosterior, Head, draw, fixed_log_prob
+from vae.distributions import FlowPosterior, Head, center, draw, fixed_log_prob, tempered
 from vae.distributions.monotone_root import LEAST_SLOPE, bounded_product, monotone_root
 
 pytestmark = pytest.mark.usefixtures("double_precision")
@@ -43,6 +45,16 @@ def test_determinant_of_a_flow_of_zuko_is_that_of_the_jacobian(name):
     exact = torch.linalg.slogdet(torch.func.jacrev(q.transform.inv)(x)).logabsdet
     assert torch.allclose(ladj, exact, atol=1e-9)
     assert torch.allclose(q.transform(y), x, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_temperature_narrows_what_a_flow_carries(name):
+    """Of a batch of draws and examples, as the prior of a level in a hierarchy is."""
+    head = HEADS[name]()
+    q = head(raw(head, 2, 5))
+    half, z = tempered(q, 0.5), center(q)
+    assert half.sample().shape == z.shape == (2, 5, D)
+    assert torch.allclose(half.log_prob(z), q.log_prob(z) + D * log(2))
 
 
 @pytest.mark.parametrize("spread", [0.1, 1.0, 3.0])

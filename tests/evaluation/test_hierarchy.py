@@ -5,9 +5,12 @@ from math import log, pi
 import pytest
 import torch
 
+from tests.compose import settings_of
 from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
 from tests.linear_hierarchy import SIGMA, SIZE, hierarchy, set_weights
+from vae.build import build_model
+from vae.data import DataSpec
 from vae.draws import Centers, kept
 from vae.evaluation import Hierarchy, measure
 from vae.evaluation.measures.by_level import ByLevel, levels_of
@@ -66,6 +69,16 @@ def test_a_level_without_content_is_said_to_be_unused(kind):
     assert "by which log p(x|z) rises by" in section.notes[1]
     assert section.figures["used_levels"].value == 1
     assert {"KL by level", "reconstructions from the highest levels"} <= section.pictures.keys()
+
+
+def test_levels_without_a_temperature_are_drawn_as_they_are():
+    own = ["model.encoder.hidden=[4]", "model.latent_dim=2", "model.lower_dims=[3]"]
+    settings = settings_of("model=hvae", "posterior=joint", "likelihood=normal", *own)
+    model = build_model(settings, DataSpec("four", (4,), "real"))
+    subject = subject_of(model.float().eval(), torch.randn(9, 4).float())
+    section = measure(subject, {"hierarchy": Hierarchy()}).sections["hierarchy"]
+    assert section.notes[-1].startswith("What comes from the prior is drawn at T = 1: sampling")
+    assert section.protocol["temperature"] == 1.0
 
 
 def test_one_latent_has_no_levels():

@@ -23,6 +23,7 @@ from torch.distributions import (
 
 from vae.distributions.amortized_flow import AmortizedFlow
 from vae.distributions.binary_concrete import BinaryConcrete
+from vae.distributions.flow_posterior import ConditionalFlow
 from vae.distributions.gumbel_softmax import GumbelSoftmax
 from vae.distributions.implicit_mixture import ImplicitMixture
 from vae.distributions.joint import Joint
@@ -163,4 +164,6 @@ def _(p: TransformedDistribution, temperature: float) -> Distribution:
 def _(p: NormalizingFlow | AmortizedFlow, temperature: float) -> Distribution:
     if isinstance(p, AmortizedFlow):
         return AmortizedFlow(p.steps, tempered(p.base, temperature))
+    if isinstance(p, ConditionalFlow):  # which says its shapes itself
+        return ConditionalFlow(p.flow, p.context, tempered(p.base, temperature), p.scaled)
     return NormalizingFlow(p.transform, tempered(p.base, temperature))

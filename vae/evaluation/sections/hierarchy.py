@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vae.batch import Batch
 from vae.checks import check_int, check_range
+from vae.distributions import NoTemperature
 from vae.draws import Centers, FromPrior, kept
 from vae.evaluation.drawing.plots import bars
 from vae.evaluation.drawing.reconstructions import reconstructions
@@ -61,6 +62,14 @@ class Hierarchy(Evaluation):
             by_level.update(some)
         rows = rows_of(by_level)
         numbers = [[row[key] for key in NUMBERS] for row in rows]
+        notes = [told(n, *of_level) for n, of_level in zip(names, numbers, strict=True)]
+        temperature = self.temperature
+        try:
+            pictures = pictures_of(subject, names, batch, rows, temperature)
+        except NoTemperature as reason:
+            notes.append(f"What comes from the prior is drawn at T = 1: {reason}.")
+            temperature = 1.0
+            pictures = pictures_of(subject, names, batch, rows, temperature)
         used = sum(not is_unused(*of_level) for of_level in numbers)
         kl, (without, *_, whole) = by_level.kl.sum(0), by_level.log_px
         figures = {
@@ -77,41 +86,47 @@ class Hierarchy(Evaluation):
         return Section(
             "Levels",
             figures,
-            {"num_examples": kl.shape[0], "temperature": self.temperature, "unused_kl": UNUSED},
+            {"num_examples": kl.shape[0], "temperature": temperature, "unused_kl": UNUSED},
             tables={"levels from the highest": rows},
-            pictures=self.pictures(subject, names, batch, rows),
-            notes=[told(n, *of_level) for n, of_level in zip(names, numbers, strict=True)],
+            pictures=pictures,
+            notes=notes,
         )
 
-    def pictures(
-        self, subject: Subject, names: list[str], batch: Batch, rows: list[dict[str, Any]]
-    ) -> dict[str, Any]:
-        """Draw the KL of each level, and what the highest say of x."""
-        counts = shown(len(names))
-        originals = reconstructions(subject.model, batch)[0]
-        pictures = [self.from_highest(subject, names[:k], batch) for k in counts]
-        labels = [f"top {k}\n{names[k - 1]}" for k in counts]
-        return {
-            "KL by level": bars(
-                [row["KL (nats)"] for row in rows],
-                xlabel="level, from the highest",
-                ylabel="KL (nats)",
-            ),
-            "reconstructions from the highest levels": picture_of(
-                torch.stack([originals, *pictures]), ["original", *labels], span=subject.value_range
-            ),
-        }
 
-    @torch.no_grad()
-    def from_highest(self, subject: Subject, names: list[str], batch: Batch) -> Tensor:
-        """Return reconstructions from some levels at their centres, ``(B, *event)``."""
-        model, n = subject.model, len(batch["x"])
-        with torch.random.fork_rng():
-            torch.manual_seed(subject.seed)
-            rest = FromPrior(n, self.temperature)
-            drawn = model.ran(batch, Centers(likelihoods=False))
-            found = means_of(model.ran(given_of(model, batch), kept(drawn, names, rest)), n)
-        return model.standardized(the_x(found))
+def pictures_of(
+    subject: Subject,
+    names: list[str],
+    batch: Batch,
+    rows: list[dict[str, Any]],
+    temperature: float,
+) -> dict[str, Any]:
+    """Draw the KL of each level, and what the highest say of x."""
+    counts = shown(len(names))
+    originals = reconstructions(subject.model, batch)[0]
+    pictures = [from_highest(subject, names[:k], batch, temperature) for k in counts]
+    labels = [f"top {k}\n{names[k - 1]}" for k in counts]
+    return {
+        "KL by level": bars(
+            [row["KL (nats)"] for row in rows],
+            xlabel="level, from the highest",
+            ylabel="KL (nats)",
+        ),
+        "reconstructions from the highest levels": picture_of(
+            torch.stack([originals, *pictures]), ["original", *labels], span=subject.value_range
+        ),
+    }
+
+
+@torch.no_grad()
+def from_highest(subject: Subject, names: list[str], batch: Batch, temperature: float) -> Tensor:
+    """Return reconstructions from some levels at their centres, ``(B, *event)``."""
+    model, n = subject.model, len(batch["x"])
+    with torch.random.fork_rng():
+        torch.manual_seed(subject.seed)
+        rest = FromPrior(n, temperature)
+        drawn = model.ran(batch, Centers(likelihoods=False))
+        found = means_of(model.ran(given_of(model, batch), kept(drawn, names, rest)), n)
+    return model.standardized(the_x(found))
 
 
 def rows_of(by_level: ByLevel) -> list[dict[str, Any]]:
