@@ -111,6 +111,13 @@ def test_every_parameter_gets_a_gradient(kind, posterior):
         assert step((*own, *prior)).isfinite()
 
 
+def test_a_flow_of_another_number_of_variables_is_refused():
+    own = ["model=hvae", "posterior=iaf", "model.latent_dim=2", "model.lower_dims=[3]"]
+    told = r"over 2 variables and a latent has 3: .* model.lower_dims=\[2\]"
+    with pytest.raises(ValueError, match=told):
+        build_model(composed(*own), BINARY)
+
+
 def blocks(*own):
     """Return a model of three maps of bits, away from where it starts, and some data."""
     torch.manual_seed(0)
@@ -138,6 +145,16 @@ def test_weights_are_normalised_but_those_that_start_at_zero(kind):
     assert all(layer.weight.any() == (layer in changed) for layer in convs)
     for layer in changed if kind == "spectral" else []:
         assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2) < 1.3
+
+
+@pytest.mark.parametrize("prior", ["mixture", "two_stage"])
+def test_a_prior_of_vectors_is_refused_for_maps(prior):
+    own = ["prior.latent_dim=2"] if prior == "two_stage" else []
+    told = (
+        r"shapes \(2,\) and \(2, 2, 2\): give both the same, or use prior=standard_normal, normal"
+    )
+    with pytest.raises(ValueError, match=told):
+        build_model(composed(*MAPS, f"prior={prior}", *own), BINARY)
 
 
 def test_a_block_whose_posterior_is_its_prior_changes_nothing():

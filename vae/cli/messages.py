@@ -165,7 +165,7 @@ def other_kind(missing: str, key: str, arguments: list[str]) -> str | None:
         return None
     return (
         f"{ours} has no {setting}, to which {key} refers: leave {other} out, which is for a model "
-        "with latents of each example"
+        "with latents of each example, and of one size"
     )
 
 

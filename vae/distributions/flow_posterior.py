@@ -28,7 +28,7 @@ class FlowPosterior(Head):
         on_noise: Whether the flow carries ε, forwards, before μ and σ; ``None`` means no.
 
     Raises:
-        ValueError: If a size is out of range, or the flow is none of zuko.
+        ValueError: If a size is out of range, or the flow is none of zuko or of other features.
 
     References:
         Variational Inference with Normalizing Flows (Rezende, Mohamed, 2015), 1505.05770.
@@ -43,6 +43,7 @@ class FlowPosterior(Head):
         check_latent_dim(latent_dim)
         if not isinstance(flow, zuko.lazy.Flow):
             raise ValueError(f"flow must be a flow of zuko; got {type(flow).__name__}")
+        check_features(flow, latent_dim)
         if context_dim < 1:
             raise ValueError(f"context_dim must be at least 1; got {context_dim}")
         super().__init__((latent_dim,), (2 * latent_dim + context_dim,))
@@ -59,6 +60,22 @@ class FlowPosterior(Head):
             return ConditionalFlow(self.flow, context, diagonal_normal(loc, log_scale))
         noise = diagonal_normal(torch.zeros_like(loc), torch.zeros_like(loc))
         return ConditionalFlow(self.flow, context, noise, (loc, log_scale.exp()))
+
+
+def check_features(flow: zuko.lazy.Flow, latent_dim: int) -> None:
+    """Refuse a flow over another number of variables than the latent has.
+
+    Raises:
+        ValueError: If it is, as where levels of a hierarchy share the settings of one flow.
+    """
+    if not isinstance(flow.base, zuko.lazy.UnconditionalDistribution):
+        return  # which the flow's own base need not say
+    (features,) = flow.base().event_shape
+    if features != latent_dim:
+        raise ValueError(
+            f"the flow is over {features} variables and a latent has {latent_dim}: give both the "
+            f"same number, in a hierarchy all levels, as by model.lower_dims=[{features}]"
+        )
 
 
 class ConditionalFlow(NormalizingFlow):

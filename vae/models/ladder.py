@@ -98,12 +98,13 @@ class LadderVAE(Model):
         Raises:
             ValueError: If the posterior is not the normal one, or parts do not fit together.
         """
-        heads = [parts.posterior(latent_dim=dim) for dim in (*lower_dims, latent_dim)]
-        if not all(isinstance(head, NormalPosterior) for head in heads):
+        top = parts.posterior(latent_dim=latent_dim)
+        if not isinstance(top, NormalPosterior):
             raise ValueError(
-                f"a ladder merges normal distributions; got posterior {type(heads[0]).__name__}: "
+                f"a ladder merges normal distributions; got posterior {type(top).__name__}: "
                 "use posterior=normal, or model=hvae"
             )
+        heads = [*(parts.posterior(latent_dim=dim) for dim in lower_dims), top]
         size = (num_features,)
         up = partial(parts.net, between, "between", in_shape=size, out_shape=size)
         down = partial(parts.conditional, between, "between")

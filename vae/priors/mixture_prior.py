@@ -64,6 +64,7 @@ class MixturePrior(ParametricPrior, StartsFromCodes):
             conditional=conditional,
             field_features=field_features,
         )
+        self.event_shape = (latent_shape[-1],)  # of others it is refused by who compares them
 
     @torch.no_grad()
     def start_at_codes(self, codes: Tensor) -> None:

@@ -57,6 +57,8 @@ FITTING = (
     ),
 )
 
+OF_ANY_SHAPE = "prior=standard_normal, normal, laplace or student_t, which are of maps as well"
+
 
 class StatedSpace(NamedTuple):
     """Where latents live, as far as it is known, and the shape of one of them."""
@@ -82,9 +84,11 @@ def check_prior(posterior: Head, prior: nn.Module) -> None:
             f"{fitting(support)}."
         )
     if shape != posterior.event_shape:
+        real = same_support(posterior.support, constraints.real)
+        other = f", or use {OF_ANY_SHAPE}" if real and len(posterior.event_shape) > 1 else ""
         raise ValueError(
             f"{names} have latents of the shapes {shape} and {posterior.event_shape}: give both "
-            "the same"
+            f"the same{other}"
         )
 
 
