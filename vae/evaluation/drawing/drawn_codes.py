@@ -18,6 +18,7 @@ from vae.evaluation.drawing.render import as_rgb, stretched
 WIDTH, ROW, WORDS = 360, 62, 44  # pixels of CSS: of all, of an example, of the words around them
 CELL, PANEL = 1.0, 2.2  # widths, of one example and of its parameters
 SMALL, LABELS = 11, 6  # size of the words of a panel, and how many names there is room for
+LETTERS = 17  # of all these names
 APART = 0.5  # of the space of a variable, over which its draws are spread
 OF_Q = CLASSES[8]
 
@@ -141,6 +142,7 @@ def parameters(
     axes.set(xlim=(-0.6, len(center) - 0.4), ylim=panel.limits())
     axes.locator_params(axis="y", nbins=2)
     axes.tick_params(labelsize=SMALL, pad=1, length=2)
-    few = across[:: 1 if len(across) <= LABELS else 2].tolist()
+    letters = sum(len(panel.names[i]) for i in across)
+    few = across[:: max(1 if len(across) <= LABELS else 2, -(-letters // LETTERS))].tolist()
     axes.set_xticks(few, [written(panel.names[i]) for i in few] if last else [])
     axes.spines[["top", "right"]].set_visible(False)
