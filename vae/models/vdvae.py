@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vae.batch import Batch
+from vae.checks import check_int
 from vae.distributions import (
     Conditional,
     Head,
@@ -107,6 +108,8 @@ class VDVAE(Model):
                 posterior is not the normal one.
         """
         check_normal(parts.posterior(latent_dim=1))
+        check_int("model.latent_channels", latent_channels)
+        check_int("model.read_blocks", read_blocks)
         activation, likelihood = nn.SiLU(), parts.likelihood(spec)
         top = (channels[0], *spec.shape[1:]) if channels else ()
         levels = plan_levels(top, channels[1:], kernel_size=3)
