@@ -3,7 +3,6 @@
 __all__ = ["ELBO"]
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from torch import Tensor
 
@@ -36,7 +35,7 @@ class ELBO(Objective):
         hierarchy.
     """
 
-    of_each: Mapping[str, Weight] = MappingProxyType({})  # β of latents by name
+    of_each: Mapping[str, Weight] | None = None  # β of latents by name
 
     def __init__(
         self,
@@ -51,13 +50,15 @@ class ELBO(Objective):
             self.of_each = {name: check_weight(f"beta.{name}", b) for name, b in beta.items()}
             check_pathwise(self.estimator)
         self.beta: Weight = 1.0 if isinstance(beta, Mapping) else check_weight("beta", beta)
-        self.is_elbo = self.beta == 1 and all(b == 1 for b in self.of_each.values())
+        self.is_elbo = self.beta == 1 and all(b == 1 for b in (self.of_each or {}).values())
 
     def forward(self, trace: Trace, at: Progress = START) -> dict[str, Tensor]:
         """Return the terms ``reconstruction`` and ``kl``, the latter weighted."""
         beta = at(self.beta)
         trace = self.estimator.taken(trace)
-        kl = self.weighted_kl(trace, at) if self.of_each else self.estimator.kl(trace)
+        kl = self.estimator.kl(trace)
+        if self.of_each is not None:
+            kl = weighted_kl(trace, self.of_each, at)
         if self.beta != 1:
             kl = beta * kl
         log_px = trace.log_px.mean()
@@ -66,14 +67,19 @@ class ELBO(Objective):
             log_px = log_px if correction is None else log_px + correction
         return {"reconstruction": -log_px, "kl": kl.mean()}
 
-    def weighted_kl(self, trace: Trace, at: Progress) -> Tensor:
-        """Return the sum of the latents' KLs, each by its weight, ``(K, B)``."""
-        names = [latent.name for latent in trace.latents]
-        if unknown := [name for name in self.of_each if name not in names]:
-            raise ValueError(
-                f"beta: the model has no latent {', '.join(unknown)}; it has {', '.join(names)}"
-            )
-        return total([at(self.of_each.get(a.name, 1.0)) * a.kl for a in trace.latents])
+
+def weighted_kl(trace: Trace, weights: Mapping[str, Weight], at: Progress) -> Tensor:
+    """Return the sum of the latents' KLs, each by its weight or 1, ``(K, B)``.
+
+    Raises:
+        ValueError: If there is a weight of no latent.
+    """
+    names = [latent.name for latent in trace.latents]
+    if unknown := [name for name in weights if name not in names]:
+        raise ValueError(
+            f"beta: the model has no latent {', '.join(unknown)}; it has {', '.join(names)}"
+        )
+    return total([at(weights.get(a.name, 1.0)) * a.kl for a in trace.latents])
 
 
 def check_pathwise(estimator: Estimator) -> None:

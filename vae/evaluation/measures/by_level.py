@@ -29,9 +29,10 @@ def levels_of(model: Model, batch: Batch) -> list[str]:
     latents = model.ran(given_of(model, batch), draws).latents
     shared = any(latent.shared for latent in latents.values())
     hangs = any(len(latent.p.batch_shape) > 1 for latent in latents.values())
-    if shared or not hangs or len(stems(tuple(latents.values()))) < 2:
+    found = stems(tuple(latents.values()))
+    if shared or not hangs or len(found) < 2:
         raise NotApplicable(
-            f"this needs a model of levels, one given another; its latents are {', '.join(latents)}"
+            f"this needs a model of levels, one given another; its latents are {', '.join(found)}"
         )
     return list(latents)
 

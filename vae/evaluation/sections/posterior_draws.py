@@ -16,6 +16,7 @@ from vae.evaluation.measures.named import the_x
 from vae.evaluation.measures.variables import Variables, study_all, variable_name
 from vae.evaluation.section import NotApplicable, Section
 from vae.evaluation.subject import Subject
+from vae.stems import stem
 from vae.supports import same_support
 from vae.trace import Latent
 
@@ -60,7 +61,7 @@ class PosteriorDraws(Evaluation):
         known = subject.examples(self.examples)
         batch = {name: known[name] for name in model.fields}
         run = model.ran(model.check(batch), Posterior(self.draws, priors=False))
-        of_x = [name for name in used if len(run.latents[name].q.batch_shape) == 1]
+        of_x = [name for name in used if is_of_x(run.latents[name])]
         if not of_x:
             raise NotApplicable("no latent of this model has a q(z|x) that reads x alone")
         if not all(run.latents[name].point.isfinite().all() for name in of_x):
@@ -70,7 +71,8 @@ class PosteriorDraws(Evaluation):
         mean = the_x({name: seen.px.mean for name, seen in run.observed.items()})
         x, decoded = (model.standardized(v).float().cpu() for v in (batch["x"], mean))
         others = [name for name in used if name not in shown]
-        note = f"Drawn of the latents {', '.join(used)}: {' and '.join(shown)}."
+        all_of_them = ", ".join(dict.fromkeys(map(stem, used)))
+        note = f"Drawn of the latents {all_of_them}: {' and '.join(map(in_its_chain, shown))}."
         return Section(
             "From x to draws of z",
             protocol={
@@ -81,6 +83,16 @@ class PosteriorDraws(Evaluation):
             pictures={TITLE: drawn_codes(x, panels, decoded, span=subject.value_range)},
             notes=[note] if others else [],
         )
+
+
+def is_of_x(latent: Latent) -> bool:
+    """Say whether a latent that has values has a q(z|x) which is given x alone."""
+    return len(latent.q.batch_shape) == 1 and latent.z.shape[2:].numel() > 0
+
+
+def in_its_chain(name: str) -> str:
+    """Return what a latent is called, which may be the first step of a chain."""
+    return name if stem(name) == name else f"the first step of {stem(name)}"
 
 
 def panel_of(latent: Latent, used: Variables, most: int) -> PosteriorPanel:
