@@ -56,8 +56,9 @@ class ELBO(Objective):
         """Return the terms ``reconstruction`` and ``kl``, the latter weighted."""
         beta = at(self.beta)
         trace = self.estimator.taken(trace)
-        kl = self.estimator.kl(trace)
-        if self.of_each is not None:
+        if self.of_each is None:  # `not` of a mapping is another branch where a step is compiled
+            kl = self.estimator.kl(trace)
+        else:
             kl = weighted_kl(trace, self.of_each, at)
         if self.beta != 1:
             kl = beta * kl

@@ -128,9 +128,9 @@ def check_weight(name: str, value: Weight) -> Weight:
     Raises:
         ValueError: If a constant weight is negative or not finite.
     """
-    if not isinstance(value, Schedule | float | int) or (
-        not isinstance(value, Schedule) and not 0 <= value < float("inf")
-    ):
+    if isinstance(value, Schedule):
+        return value
+    if not isinstance(value, float | int) or not 0 <= value < float("inf"):
         raise ValueError(f"{name} must be a finite number of at least 0; got {value}")
     return value
 

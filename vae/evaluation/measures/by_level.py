@@ -9,10 +9,10 @@ from torch import Tensor
 
 from vae.batch import Batch
 from vae.draws import FromPrior, Posterior, count_rows, kept
-from vae.evaluation.measures.latent_statistics import stems
 from vae.evaluation.measures.named import given_of
 from vae.evaluation.section import NotApplicable
 from vae.models import Model
+from vae.stems import stems
 
 UNUSED = 0.1  # nats per example, below
 
