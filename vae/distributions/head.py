@@ -93,6 +93,12 @@ class Conditional(nn.Module, StartsFromData):
         self.net = net
         self.head = head
 
+    @property
+    def likelihood(self) -> "Likelihood":
+        """The head, of a decoder."""
+        assert isinstance(self.head, Likelihood)
+        return self.head
+
     def forward(self, *given: Tensor) -> Distribution:
         """Return the distribution given tensors of shape ``(*lead, *in_shape)``."""
         params = self.net(*given)

@@ -106,9 +106,7 @@ class HVAE(Model):
     @property
     def likelihood(self) -> Likelihood:
         """The head of p(x|z_1)."""
-        head = self.decoder.head
-        assert isinstance(head, Likelihood)
-        return head
+        return self.decoder.likelihood
 
     def run(self, batch: Batch, draws: Draws) -> None:
         """Choose the levels, whichever goes first, and decode the lowest."""

@@ -124,9 +124,7 @@ class LadderVAE(Model):
     @property
     def likelihood(self) -> Likelihood:
         """The head of p(x|z_1)."""
-        head = self.decoder.head
-        assert isinstance(head, Likelihood)
-        return head
+        return self.decoder.likelihood
 
     def run(self, batch: Batch, draws: Draws) -> None:
         """Look at x once, then choose the levels from the highest down, and decode the lowest."""

@@ -151,9 +151,7 @@ class M2(Model):
     @property
     def likelihood(self) -> Likelihood:
         """The head of p(x|y, z), or that of p(x|c)."""
-        head = (self if self.m1 is None else self.m1).decoder.head
-        assert isinstance(head, Likelihood)
-        return head
+        return (self if self.m1 is None else self.m1).decoder.likelihood
 
     def run(self, batch: Batch, draws: Draws) -> None:
         """Choose y, then z given it, and say what x is under both."""

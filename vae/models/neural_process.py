@@ -155,9 +155,7 @@ class NeuralProcess(Model):
     @property
     def likelihood(self) -> Likelihood:
         """The head of p(y|x, z, r)."""
-        head = self.decoder.head
-        assert isinstance(head, Likelihood)
-        return head
+        return self.decoder.likelihood
 
     def run(self, batch: Batch, draws: Draws) -> None:
         """Choose z given the context and say what all values are."""

@@ -133,9 +133,7 @@ class VAE(Model):
     @property
     def likelihood(self) -> Likelihood:
         """The head of p(x|z)."""
-        head = self.decoder.head
-        assert isinstance(head, Likelihood)
-        return head
+        return self.decoder.likelihood
 
     def run(self, batch: Batch, draws: Draws) -> None:
         """Encode x once and decode as many latents of each example as are drawn."""

@@ -138,9 +138,7 @@ class VDVAE(Model):
     @property
     def likelihood(self) -> Likelihood:
         """The head of p(x|h)."""
-        head = self.decoder.head
-        assert isinstance(head, Likelihood)
-        return head
+        return self.decoder.likelihood
 
     def run(self, batch: Batch, draws: Draws) -> None:
         """Look at x once, then run down the blocks, of which each chooses its latent."""

@@ -112,8 +112,7 @@ class DMM(Model):
     @property
     def likelihood(self) -> Likelihood | None:
         """The head of p(x_t|z_t), of one step."""
-        head = self.emission.step.head
-        return head if isinstance(head, Likelihood) else None
+        return self.emission.likelihood
 
     def run(self, batch: Batch, draws: Draws) -> None:
         """Choose the latents step by step; all steps are decoded together."""

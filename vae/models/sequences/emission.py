@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vae.distributions import Conditional
+from vae.distributions import Conditional, Likelihood
 from vae.distributions.each_step import over_steps
 from vae.draws import Draws
 from vae.from_data import Examples, StartsFromData
@@ -28,6 +28,12 @@ class Emission(nn.Module, StartsFromData):
         super().__init__()
         self.step = step
         self.fields = tuple(fields)
+
+    @property
+    def likelihood(self) -> Likelihood | None:
+        """The head of one step, if it is one of data."""
+        head = self.step.head
+        return head if isinstance(head, Likelihood) else None
 
     def forward(self, *given: Tensor) -> Distribution:
         """Map tensors ``(K, B, T, ...)`` to p(x | …), batch ``(K, B)``, event ``(T, *event)``."""

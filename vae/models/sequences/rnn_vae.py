@@ -127,8 +127,7 @@ class RNNVAE(Model):
     @property
     def likelihood(self) -> Likelihood | None:
         """The head of p(x_t|…), of one step."""
-        head = self.emission.step.head
-        return head if isinstance(head, Likelihood) else None
+        return self.emission.likelihood
 
     def run(self, batch: Batch, draws: Draws) -> None:
         """Choose z, and write the sequence step by step or, where it is known, at once."""

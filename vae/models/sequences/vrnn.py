@@ -128,8 +128,7 @@ class VRNN(Model):
     @property
     def likelihood(self) -> Likelihood | None:
         """The head of p(x_t|…), of one step."""
-        head = self.emission.step.head
-        return head if isinstance(head, Likelihood) else None
+        return self.emission.likelihood
 
     def run(self, batch: Batch, draws: Draws) -> None:
         """Choose the latents step by step, and go on with the values of x."""
