@@ -1,6 +1,15 @@
 """A batch: some examples as named fields, from the data to the model."""
 
-__all__ = ["DTYPES", "UNLABELLED", "Batch", "blank", "check_fields"]
+__all__ = [
+    "DTYPES",
+    "UNLABELLED",
+    "Batch",
+    "blank",
+    "check_fields",
+    "known_values",
+    "of_steps",
+    "within",
+]
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -66,3 +75,31 @@ def check_fields(fields: Iterable[str], known: Collection[str], name: str) -> No
             f"{', '.join(known)} alone: use data with {', '.join(missing)}, or a model and an "
             "objective that do without."
         )
+
+
+def within(length: Tensor, steps: int) -> Tensor:
+    """Return which of so many steps lie within each length, bool ``(*lead, T)``."""
+    return torch.arange(steps, device=length.device) < length.unsqueeze(-1)
+
+
+def of_steps(steps: Tensor, x: Tensor) -> Tensor:
+    """Return ``(B, T)`` of steps with ones for the dimensions of an event of x."""
+    return steps.reshape(*steps.shape, *(1,) * (x.dim() - steps.dim()))
+
+
+def known_values(x: Tensor, length: Tensor | None, mask: Tensor | None) -> Tensor | None:
+    """Return which values of sequences are known: within the length, and not missing by the mask.
+
+    Args:
+        x: ``(B, T, *event)``.
+        length: Steps of each, ``(B,)``; ``None``: all.
+        mask: Which are known, ``(B, T)`` or ``(B, T, *event)``; ``None``: all.
+
+    Returns:
+        Bool, ``(B, T, *event)`` or of size 1 in the event; ``None``: all.
+    """
+    inside = None if length is None else of_steps(within(length, x.shape[1]), x)
+    if mask is None:
+        return inside
+    found = of_steps(mask != 0, x)
+    return found if inside is None else found & inside

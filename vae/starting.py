@@ -5,13 +5,12 @@ __all__ = ["start_at_data", "start_prior"]
 import torch
 from torch import Tensor
 
-from vae.batch import Batch
+from vae.batch import Batch, known_values
 from vae.data import DataModule
 from vae.draws import Posterior
 from vae.from_data import Examples, StartsFromCodes, StartsFromData, StartsFromField
 from vae.models import Model, NeuralProcess
 from vae.models.known_points import over_channels
-from vae.models.sequences.padded import Padded
 
 CODES = 10_000  # at which a prior starts
 
@@ -77,7 +76,7 @@ def filled(model: Model, batch: Batch) -> Tensor:
     if not told or not (model.is_sequential or isinstance(model, NeuralProcess)):
         return x
     if model.is_sequential:
-        known = Padded({"x": x, **told}, x.shape[2:], x.shape[1], told=False).known
+        known = known_values(x, told.get("length"), told.get("mask"))
         dims = (0, 1)  # of all steps
     else:
         known = over_channels(told["mask"].flatten(1) != 0, x)

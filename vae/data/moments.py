@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from vae.batch import known_values
 from vae.data.source import Examples
 
 BLOCK = 1 << 22  # values that are looked at at once
@@ -57,9 +58,7 @@ def known(examples: Examples, rows: Tensor, x: Tensor) -> Tensor:
     length, mask = (examples.column(name) for name in ("length", "mask"))
     if length is None:
         return torch.ones((), dtype=torch.bool)
-    steps = torch.arange(x.shape[1]) < length[rows].cpu()[:, None]
-    inside = steps.reshape(*steps.shape, *(1,) * (x.dim() - 2))
-    if mask is None:
-        return inside
-    found = mask[rows].cpu()
-    return inside & found.reshape(*found.shape, *(1,) * (x.dim() - found.dim()))
+    here = None if mask is None else mask[rows].cpu()
+    found = known_values(x, length[rows].cpu(), here)
+    assert found is not None
+    return found

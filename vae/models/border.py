@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.distributions.constraints import Constraint
 
-from vae.batch import Batch
+from vae.batch import Batch, of_steps, within
 from vae.checks import check_int
 from vae.distributions import Likelihood
 from vae.models.standardize import Standardize
@@ -65,7 +65,7 @@ def known_steps_of(batch: Batch, likelihood: Likelihood) -> Any:
         raise ValueError(f"x has shape {tuple(x.shape)}; this model takes ({wanted})")
     if mask is not None:
         check_mask(mask, x)
-        x = torch.where((mask != 0).reshape(*mask.shape, *[1] * (x.dim() - mask.dim())), x, 0.0)
+        x = torch.where(of_steps(mask != 0, x), x, 0.0)
     if length is None:
         return x.flatten(0, 1)
     if length.dim() != 1:
@@ -75,7 +75,7 @@ def known_steps_of(batch: Batch, likelihood: Likelihood) -> Any:
             f"lengths must lie in 1 to {x.shape[1]}, the steps of x; got {length.min().item()} to "
             f"{length.max().item()}"
         )
-    return x[torch.arange(x.shape[1], device=x.device) < length[:, None]]
+    return x[within(length, x.shape[1])]
 
 
 def check_mask(mask: Tensor, x: Tensor) -> None:

@@ -3,7 +3,6 @@
 __all__ = ["RSSM"]
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from math import prod
 from typing import Any, Self
@@ -26,8 +25,8 @@ from vae.models.rssm_cell import (
     inputs_of,
     nothing_seen,
     shown,
-    step_shape,
 )
+from vae.models.sequences.padded import event_of
 from vae.networks import MLP
 from vae.parts import Parts
 from vae.spec import DataSpec
@@ -125,15 +124,15 @@ class RSSM(Model):
         """
         check_int("model.state_dim", state_dim)
         check_int("model.hidden_dim", hidden_dim)
-        event = step_shape(spec)
+        step = event_of(spec)
         fields = [name for name in READ if name in spec.fields and (actions or name != "action")]
         parts = parts.knowing(latent_dim=latent_dim)
         q, p = parts.posterior(), parts.posterior()
         size, width = prod(q.event_shape), state_dim
         num_actions = spec.fields["action"]["shape"][-1] if "action" in fields else 0
-        likelihood = EachStep(parts.likelihood(replace(spec, shape=event)), spec.shape[0])
+        likelihood = EachStep(parts.likelihood(step), spec.shape[0])
         return cls(
-            parts.net(encoder, "encoder", in_shape=event, out_shape=(hidden_dim,)),
+            parts.net(encoder, "encoder", in_shape=step.shape, out_shape=(hidden_dim,)),
             WorldCell(size, num_actions, state_dim=width, hidden_dim=hidden_dim),
             Conditional(StatePosterior(width, hidden_dim, q.param_shape), q),
             Conditional(

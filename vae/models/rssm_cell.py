@@ -8,7 +8,6 @@ __all__ = [
     "inputs_of",
     "nothing_seen",
     "shown",
-    "step_shape",
 ]
 
 from collections.abc import Sequence
@@ -18,8 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae.batch import Batch
-from vae.spec import DataSpec
+from vae.batch import Batch, within
 
 
 class RecurrentState(NamedTuple):
@@ -177,8 +175,7 @@ def steps_there(batch: Batch, steps: int) -> Tensor | None:
     """
     mask = batch.get("mask")
     if "length" in batch:
-        length = batch["length"]
-        return torch.arange(steps, device=length.device) < length[:, None]
+        return within(batch["length"], steps)
     return mask.bool() if mask is not None and mask.dim() == 2 else None
 
 
@@ -190,17 +187,3 @@ def shown(x: Tensor, seen: Tensor | None) -> Tensor:
 def nothing_seen() -> Tensor:
     """Stand for what q reads of x where x is not known."""
     raise AssertionError
-
-
-def step_shape(spec: DataSpec) -> tuple[int, ...]:
-    """Return the shape of one step of data that are sequences, ``(T, *event)``.
-
-    Raises:
-        ValueError: If they are none.
-    """
-    if len(spec.shape) < 2:
-        raise ValueError(
-            f"model RSSM is one of sequences (T, ...), and an example of data {spec.name} has "
-            f"shape {spec.shape}: use data=moving_sprites or others of sequences, or model=mlp"
-        )
-    return spec.shape[1:]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from vae.batch import Batch
+from vae.batch import Batch, of_steps, within
 from vae.spec import DataSpec
 
 FEW_CHANNELS = 12  # that can be told apart as curves
@@ -28,7 +28,7 @@ def timelines(rows: Tensor, spec: DataSpec | None, lengths: Tensor | None = None
     lead = rows.dim() - len(spec.shape)
     flat = rows.reshape(*rows.shape[: lead + 1], -1)
     if lengths is not None:
-        inside = torch.arange(flat.shape[-2], device=rows.device) < lengths.unsqueeze(-1)
+        inside = within(lengths.to(rows.device), flat.shape[-2])
         flat = torch.where(inside.unsqueeze(-1), flat, torch.nan)
     return flat.transpose(-1, -2)
 
@@ -43,7 +43,7 @@ def with_gaps(rows: Tensor, batch: Batch) -> Tensor:
     mask = batch.get("mask")
     if mask is None or "length" not in batch:
         return rows
-    known = mask.reshape(*mask.shape, *(1,) * (rows.dim() - 1 - mask.dim())) != 0
+    known = of_steps(mask != 0, rows[0])
     return torch.cat([torch.where(known, rows[:1], torch.nan), rows[1:]])
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae.batch import Batch
+from vae.batch import Batch, of_steps
 from vae.evaluation.drawing.over_time import Track, over_time
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.errors import crps, pooled, root_mean_squared
-from vae.evaluation.over_time.steps import cut, known_of, last_of, of_steps, sequences_of
+from vae.evaluation.over_time.steps import cut, known_of, last_of, sequences_of
 from vae.evaluation.section import Figure, Section
 from vae.evaluation.subject import Subject
 from vae.models import RSSM, Model

@@ -7,18 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vae.batch import Batch
+from vae.batch import Batch, of_steps
 from vae.evaluation.drawing.over_time import Track, over_time
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.errors import root_mean_squared
 from vae.evaluation.measures.named import the_x
-from vae.evaluation.over_time.steps import (
-    interpolated,
-    known_of,
-    last_of,
-    of_steps,
-    sequences_of,
-)
+from vae.evaluation.over_time.steps import interpolated, known_of, last_of, sequences_of
 from vae.evaluation.section import Section
 from vae.evaluation.subject import Subject
 

@@ -1,11 +1,11 @@
 """The steps of sequences: which are known, what comes before a time, and simple guesses."""
 
-__all__ = ["cut", "interpolated", "known_of", "last_of", "of_steps", "sequences_of"]
+__all__ = ["cut", "interpolated", "known_of", "last_of", "sequences_of"]
 
 import torch
 from torch import Tensor
 
-from vae.batch import Batch
+from vae.batch import Batch, known_values, of_steps, within
 from vae.evaluation.evaluation import NO_SEQUENCES
 from vae.evaluation.section import NotApplicable
 from vae.evaluation.subject import Subject
@@ -28,19 +28,11 @@ def sequences_of(subject: Subject, n: int, *, least: int = 1) -> dict[str, Tenso
     return {name: value[long] for name, value in batch.items()}
 
 
-def of_steps(steps: Tensor, x: Tensor) -> Tensor:
-    """Return ``(B, T)`` of steps with ones for the dimensions of an event of x."""
-    return steps.reshape(*steps.shape, *(1,) * (x.dim() - steps.dim()))
-
-
 def known_of(batch: Batch) -> Tensor:
     """Return which values of x are known, bool ``(B, T, *event)``."""
-    x, length, mask = batch["x"], batch.get("length"), batch.get("mask")
-    found = torch.ones_like(x, dtype=torch.bool)
-    if length is not None:
-        inside = torch.arange(x.shape[1], device=x.device) < length[:, None]
-        found = of_steps(inside, x).expand(x.shape)
-    return found if mask is None else found & of_steps(mask != 0, x)
+    x = batch["x"]
+    known = known_values(x, batch.get("length"), batch.get("mask"))
+    return torch.ones_like(x, dtype=torch.bool) if known is None else known.expand(x.shape)
 
 
 def cut(batch: Batch, length: Tensor) -> dict[str, Tensor]:
@@ -53,7 +45,7 @@ def cut(batch: Batch, length: Tensor) -> dict[str, Tensor]:
         length: How many steps of each, ``(B,)``.
     """
     width = int(length.max())
-    inside = torch.arange(width, device=length.device) < length[:, None]
+    inside = within(length, width)
     found = {**batch, "length": length}
     for name in ("x", "mask"):
         if name in batch:

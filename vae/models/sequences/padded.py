@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from vae.batch import Batch
+from vae.batch import Batch, known_values, within
 from vae.distributions import Head
 from vae.draws import Draws
 from vae.models.border import check_mask
@@ -52,21 +52,11 @@ class Padded:
         self.num_steps = num_steps if x is None else x.shape[1]
         self.valid: Tensor | None = None
         if self.length is not None:
-            at = torch.arange(self.num_steps, device=self.length.device)
-            self.valid = at < self.length[:, None]
-        self.known = None if x is None else self.known_of(x, mask)
+            self.valid = within(self.length, self.num_steps)
+        if x is not None and mask is not None:
+            check_mask(mask, x)
+        self.known = None if x is None else known_values(x, self.length, mask)
         self.weights = self.weights_of(x)
-
-    def known_of(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
-        """Return which values are known, ``(B, T, *event)`` or of size 1 in the event."""
-        wide = [1] * len(self.event)
-        valid = None if self.valid is None else self.valid.reshape(*self.valid.shape, *wide)
-        if mask is None:
-            return valid
-        check_mask(mask, x)
-        if mask.dim() == 2:
-            mask = mask.reshape(*mask.shape, *wide)
-        return mask != 0 if valid is None else (mask != 0) & valid
 
     def weights_of(self, x: Tensor | None) -> Sequence[Tensor | None]:
         """Return how much each step counts, T tensors ``(B,)``; ``None`` where all count once."""
@@ -118,8 +108,8 @@ def event_of(spec: DataSpec) -> DataSpec:
     """
     if len(spec.shape) < 2:
         raise ValueError(
-            f"this is a model of sequences (T, ...); data {spec.name} have examples of shape "
-            f"{tuple(spec.shape)}: use another model, or data of sequences"
+            f"this model is one of sequences (T, ...); data {spec.name} have examples of shape "
+            f"{spec.shape}: use data=moving_sprites or others of sequences, or model=mlp"
         )
     return replace(spec, shape=spec.shape[1:])
 
