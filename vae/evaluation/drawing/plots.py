@@ -37,17 +37,23 @@ ON_A_LINE = 40  # letters
 OUTER = 0.005  # part of the values on each side that lies beyond the bins of a histogram
 INTO_THE_LAST = "The outermost bars hold all values beyond them: half a percent on either side."
 OPACITY = 0.85  # of points
+MOST_NAMES = 12  # below bars
 SHARED = "The {} classes share the colours: TensorBoard's projector names each point."
 
 Legend = Sequence[tuple[str, str]]
 
 
-def bars(values: Sequence[float], *, xlabel: str, ylabel: str) -> Picture:
-    """Draw one bar per value."""
+def bars(
+    values: Sequence[float], *, xlabel: str, ylabel: str, names: Sequence[str] = ()
+) -> Picture:
+    """Draw one bar per value, below a few of which their names stand."""
 
     def draw(axes: Any) -> None:
         axes.bar(range(len(values)), values, width=0.8, color=class_colors(1)[0])
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        if 0 < len(names) <= MOST_NAMES:
+            axes.set_xticks(range(len(values)), names)
+        else:
+            axes.xaxis.get_major_locator().set_params(integer=True)
 
     return plot(draw, xlabel, ylabel)
 

@@ -21,7 +21,9 @@ def sequences_of(subject: Subject, n: int, *, least: int = 1) -> dict[str, Tenso
         raise NotApplicable(NO_SEQUENCES)
     batch = subject.examples(n)
     if "length" not in batch:
-        raise NotApplicable(f"{subject.spec.name} has no field length, and so no sequences")
+        raise NotApplicable(
+            f"no field length of {subject.spec.name} says how long each sequence is"
+        )
     long = batch["length"] >= least
     if not long.any():
         raise NotApplicable(f"no sequence of {subject.spec.name} has {least} steps")

@@ -110,6 +110,7 @@ def pictures_of(
             [row["KL (nats)"] for row in rows],
             xlabel="level, from the highest",
             ylabel="KL (nats)",
+            names=names,
         ),
         "reconstructions from the highest levels": picture_of(
             torch.stack([originals, *pictures]), ["original", *labels], span=subject.value_range

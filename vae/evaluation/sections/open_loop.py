@@ -151,7 +151,9 @@ def figures_of(errors: Errors) -> dict[str, Figure]:
             ("open_loop", errors.model, "squared error"),
             ("copy", errors.copy, "the same of the last step seen"),
         ):
-            mean = averaged(f"{words}, {step} steps ahead", values[counts, step - 1].double())
+            mean = averaged(
+                f"{words}, {step} step{'s' * (step > 1)} ahead", values[counts, step - 1].double()
+            )
             figures[f"{name}_mse_{step}"] = mean
     return figures
 
