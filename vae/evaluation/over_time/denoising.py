@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vae.batch import Batch
+from vae.checks import check_int
 from vae.evaluation.drawing.over_time import Track, over_time
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.errors import root_mean_squared
@@ -30,8 +31,7 @@ class Denoising(Evaluation):
     def __init__(self, noise: float = 0.2, *, num_examples: int = 100) -> None:
         if not noise > 0:
             raise ValueError(f"noise must be above 0; got {noise}")
-        if num_examples < 1:
-            raise ValueError(f"num_examples must be at least 1; got {num_examples}")
+        check_int("num_examples", num_examples)
         self.noise = noise
         self.num_examples = num_examples
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vae.batch import Batch, of_steps
+from vae.checks import check_int
 from vae.evaluation.drawing.over_time import Track, over_time
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.errors import crps, pooled, root_mean_squared
@@ -42,11 +43,8 @@ class Forecast(Evaluation):
     ) -> None:
         if not 0 < share < 1:
             raise ValueError(f"share must lie between 0 and 1; got {share}")
-        if num_examples < 1 or num_samples < 2:
-            raise ValueError(
-                f"num_examples starts at 1 and num_samples at 2; got {num_examples} and "
-                f"{num_samples}"
-            )
+        check_int("num_examples", num_examples)
+        check_int("num_samples", num_samples, low=2)
         self.share = share
         self.num_examples = num_examples
         self.num_samples = num_samples

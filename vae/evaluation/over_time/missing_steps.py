@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vae.batch import Batch, of_steps
+from vae.checks import check_int
 from vae.evaluation.drawing.over_time import Track, over_time
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.errors import root_mean_squared
@@ -46,8 +47,7 @@ class MissingSteps(Evaluation):
             raise ValueError(f"hide must be steps or values; got {hide!r}")
         if not 0 < fraction < 1:
             raise ValueError(f"fraction must lie between 0 and 1; got {fraction}")
-        if num_examples < 1:
-            raise ValueError(f"num_examples must be at least 1; got {num_examples}")
+        check_int("num_examples", num_examples)
         self.hide = hide
         self.fraction = fraction
         self.num_examples = num_examples

@@ -102,14 +102,15 @@ class OpenLoop(Evaluation):
             shown = (batch, draws[0]) if shown is None else shown
         assert shown is not None
         errors = Errors(*(torch.cat(part).cpu() for part in zip(*found, strict=True)))
+        lines = lines_of(errors)
         return Section(
             "Open-loop prediction",
             figures_of(errors),
             {**vars(self), "horizon": horizon},
-            series={name: lines_of(errors)[name][1] for name in lines_of(errors)},
+            series={name: values for name, (_, values) in lines.items()},
             pictures={
                 "error by step": curves(
-                    lines_of(errors), xlabel="steps ahead", ylabel="squared error", marker="."
+                    lines, xlabel="steps ahead", ylabel="squared error", marker="."
                 ),
                 **pictures_of(*shown, self.context, self.columns, subject.value_range, self.movie),
             },
