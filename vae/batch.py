@@ -9,6 +9,7 @@ __all__ = [
     "known_values",
     "of_steps",
     "within",
+    "without_padding",
 ]
 
 from collections.abc import Collection, Iterable, Mapping
@@ -85,6 +86,19 @@ def within(length: Tensor, steps: int) -> Tensor:
 def of_steps(steps: Tensor, x: Tensor) -> Tensor:
     """Return ``(B, T)`` of steps with ones for the dimensions of an event of x."""
     return steps.reshape(*steps.shape, *(1,) * (x.dim() - steps.dim()))
+
+
+def without_padding(batch: Batch, names: Iterable[str]) -> Batch:
+    """Return a batch of sequences without the last steps, if they are padding in all of them.
+
+    Args:
+        batch: Without ``length`` it is returned as it is.
+        names: Of the fields ``(B, T, ...)`` that have a value for each step.
+    """
+    if "length" not in batch:
+        return batch
+    steps = int(batch["length"].max())
+    return {**batch, **{name: batch[name][:, :steps] for name in names if name in batch}}
 
 
 def known_values(x: Tensor, length: Tensor | None, mask: Tensor | None) -> Tensor | None:

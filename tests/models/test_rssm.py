@@ -9,9 +9,10 @@ from tests.models.linear_world import SEEN, A, B, linear_world
 from vae.build import build_model, check_parts
 from vae.data import DataModule, Memory
 from vae.draws import Replay
-from vae.objectives import ELBO
+from vae.objectives import ELBO, Progress
 from vae.spec import DataSpec
 from vae.starting import start_at_data
+from vae.training.step import measured
 
 STEPS = 6
 FIELDS = {
@@ -91,6 +92,13 @@ def test_padding_changes_nothing(model):
     torch.manual_seed(0)
     theirs = model.filtered(short)
     assert all(torch.allclose(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_training_reads_no_step_that_is_padding_in_all_of_a_batch(model):
+    batch = batch_of()
+    batch["length"][:] = 4
+    trace, *_ = measured(model, ELBO(), batch, Progress(0))
+    assert [latent.name for latent in trace.latents] == ["z.0", "z.1", "z.2", "z.3"]
 
 
 def test_a_missing_step_within_the_length_is_no_padding(model):

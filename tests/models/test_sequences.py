@@ -16,10 +16,11 @@ from vae.distributions.likelihoods.scale import LearnedScale
 from vae.draws import FromPrior, Particles, Posterior, Replay
 from vae.models.sequences.emission import Emission
 from vae.networks import MLP
-from vae.objectives import ELBO, FIVO, IWAE, BalancedELBO, DReG, StickTheLanding
+from vae.objectives import ELBO, FIVO, IWAE, BalancedELBO, DReG, Progress, StickTheLanding
 from vae.spec import DataSpec
 from vae.starting import start_at_data
 from vae.stems import JoinedSteps, stem
+from vae.training.step import measured
 
 STEPS = 5
 FIELDS = {"length": {"shape": (), "dtype": "int64"}, "mask": {"shape": (STEPS,), "dtype": "bool"}}
@@ -144,6 +145,17 @@ def test_a_batch_is_its_sequences_one_by_one_whatever_their_padding(model, batch
         for name in ("log_px", "log_p", "log_q"):
             found = getattr(alone, name)[:, 0]
             assert torch.allclose(found, getattr(whole, name)[:, i], atol=1e-9), name
+
+
+def test_steps_that_are_padding_in_all_of_a_batch_cost_nothing(model, batch):
+    batch["length"], found = batch["length"].clamp(max=3), []
+    short = {name: v[:, :3] if v.dim() > 1 else v for name, v in batch.items()}
+    for each in (batch, short):
+        torch.manual_seed(0)
+        trace, terms, _ = measured(model, ELBO(), each, Progress(0))
+        assert trace.px.mean.shape[2:4] == (3, 3)
+        found.append(terms)
+    assert found[0] == found[1]
 
 
 def test_the_steps_together_are_the_sum_of_each(model, batch):

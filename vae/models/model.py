@@ -50,6 +50,7 @@ class Model(nn.Module, ABC):
         trained_with: What `run` reads besides in training mode, if it is given x.
         compiled_parts: Submodules that ``compile=true`` compiles instead of a step: a chain's cell.
         is_sequential: Whether its examples are sequences ``(T, *event)`` of unequal lengths.
+        step_fields: Its fields of a value for each step: training cuts what is padding in a batch.
         drawn_at_once: How many latents are drawn at once for importance weights, at least 1.
 
     Example:
@@ -70,6 +71,7 @@ class Model(nn.Module, ABC):
     predicts: str | None = None
     learns_from: Sequence[str] = ()
     is_sequential: bool = False
+    step_fields: Sequence[str] = ()
     trained_with: Sequence[str] = ()
     compiled_parts: Sequence[str] = ()
     drawn_at_once: int = 4096  # fixed, so that no draw depends on how many are decoded

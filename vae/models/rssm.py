@@ -71,6 +71,7 @@ class RSSM(Model):
     """
 
     is_sequential = True
+    step_fields = ("x", "mask", "action", "reset")
     compiled_parts = ("cell",)
 
     def __init__(

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from vae.argument_checks import unchecked
-from vae.batch import Batch
+from vae.batch import Batch, without_padding
 from vae.data import Draft
 from vae.models import Model
 from vae.objectives import Objective, Progress
@@ -44,12 +44,20 @@ def measured(
 ) -> tuple[Trace, Scalars, Scalars]:
     """Return the trace of a batch, the objective's terms, and all figures to be averaged.
 
-    The figures are the two parts of the true ELBO, whatever the objective, and the terms.
+    The figures are the two parts of the true ELBO, whatever the objective, and the terms. Steps
+    that are padding in all of the batch are cut off, unless code is recorded for one length.
     """
+    if model.step_fields and not (torch.compiler.is_compiling() or is_captured()):
+        batch = without_padding(batch, model.step_fields)
     trace = model(batch, num_samples=objective.num_samples(at), num_examples=at.num_examples)
     terms = objective(trace, at)
     figures = {"log_likelihood": trace.log_px, "kl": trace.kl, **objective.figures(trace)}
     return trace, terms, figures | {f"objective/{name}": term for name, term in terms.items()}
+
+
+def is_captured() -> bool:
+    """Say whether a CUDA graph is being recorded."""
+    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
 
 
 def terms_and_figures(

@@ -46,6 +46,7 @@ class DMM(Model):
     """
 
     is_sequential = True
+    step_fields = ("x", "mask")
     compiled_parts = ("posterior.net", "transition.net")
 
     def __init__(

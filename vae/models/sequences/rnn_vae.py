@@ -53,6 +53,7 @@ class RNNVAE(Model):
     """
 
     is_sequential = True
+    step_fields = ("x", "mask")
     compiled_parts = ("emission.step.net",)
 
     def __init__(

@@ -47,6 +47,7 @@ class VRNN(Model):
     """
 
     is_sequential = True
+    step_fields = ("x", "mask")
     compiled_parts = ("z_features", "posterior.net", "cell")
 
     def __init__(
