@@ -260,6 +260,8 @@ def test_what_cannot_be_is_refused_in_a_sentence():
     flat = DataSpec("flat", (6,), "boolean", 2)
     with pytest.raises(ValueError, match=r"of sequences \(T, ...\); data flat have .* \(6,\)"):
         build_model(settings_of("model=vrnn"), flat)
+    with pytest.raises(ValueError, match="data digits of shape .* are taken for pictures: use"):
+        build_model(settings_of("model=vrnn"), DataSpec("digits", (1, 8, 8), "boolean", 2))
     spec = DataSpec("song", (STEPS, 3), "boolean", 2)
     categories = ["posterior=categorical", "prior=uniform_categorical"]
     with pytest.raises(ValueError, match="CategoricalPosterior has others: use posterior=normal"):

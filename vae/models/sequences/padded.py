@@ -104,8 +104,13 @@ def event_of(spec: DataSpec) -> DataSpec:
     """Return what is known of one step of sequences ``(T, *event)``.
 
     Raises:
-        ValueError: If the data are no sequences.
+        ValueError: If the data are no sequences, or may as well be pictures ``(C, H, W)``.
     """
+    if len(spec.shape) == 3 and not spec.of_sequences:
+        raise ValueError(
+            f"this model is one of sequences; data {spec.name} of shape {spec.shape} are taken for "
+            "pictures: use model=conv, or data with a field length if the first number counts steps"
+        )
     if len(spec.shape) < 2:
         raise ValueError(
             f"this model is one of sequences (T, ...); data {spec.name} have examples of shape "
