@@ -33,16 +33,17 @@ COMMON = [
     "+schedule@objective.beta=linear",
     "objective.beta.steps=1500",
     "report=[bound]",
-    "test_samples=500",
+    "test_samples=200",
     "~callbacks.pictures",
     "trainer=cpu",
     "threads=1",
 ]
 FIGURES = ("elbo", "nll")  # of the test pictures: the ELBO, and −log p(x)
+FLOW = ["posterior=iaf", "posterior.context_dim=64", "posterior.flow.hidden_features=[512]"]
 VARIANTS: dict[str, list[str]] = {
     "normal": [],
-    "iaf": ["posterior=iaf", "posterior.context_dim=64", "posterior.flow.transforms=3"],
-    "nsf": ["posterior=nsf", "posterior.context_dim=64", "posterior.on_noise=true"],
+    "iaf": [*FLOW, "posterior.flow.transforms=3"],
+    "nsf": [*FLOW, "posterior.flow.transforms=2", "posterior.flow.bins=8"],
     "vamp": ["prior=vamp"],
 }
 

@@ -140,7 +140,7 @@ def inner_flow_head(dim: int) -> Head:
     return FlowPosterior(dim, flow=flow, context_dim=4, on_noise=True)
 
 
-def autoregressive_head(kind: type, dim: int) -> Head:
+def autoregressive_head(kind: Callable[..., torch.nn.Module], dim: int) -> Head:
     return FlowPosterior(dim, flow=kind(dim, 4, transforms=2, hidden_features=[8]), context_dim=4)
 
 
@@ -163,6 +163,11 @@ HEADS = {
     "radial": Case(partial(RadialPosterior, num_flows=2)),
     "sylvester": Case(partial(SylvesterPosterior, num_flows=2, reflections=2)),
     "iaf": Case(partial(autoregressive_head, InverseAutoregressiveFlow), tolerance=2e-3),
+    "iaf of splines": Case(
+        partial(autoregressive_head, partial(InverseAutoregressiveFlow, bins=4)),
+        partial(over_reals, step=0.03, reach=3.5),
+        tolerance=2e-3,
+    ),
     "maf": Case(partial(autoregressive_head, zuko.flows.MAF), tolerance=2e-3),
     "categorical": Case(
         lambda dim: CategoricalPosterior(dim, num_categories=4), over_categories, training=False

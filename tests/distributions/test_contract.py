@@ -159,7 +159,7 @@ def test_extreme_parameters_stay_finite(case):
 
 
 # Of zuko, whose transforms end a graph, and of torch, whose checks of one-hot variables do.
-NO_GRAPH = ["flow", "flow on noise", "iaf", "maf", "categorical"]
+NO_GRAPH = ["flow", "flow on noise", "iaf", "iaf of splines", "maf", "categorical"]
 
 
 @pytest.mark.slow

@@ -6,13 +6,22 @@ import pytest
 import torch
 
 from tests.distributions.heads import HEADS, D
-from vae.distributions import FlowPosterior, Head, center, draw, fixed_log_prob, tempered
+from vae.distributions import (
+    FlowPosterior,
+    Head,
+    InverseAutoregressiveFlow,
+    center,
+    draw,
+    fixed_log_prob,
+    tempered,
+)
 from vae.distributions.monotone_root import LEAST_SLOPE, bounded_product, monotone_root
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
 STEPS = ["planar", "radial", "sylvester"]
-FLOWS = [*STEPS, "flow", "flow on noise", "iaf", "maf"]
+OF_ZUKO = ["flow", "flow on noise", "iaf", "iaf of splines", "maf"]
+FLOWS = [*STEPS, *OF_ZUKO]
 
 
 def raw(head, *lead, spread=1.0):
@@ -36,7 +45,7 @@ def test_determinant_is_that_of_the_jacobian(name, spread):
         assert torch.allclose(ladj, exact, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["flow", "flow on noise", "iaf", "maf"])
+@pytest.mark.parametrize("name", OF_ZUKO)
 def test_determinant_of_a_flow_of_zuko_is_that_of_the_jacobian(name):
     head = HEADS[name]()
     q = head(raw(head))
@@ -149,6 +158,16 @@ class Deaf(FlowPosterior):
 def test_a_flow_that_ignores_x_is_caught():
     head = HEADS["iaf"]()
     assert not heeds_x(Deaf(D, flow=head.flow, context_dim=head.context_dim))
+
+
+@pytest.mark.parametrize("bins", [None, 4])
+def test_splines_bend_what_a_step_of_an_inverse_flow_would_scale(bins):
+    y = torch.zeros(3, D)
+    y[:, 0] = torch.tensor([-1.0, 0.0, 1.0])
+    z = InverseAutoregressiveFlow(D, transforms=1, bins=bins)().transform.inv(y)[:, 0]
+    assert ((z[0] - 2 * z[1] + z[2]).abs() > 1e-6) == (bins is not None)
+    with pytest.raises(ValueError, match="bins must be at least 2, or null for no splines; got 1"):
+        InverseAutoregressiveFlow(D, bins=1)
 
 
 def test_a_draw_of_an_inverse_autoregressive_flow_takes_one_pass():
