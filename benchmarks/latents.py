@@ -43,7 +43,7 @@ FLOW = ["posterior=iaf", "posterior.context_dim=64", "posterior.flow.hidden_feat
 VARIANTS: dict[str, list[str]] = {
     "normal": [],
     "iaf": [*FLOW, "posterior.flow.transforms=3"],
-    "nsf": [*FLOW, "posterior.flow.transforms=2", "posterior.flow.bins=8"],
+    "nsf": [*FLOW, "posterior.flow.transforms=3", "posterior.flow.bins=4"],
     "vamp": ["prior=vamp"],
 }
 
