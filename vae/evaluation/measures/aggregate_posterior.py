@@ -16,7 +16,7 @@ from vae.evaluation.measures.latent_statistics import present
 from vae.evaluation.section import standard_error
 from vae.trace import Latent, Trace
 
-CHUNK = 1 << 22  # pairs of a point and a posterior's dimension that are held at once
+CHUNK = 1 << 18  # pairs of a point and a posterior's dimension at once: few enough for the cache
 
 
 class AggregatePosterior:
@@ -27,6 +27,9 @@ class AggregatePosterior:
     the total correlation and, of a prior that factorises, the sum over dimensions of the
     marginals' KL. Nothing is added after the first figure was asked for. Where the prior is given
     something of each example, there are no parts that take it for one distribution.
+
+    Once all points are drawn, a batch of posteriors is met with them and forgotten: what is held
+    does not grow with N.
 
     Args:
         max_points: How many points are drawn, at least 1; N may be larger.
@@ -39,8 +42,10 @@ class AggregatePosterior:
     def __init__(self, max_points: int = 1000, name: str | None = None) -> None:
         self.max_points = max_points
         self.name = name
-        self.posteriors: list[Distribution] = []
-        self.weights: list[Tensor] = []
+        self.waiting: list[tuple[Distribution, Tensor | None]] = []
+        self.factorised = True
+        self.count = 0  # of examples, N
+        self.sums: tuple[Tensor, Tensor] | None = None
         self.prior: Distribution | None = None
         self.points: list[tuple[Tensor, Tensor, Tensor]] = []
         self.num_points = 0
@@ -59,17 +64,21 @@ class AggregatePosterior:
         here = None if mask is None else mask.any(0)
         if mask is not None:
             latent = replace(latent, weight=None)
-        self.posteriors.append(latent.q)
         self.prior = latent.p
-        if here is not None:
-            self.weights.append(here)
+        self.factorised = self.factorised and isinstance(latent.q, Independent)
+        self.count += latent.q.batch_shape[0] if here is None else int(here.sum())
         wanted = self.max_points - self.num_points
         if wanted > 0:
             z, log_q, log_p = latent.z[0], latent.log_q[0], latent.log_p[0]
             if here is not None:
                 z, log_q, log_p = z[here], log_q[here], log_p[here]
-            self.points.append((z[:wanted], log_q[:wanted], log_p[:wanted]))
+            kept = (part[:wanted].clone() for part in (z, log_q, log_p))  # not the whole batch
+            self.points.append(tuple(kept))
             self.num_points += len(self.points[-1][0])
+        if self.factorised:
+            self.waiting.append((latent.q, here))
+        if self.num_points >= self.max_points:
+            self.meet()
 
     def parts(self) -> dict[str, float]:
         """Return the parts of the KL in nats, or nothing where q does not factorise."""
@@ -116,13 +125,6 @@ class AggregatePosterior:
         dims = prior.reinterpreted_batch_ndims
         return (self.densities[1] - log_p.flatten(log_p.dim() - dims)).mean(0)
 
-    @property
-    def count(self) -> int:
-        """Number of examples N."""
-        if self.weights:
-            return sum(int(here.sum()) for here in self.weights)
-        return sum(q.batch_shape[0] for q in self.posteriors)
-
     @cached_property
     def drawn(self) -> tuple[Tensor, Tensor, Tensor]:
         """The points ``(P, *event)``, their log q(z|x) and log p(z), ``(P,)`` each."""
@@ -130,29 +132,34 @@ class AggregatePosterior:
         return z, log_q, log_p
 
     @cached_property
+    @torch.no_grad()
     def densities(self) -> tuple[Tensor, Tensor] | None:
         """Log q(z) ``(P,)`` and log q(z_j) ``(P, D)`` of the points, if q factorises."""
-        if not all(isinstance(q, Independent) for q in self.posteriors):
+        if not self.factorised:
             return None
+        self.meet()
+        assert self.sums is not None
+        whole, by_dim = self.sums
+        return whole - log(self.count), by_dim - log(self.count)
+
+    def meet(self) -> None:
+        """Add the densities of all points, which are known now, under the posteriors that wait."""
+        if not self.factorised:
+            self.waiting, self.sums = [], None
+            return
         z = self.drawn[0]
-        rows = [self.log_probs(block) for block in z.split(self.block_size(z))]
-        log_qz, by_dim = (torch.cat(column).double() for column in zip(*rows, strict=True))
-        return log_qz, by_dim
-
-    def log_probs(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log q(z) ``(P,)`` and log q(z_j) ``(P, D)`` of points ``(P, *event)``."""
-        even = torch.tensor(-log(self.count), device=z.device)
-        log_w = [torch.where(here, even, -torch.inf) for here in self.weights]
-        log_w = log_w or [even] * len(self.posteriors)
-        pairs = zip(self.posteriors, log_w, strict=True)
-        parts = [aggregate_log_probs(q, z, of_each) for q, of_each in pairs]
-        whole, by_dim = (torch.stack(column).logsumexp(0) for column in zip(*parts, strict=True))
-        return whole, by_dim
-
-    def block_size(self, z: Tensor) -> int:
-        """Return how many points meet the largest batch of posteriors at once."""
-        pairs = max(q.batch_shape[0] for q in self.posteriors) * z[0].numel()
-        return max(1, CHUNK // pairs)
+        for q, here in self.waiting:
+            log_w = torch.zeros((), device=z.device)
+            if here is not None:
+                log_w = torch.where(here, log_w, -torch.inf)
+            pairs = max(1, q.batch_shape[0] * z[0].numel())
+            blocks = z.split(max(1, CHUNK // pairs))
+            rows = [aggregate_log_probs(q, block, log_w) for block in blocks]
+            found = tuple(torch.cat(column).double() for column in zip(*rows, strict=True))
+            if self.sums is not None:
+                found = tuple(map(torch.logaddexp, self.sums, found))
+            self.sums = found[0], found[1]
+        self.waiting = []
 
 
 def has_aggregate(steps: Sequence[Latent]) -> bool:
