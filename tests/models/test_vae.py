@@ -101,6 +101,7 @@ def test_weights_are_those_of_the_trace_whatever_the_slices(part, max_rows):
     model = build_model(settings_of(*MLP, *part.split()), BINARY).eval().double()
     model.decoder.register_forward_hook(lambda _, given, __: rows.append(given[0].shape[:2]))
     x = torch.bernoulli(torch.full((5, *BINARY.shape), 0.5).double())
+    model.log_weights(x, num_samples=1)  # which counts the memory of a row
     state = torch.get_rng_state()
     with torch.no_grad():
         expected = model(x, num_samples=9).log_weight

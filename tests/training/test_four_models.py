@@ -71,6 +71,7 @@ def test_weights_are_the_traces_whatever_the_slices(name, tmp_path):
     decoder.register_forward_hook(lambda _, x, __: rows.append(x[0].shape[:2].numel()))
     batch = next(iter(data.batches("val", n=5, fields=tuple(model.fields))))
     batch = {k: v.double() if v.is_floating_point() else v for k, v in batch.items()}
+    model.log_weights(batch, num_samples=1)  # which counts the memory of a row
     torch.manual_seed(1)
     with torch.no_grad():
         expected = model(batch, num_samples=9).log_weight

@@ -1,6 +1,6 @@
 """From the settings of a run to its module, its Trainer and its length."""
 
-__all__ = ["build_trainer", "made", "set_length", "sized"]
+__all__ = ["bound_validation", "build_trainer", "made", "set_length", "sized"]
 
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from vae.cli.length import settle_length
 from vae.cli.monitor import check_monitor, settle_monitor
 from vae.data import DataModule
 from vae.instantiate import instantiate
+from vae.models.rows import whole_rows
+from vae.objectives import Progress
 from vae.training import VAEModule
 from vae.training.callbacks import ProgressLine
 from vae.training.profiler import make_profiler
@@ -72,6 +74,22 @@ def set_length(trainer: pl.Trainer, module: VAEModule, settings: dict[str, Any])
     trainer.check_val_every_n_epoch = settings["trainer"]["check_val_every_n_epoch"]
     settled = {group: settings[group] for group in ("data", "trainer")}
     module.hparams["config"] = {**module.hparams["config"], **settled}
+
+
+def bound_validation(module: VAEModule, data: DataModule) -> None:
+    """Let a batch of validation have fewer examples than is set where they take too much memory."""
+    batches = data.batches("train", n=1, batch_size=1, fields=tuple(module.fields))
+    at, model = Progress(0, module.num_examples), module.model
+    training = [part for part in model.modules() if part.training]
+    model.eval()
+    data.eval_batch_size = whole_rows(
+        model,
+        next(iter(batches)),
+        data.eval_batch_size,
+        num_samples=module.objective.num_samples(at),
+    )
+    for part in training:
+        part.training = True
 
 
 def build_trainer(settings: dict[str, Any], folder: Path | None = None) -> pl.Trainer:

@@ -29,7 +29,7 @@ from vae.cli.folders import taken
 from vae.cli.length import describe_length
 from vae.cli.overrides import naming
 from vae.cli.places import check_free, fix_places, with_places
-from vae.cli.preparing import made, sized
+from vae.cli.preparing import bound_validation, made, sized
 from vae.cli.prior_stage import (
     FIXED,
     check_codes,
@@ -248,3 +248,4 @@ def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any])
     torch.backends.cudnn.allow_tf32 = settings["matmul_precision"] != "highest"
     module.compiled = settings["compile"]
     module.cuda_graph = settings["cuda_graph"]
+    bound_validation(module, data)

@@ -16,10 +16,11 @@ from vae.evaluation.drawing.value_range import value_range
 from vae.evaluation.measures.fingerprint import HASHED, fingerprint
 from vae.evaluation.measures.named import codes_of
 from vae.models import Model
+from vae.models.rows import BYTES, scored_rows, whole_rows
 from vae.spec import DataSpec
 
 T = TypeVar("T")
-BATCH = 128  # examples at once: fixed, so that no figure depends on a batch size
+BATCH = 128  # examples at once, or fewer of a large model: no figure depends on a batch size
 
 
 class Codes(NamedTuple):
@@ -45,7 +46,8 @@ class Subject:
         data: Its data.
         split: ``train``, ``val`` or ``test``.
         max_examples: Only so many examples of the split; ``None`` means all.
-        max_rows: How many latents are decoded at once, at least 1, which bounds the memory.
+        max_rows: How many latents are decoded at once, at least 1, or fewer: no pass holds more
+            than `vae.models.rows.BYTES`.
         seed: Key of all noise, ≥ 0.
         track: Called as ``track(items, what, total)``, gives the items back and shows how far
             they are.
@@ -67,7 +69,7 @@ class Subject:
         self.data = data
         self.split = split
         self.max_examples = max_examples
-        self.max_rows = max_rows
+        self.most_rows = max_rows
         self.seed = seed
         self.show_progress = track
         self.codes = cache(self._codes)
@@ -87,6 +89,27 @@ class Subject:
         """Where the model is."""
         return next(self.model.parameters()).device
 
+    @cached_property
+    def max_rows(self) -> int:
+        """How many latents are decoded at once, which bounds the memory."""
+        return scored_rows(self.model, self._one, self.most_rows)
+
+    @cached_property
+    def block(self) -> int:
+        """How many examples are judged at once: 128, or as many as the memory allows."""
+        return self.rows(BATCH)
+
+    def rows(self, most: int) -> int:
+        """Return of how many examples the model may see at once, at most ``most``."""
+        return whole_rows(self.model, self._one, most)
+
+    @property
+    def _one(self) -> Batch:
+        """What the model reads of one example."""
+        device, fields = self.device, tuple(self.model.fields)
+        batches = self.data.batches(self.split, device=device, n=1, batch_size=1, fields=fields)
+        return next(iter(batches))
+
     @property
     def protocol(self) -> dict[str, Any]:
         """What every figure depends on."""
@@ -105,12 +128,16 @@ class Subject:
         """A hash of the examples that are judged; see `fingerprint`."""
         total = self.count()
         n, device = min(total, HASHED), torch.device("cpu")
-        batches = self.data.batches(self.split, device=device, n=n, batch_size=BATCH)
-        return fingerprint(batches, total)
+        size = BATCH  # to be read at once, of which the hash does not depend
+        while size > 1 and 4 * size * self.spec.num_dims > BYTES:
+            size //= 2
+        batches = self.data.batches(self.split, device=device, n=n, batch_size=size)
+        return fingerprint(batches, total, BATCH)
 
     def count(self, n: int | None = None, split: str | None = None) -> int:
         """Return how many examples there are, at most ``n``."""
-        return len(self.batches(n, split).examples)
+        limited = self._limited(n, split)
+        return len(self.data.batches(split or self.split, n=limited).examples)
 
     def batches(
         self,
@@ -120,9 +147,10 @@ class Subject:
         mean: bool = False,
         fields: Iterable[str] = (),
     ) -> EvalBatches:
-        """Return batches of 128 over the first ``n`` examples of a split, on the model's device.
+        """Return batches over the first ``n`` examples of a split, on the model's device.
 
-        They hold what the model reads of an example, all of its `fields`.
+        They are of 128, or fewer of a large model, and hold what it reads of an example, all of its
+        `fields`.
 
         Args:
             n: How many at most; ``max_examples`` bounds them too, on the subject's own split.
@@ -134,7 +162,7 @@ class Subject:
             split or self.split,
             device=self.device,
             n=self._limited(n, split),
-            batch_size=BATCH,
+            batch_size=self.block,
             mean=mean,
             fields=tuple(dict.fromkeys((*self.model.fields, *fields))),
         )

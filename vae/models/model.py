@@ -14,12 +14,13 @@ from torch.distributions import Distribution
 from vae.batch import Batch
 from vae.checks import check_int
 from vae.distributions import Likelihood
-from vae.draws import At, Centers, Draws, FromPrior, Posterior, count_rows
+from vae.draws import At, Centers, Draws, Posterior, count_rows
 from vae.models.border import Given, check_fields, check_given, check_x, known_steps_of
 from vae.models.fields import Fields, means_of, one_or_all, own
-from vae.models.generating import sampled
+from vae.models.generating import from_prior, sampled
 from vae.models.importance import log_weights
 from vae.models.imputing import Imputed, impute
+from vae.models.rows import drawn_rows, prior_rows, scored_rows
 from vae.models.standardize import Standardize
 from vae.parts import Parts
 from vae.spec import DataSpec
@@ -74,7 +75,7 @@ class Model(nn.Module, ABC):
     step_fields: Sequence[str] = ()
     trained_with: Sequence[str] = ()
     compiled_parts: Sequence[str] = ()
-    drawn_at_once: int = 4096  # fixed, so that no draw depends on how many are decoded
+    drawn_at_once: int = 4096  # so that no draw depends on how many are decoded
 
     def __init__(self, standardize: Standardize | None = None) -> None:
         super().__init__()
@@ -203,9 +204,10 @@ class Model(nn.Module, ABC):
         Raises:
             ValueError: If ``n`` is below 1 or a temperature is not positive.
         """
-        draws = FromPrior(n, temperature, likelihoods=False)
-        found = self.ran(check_given(given, n, temperature), draws).latents
-        return one_or_all({name: latent.point[0] for name, latent in own(found).items()})
+        known = check_given(given, n, temperature)
+        at_once, _ = prior_rows(self, known, n)
+        found = from_prior(self.ran, n, known, temperature, at_once)
+        return one_or_all({name: z[0] for name, z in found.items()})
 
     @torch.no_grad()
     def sample(
@@ -229,7 +231,8 @@ class Model(nn.Module, ABC):
             ValueError: If ``n`` or a temperature is too low, or a field missing or of wrong length.
         """
         known = check_given(given, n, temperature)
-        return one_or_all(sampled(self.ran, n, known, temperature, noise=noise))
+        at_once = prior_rows(self, known, n)
+        return one_or_all(sampled(self.ran, n, known, temperature, at_once, noise=noise))
 
     @torch.no_grad()
     def reconstruct(self, batch: Batch | Tensor) -> Any:
@@ -251,7 +254,8 @@ class Model(nn.Module, ABC):
         Args:
             batch: Fields ``(B, ...)``, or x.
             num_samples: Number of samples K per example, at least 1.
-            max_rows: How many latents are decoded at once; the draws do not depend on it.
+            max_rows: How many latents are decoded at once, or fewer where these would take more
+                than `vae.models.rows.BYTES`; the draws do not depend on it.
             proposals: Other distributions than the model's own q to draw latents from, by name.
 
         Raises:
@@ -262,7 +266,9 @@ class Model(nn.Module, ABC):
         """
         check_int("num_samples", num_samples)
         check_int("max_rows", max_rows)
-        batch, at_once = self.check(batch, scored=True), (self.drawn_at_once, max_rows)
+        batch = self.check(batch, scored=True)
+        drawn = drawn_rows(self, batch, self.drawn_at_once)
+        at_once = drawn, scored_rows(self, batch, max_rows)
         return log_weights(self.ran, batch, num_samples, at_once, proposals or {})
 
     def log_likelihood(

@@ -16,7 +16,7 @@ from vae.evaluation.drawing.plots import histograms
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.named import refuse_shared
 from vae.evaluation.section import Figure, NotApplicable, Section
-from vae.evaluation.subject import BATCH, Subject
+from vae.evaluation.subject import Subject
 from vae.models import Model
 from vae.saved import read_saved
 
@@ -92,10 +92,10 @@ class Anomaly(Evaluation):
         background = self._background(subject)
         refuse_shared(subject.model, subject.examples(1))
         fields = {*subject.model.fields, *(() if background is None else background.fields)}
-        n, device = self.num_examples, subject.device
+        n, device, size = self.num_examples, subject.device, subject.block
         own, theirs = (
             subject.batches(n, fields=fields),
-            self.other.batches("test", device=device, n=n, batch_size=BATCH, fields=sorted(fields)),
+            self.other.batches("test", device=device, n=n, batch_size=size, fields=sorted(fields)),
         )
         negative = self._scores(subject, background, own, subject.spec.name)
         positive = self._scores(subject, background, theirs, self.other.spec.name)

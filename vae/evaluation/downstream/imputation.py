@@ -19,6 +19,7 @@ from vae.evaluation.measures.named import the_x
 from vae.evaluation.section import Figure, NotApplicable, Section, averaged
 from vae.evaluation.subject import BATCH, Subject
 from vae.models import Model
+from vae.models.fields import pieces
 from vae.models.imputing import Imputed, impute, samples_for
 
 COLUMNS = 10  # pictures per row
@@ -76,20 +77,24 @@ class Imputation(Evaluation):
         """Fill in the first examples of the subject's split."""
         model = subject.model
         refuse_sequences(model)
-        batches = list(subject.batches(self.num_examples))
-        x = torch.cat([batch["x"] for batch in batches])
+        examples = list(subject.batches(self.num_examples))
+        whole = {name: torch.cat([part[name] for part in examples]) for name in examples[0]}
+        x, at_once = whole["x"], max(1, subject.rows(BATCH * self.chains) // self.chains)
+        batches = [
+            {name: value[b] for name, value in whole.items()} for b in pieces(len(x), at_once)
+        ]
         mean = training_mean(subject, self.num_train)
         missing = hidden(self.mask, self.fraction, len(x), x.shape[1:]).to(x.device)
         if not missing.flatten(1).any():
             raise ValueError(f"a fraction of {self.fraction} hides nothing: raise it")
         parts = [
             self.imputed(subject, batch, rows, mean)
-            for batch, rows in zip(batches, missing.split(BATCH), strict=True)
+            for batch, rows in zip(batches, missing.split(at_once), strict=True)
         ]
         filled = torch.where(missing, mean, x)
         one_pass = [
             the_x(model.reconstruct({**batch, "x": part}))
-            for batch, part in zip(batches, filled.split(BATCH), strict=True)
+            for batch, part in zip(batches, filled.split(at_once), strict=True)
         ]
         guesses = {
             "imputed": torch.cat([part.mean for part in parts]),

@@ -2,7 +2,7 @@
 
 __all__ = ["evaluate"]
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import log, log2
 from typing import Any
 
@@ -23,6 +23,7 @@ from vae.evaluation.measures.importance_weights import (
 from vae.evaluation.section import standard_error
 from vae.evaluation.subject import BATCH
 from vae.models import Model
+from vae.models.rows import whole_rows
 from vae.spec import DataSpec
 from vae.supports import support_of
 from vae.trace import Trace
@@ -73,7 +74,7 @@ def evaluate(
     counts = sorted({num_samples} if isinstance(num_samples, int) else {*num_samples})
     latents, columns, notes, mass = ByLatent(), [], [], None
     with torch.random.fork_rng():
-        for index, batch in enumerate(blocks(batches, model.fields)):
+        for index, batch in enumerate(blocks(batches, model.fields, size_for(model))):
             torch.manual_seed(stream_seed(seed, index))
             trace = model(batch, num_examples=num_examples)
             column = terms_of(trace)
@@ -108,12 +109,24 @@ def terms_of(trace: Trace) -> dict[str, Tensor]:
     return {"log_px": log_px, "kl": trace.kl[0].double().expand_as(log_px)}
 
 
+def size_for(model: Model) -> Callable[[Batch], int]:
+    """Return how large a block is, given some examples: what `Subject.block` is as well."""
+    return lambda batch: whole_rows(model, {name: batch[name] for name in model.fields}, BATCH)
+
+
 def blocks(
-    batches: Iterable[Batch], fields: Sequence[str] = ("x",), size: int = BATCH
+    batches: Iterable[Batch],
+    fields: Sequence[str] = ("x",),
+    size: int | Callable[[Batch], int] = BATCH,
 ) -> Iterator[dict[str, Tensor]]:
-    """Yield the examples of batches of any size in blocks of one size, the last smaller."""
+    """Yield the examples of batches of any size in blocks of one size, the last smaller.
+
+    The size may be a function of the first batch.
+    """
     held: list[Batch] = []
     for batch in batches:
+        if not isinstance(size, int):
+            size = size(batch)
         joined = {name: torch.cat([part[name] for part in (*held, batch)]) for name in fields}
         parts = zip(*(column.split(size) for column in joined.values()), strict=True)
         *whole, rest = (dict(zip(fields, part, strict=True)) for part in parts)

@@ -1,23 +1,38 @@
 """The aggregate posterior against the prior by draws of both, whatever their kind."""
 
-__all__ = ["divergence_bound", "prior_draws", "prior_moments"]
+__all__ = ["as_many", "divergence_bound", "prior_draws", "prior_moments"]
 
-from math import e, log, pi
+from collections.abc import Sequence
+from math import e, log, pi, prod
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from vae.evaluation.section import standard_error
+from vae.models.rows import BYTES
 
+LARGEST = 4096  # dimensions of which a covariance is made: 128 MiB
 BLOCK = 100  # draws at once: a mixture draws from each of its components every time
+
+
+def as_many(event: Sequence[int], most: int) -> int:
+    """Return how many draws of a shape are made, of very many coordinates fewer than ``most``.
+
+    They are held four times while they are sorted or taken in double precision.
+    """
+    return max(1, min(most, BYTES // (16 * prod(event))))
 
 
 @torch.no_grad()
 def prior_draws(p: Distribution | Tensor, num_draws: int) -> Tensor:
-    """Return ``(num_draws, *event)`` of a prior of batch shape ``()``; draws as they are."""
+    """Return ``(num_draws, *event)`` of a prior of batch shape ``()``; draws as they are.
+
+    Of very many coordinates there are fewer, see `as_many`.
+    """
     if isinstance(p, Tensor):
         return p
+    num_draws = as_many(p.event_shape, num_draws)
     starts = range(0, num_draws, BLOCK)
     return torch.cat([p.sample(torch.Size([min(BLOCK, num_draws - start)])) for start in starts])
 
@@ -58,14 +73,14 @@ def divergence_bound(z: Tensor, log_p: Tensor) -> tuple[float, float] | None:
         log_p: Their log p(z), ``(N,)``.
 
     Returns:
-        ``None`` if there are not more draws than dimensions, their covariance is singular or a
-        log-density is not finite.
+        ``None`` if there are not more draws than dimensions, more dimensions than 4,096, their
+        covariance is singular or a log-density is not finite.
 
     References:
         Elements of Information Theory (Cover, Thomas, 2006), theorem 8.6.5.
     """
     dof, dim = len(z) - 1, z.shape[1]
-    triangle = factor(covariance(z)) if dof >= dim else None
+    triangle = factor(covariance(z)) if dim <= min(dof, LARGEST) else None
     if triangle is None or not log_p.isfinite().all():
         return None
     halves = (dof - torch.arange(dim, dtype=torch.float64)) / 2

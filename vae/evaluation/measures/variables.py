@@ -14,13 +14,16 @@ from torch.distributions.constraints import Constraint
 from vae.batch import Batch
 from vae.distributions import draw
 from vae.evaluation.measures.latent_statistics import LatentStatistics, present, rows_of
+from vae.evaluation.measures.prior_moments import as_many
 from vae.evaluation.section import NotApplicable
 from vae.models import Model
 from vae.supports import bound_together, same_support, support_of, unit_sphere
 from vae.trace import Latent
 
-DRAWS = 10  # from each posterior
+DRAWS = 10  # from each posterior, fewer of very many coordinates
+EXAMPLES = 1000  # that are looked at as a rule
 PRIOR_DRAWS = 10_000
+ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class Variables:
             return codes[:, None].expand(-1, len(dims), -1)
         at = torch.linspace(tail, 1 - tail, steps, dtype=torch.float64, device=like.device)
         ranges: Distribution | Tensor = self.prior if within == "prior" else self.draws
-        return quantiles(ranges, at)[:, dims].to(like.dtype)
+        return quantiles(ranges, at, dims).to(like.dtype)
 
 
 def variable_name(latent: str, shape: Sequence[int], dim: int) -> str:
@@ -202,7 +205,7 @@ class Look:
     def rows(self, latent: Latent, of: Distribution) -> Tensor:
         """Draw from a distribution of each example that has the latent, ``(N, *event)``."""
         mask = present(latent)
-        drawn = draw(of, DRAWS)[0]
+        drawn = draw(of, max(1, as_many(of.event_shape, DRAWS * EXAMPLES) // EXAMPLES))[0]
         if mask is not None:
             return torch.cat([rows_of(each, of, mask) for each in drawn]).unflatten(
                 1, of.event_shape
@@ -216,7 +219,9 @@ class Look:
         return torch.cat(self.from_prior) if self.from_prior else self.fixed
 
 
-def quantiles(ranges: Distribution | Tensor, probabilities: Tensor) -> Tensor:
+def quantiles(
+    ranges: Distribution | Tensor, probabilities: Tensor, dims: Sequence[int] | slice = ALL
+) -> Tensor:
     """Return the quantiles of each dimension of a distribution or of draws from one.
 
     Exact for a distribution of independent normal dimensions; from 10,000 draws for another.
@@ -225,17 +230,19 @@ def quantiles(ranges: Distribution | Tensor, probabilities: Tensor) -> Tensor:
         ranges: A distribution of batch shape ``()`` and event shape ``(*event)``, or draws
             ``(N, *event)``.
         probabilities: In (0, 1), ``(P,)``.
+        dims: Of which dimensions, with those of the event counted through.
 
     Returns:
-        ``(P, D)``, with the dimensions of the event counted through.
+        ``(P, D)``, or as many columns as there are ``dims``.
     """
     if isinstance(ranges, Tensor):
         # Of sorted draws, since torch's own quantile refuses more than 16 million values.
         place = probabilities * (len(ranges) - 1)
-        ordered, low = ranges.flatten(1).sort(0).values, place.long()
+        ordered, low = ranges.flatten(1)[:, dims].sort(0).values, place.long()
         high = (low + 1).clamp_max(len(ranges) - 1)
         return torch.lerp(ordered[low], ordered[high], (place - low)[:, None].to(ordered.dtype))
     if isinstance(ranges, Independent) and isinstance(ranges.base_dist, Normal):
         each = probabilities.view(-1, *[1] * len(ranges.event_shape))
-        return ranges.base_dist.icdf(each).flatten(1)
-    return quantiles(ranges.sample((PRIOR_DRAWS,)), probabilities)
+        return ranges.base_dist.icdf(each).flatten(1)[:, dims]
+    drawn = ranges.sample((as_many(ranges.event_shape, PRIOR_DRAWS),))
+    return quantiles(drawn, probabilities, dims)

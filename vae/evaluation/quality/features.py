@@ -14,7 +14,6 @@ from vae.evaluation.measures.named import given_of, mean_of_x, some, the_x
 from vae.evaluation.quality.inception import Inception
 from vae.evaluation.quality.standin import BATCH, FEATURES, train_stand_in
 from vae.evaluation.quality.view import View
-from vae.evaluation.subject import BATCH as DECODED
 from vae.evaluation.subject import Subject
 from vae.models.fields import pieces
 
@@ -123,7 +122,8 @@ def feature_sets(
     with torch.random.fork_rng():
         torch.manual_seed(stream_seed(subject.seed, SAMPLES))
         z = model.sample_latents(count, given=given)
-    parts = subject.track(pieces(count, DECODED), "samples", -(-count // DECODED))
+    size = subject.block
+    parts = subject.track(pieces(count, size), "samples", -(-count // size))
     sets = {
         "real": real,
         "samples": [net(view(mean_of_x(model, some(z, b), some(given, b)))) for b in parts],

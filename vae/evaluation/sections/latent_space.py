@@ -18,7 +18,7 @@ from vae.evaluation.measures.collapse import THRESHOLDS, LatentUse, diagnose
 from vae.evaluation.measures.latent_statistics import ACTIVE_VARIANCE
 from vae.evaluation.measures.named import need_values
 from vae.evaluation.measures.prior_gap import against_prior, caveats, gap
-from vae.evaluation.measures.prior_moments import prior_draws
+from vae.evaluation.measures.prior_moments import LARGEST, as_many, prior_draws
 from vae.evaluation.measures.seen import Pass, look, swap_costs
 from vae.evaluation.pointless import learned_priors, pointless
 from vae.evaluation.section import Figure, NotApplicable, Section, standard_error
@@ -103,7 +103,7 @@ class LatentSpace(Evaluation):
         return Section(
             "Latent space",
             {**figures(seen, use), **({} if several(seen) else parts[seen.latents[0].name])},
-            self.protocol(count),
+            {**self.protocol(count), "prior_draws": prior_draws_of(seen)},
             tables,
             {"diagnosis": list(verdicts), "gap": use.gap},
             self.pictures(seen, draws, table, classes_of_examples(subject, count)),
@@ -116,7 +116,6 @@ class LatentSpace(Evaluation):
             "num_examples": count,
             "num_points": min(self.num_points, count),
             "largest_mutual_information": log(count),
-            "prior_draws": PRIOR_DRAWS,
             "active_variance": ACTIVE_VARIANCE,
             "thresholds": THRESHOLDS,
         }
@@ -144,6 +143,11 @@ class LatentSpace(Evaluation):
         return pictures
 
 
+def prior_draws_of(seen: Pass) -> int:
+    """Return how many draws are made of each prior: fewer of very many coordinates."""
+    return min(as_many(latent.z.shape[1:], PRIOR_DRAWS) for latent in seen.latents)
+
+
 def notes(
     seen: Pass, parts: Mapping[str, Mapping[str, Figure]], count: int, num_dims: int
 ) -> list[str]:
@@ -157,6 +161,11 @@ def notes(
         said.append(left_out(without))
     if seen.shared:
         said.append(f"{', '.join(seen.shared)} counts in the KL alone: all examples share it.")
+    if any(latent.z[0].numel() > LARGEST for latent in seen.latents):
+        said.append(
+            f"The bound of KL(q(z) ‖ p(z)) is left out where a latent has more than {LARGEST:,} "
+            "dimensions: their covariance would take too much memory."
+        )
     if num_dims > SHOWN:
         said.append(f"The table has the {SHOWN} most used of {num_dims:,} dimensions.")
     return said

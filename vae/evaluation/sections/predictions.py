@@ -3,7 +3,7 @@
 __all__ = ["Predictions"]
 
 from dataclasses import replace
-from math import log
+from math import log, prod
 from typing import NamedTuple
 
 import torch
@@ -27,8 +27,9 @@ from vae.evaluation.section import Figure, NotApplicable, Section, averaged
 from vae.evaluation.sections.predicted_numbers import PredictedNumbers, judged, of_numbers
 from vae.evaluation.subject import Subject
 from vae.models import BayesianNet
+from vae.models.rows import BYTES
 
-ROWS = 1024  # examples that are predicted under the same draws of the weights
+ROWS = 1024  # examples that are predicted under the same draws of the weights, at most
 SCORES = {"entropy": "predictive entropy", "mutual_information": "mutual information"}
 
 
@@ -98,6 +99,11 @@ class Predictions(Evaluation):
         }
         return replace(section, title="Predictions", protocol=protocol)
 
+    def _rows(self, model: BayesianNet) -> int:
+        """Return how many examples are predicted under the same draws of the weights."""
+        each = 4 * 8 * self.num_samples * prod(model.response.param_shape)  # doubles, four at once
+        return max(1, min(ROWS, BYTES // each))
+
     def _classes(self, subject: Subject, model: BayesianNet) -> Section:
         """Return what is known of predicted classes."""
         found = self._predicted(subject, model, subject.batches(), subject.spec.name)
@@ -148,7 +154,7 @@ class Predictions(Evaluation):
         labels = []
         tracked = subject.track(batches, f"predictions of {name}", len(batches))
         fields = ("x", "label") if "label" in batches.fields else ("x",)
-        for batch in blocks(tracked, fields, ROWS):
+        for batch in blocks(tracked, fields, self._rows(model)):
             outputs = model.outputs(batch["x"], self.num_samples, max_rows=subject.max_rows)
             log_p = outputs.double().log_softmax(-1).cpu()
             mean = log_p.logsumexp(0) - log(len(log_p))
@@ -187,7 +193,7 @@ class Predictions(Evaluation):
         parts: list[PredictedNumbers] = []
         batches, field = subject.batches(), model.response.field
         for batch in blocks(
-            subject.track(batches, "predictions", len(batches)), ("x", field), ROWS
+            subject.track(batches, "predictions", len(batches)), ("x", field), self._rows(model)
         ):
             outputs = model.outputs(batch["x"], self.num_samples, max_rows=subject.max_rows)
             parts.append(judged(model.response, outputs, batch[field]))
