@@ -45,7 +45,7 @@ def test_the_logistic_regression_is_scikit_learns(penalty):
 @pytest.mark.parametrize("k", [1, 10])
 def test_the_nearest_neighbours_are_scikit_learns(k):
     (z, y), m = clusters(2000), 700
-    ours = nearest_neighbors(z[m:], y[m:], z[:m], 3, k=k)
+    ours = nearest_neighbors(z[m:], y[m:], z[:m], k=k)
     theirs = KNeighborsClassifier(k).fit(z[m:].numpy(), y[m:].numpy()).predict(z[:m].numpy())
     assert torch.equal(ours, torch.from_numpy(theirs))
 

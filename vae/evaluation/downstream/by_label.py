@@ -2,6 +2,7 @@
 
 __all__ = ["ByLabel", "class_means"]
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,8 +15,10 @@ from vae.evaluation.drawing.timelines import timelines
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.named import the_x
 from vae.evaluation.section import Figure, NotApplicable, Section
-from vae.evaluation.subject import BATCH, Subject
+from vae.evaluation.subject import Subject
 
+SHOWN = 1000  # classes in the table
+DRAWN = 100  # classes in the picture
 FEWEST = 10  # examples of a class, below which its mean is no headline
 COLUMNS = ("ELBO", "log p(x|z)", "KL", "squared error")
 
@@ -24,7 +27,8 @@ class ByLabel(Evaluation):
     """ELBO, its terms and reconstruction error of each class, and draws of each class.
 
     A row of the picture decodes draws from the class's aggregate posterior
-    q(z|y) = 1/N_y Σ q(z|x_n), the mean over its examples.
+    q(z|y) = 1/N_y Σ q(z|x_n), the mean over its examples. The picture has the first 100 classes,
+    the table the first 1,000; the figures are of all.
 
     Args:
         columns: Draws per class, 1 to 100.
@@ -63,7 +67,7 @@ class ByLabel(Evaluation):
                 names, counts[1], means.tolist(), errors.tolist(), strict=True
             )
         ]
-        draws = self._draws(subject, labels, counts[0])
+        draws = self._draws(subject, labels, counts[0][:DRAWN])
         return Section(
             "Class by class",
             headlines(rows),
@@ -72,11 +76,12 @@ class ByLabel(Evaluation):
                 "fewest_examples": FEWEST,
                 "squared error": "as the nets see x, mean per dimension",
             },
-            {"classes": rows},
+            {"classes": rows[:SHOWN]},
+            notes=notes_of(len(rows)),
             pictures={
                 "class draws": picture_of(
                     timelines(draws, subject.spec),
-                    [shortened(name) for name in names],
+                    [shortened(name) for name in names[:DRAWN]],
                     span=subject.value_range,
                 )
             },
@@ -84,16 +89,16 @@ class ByLabel(Evaluation):
 
     def _draws(self, subject: Subject, labels: Tensor, classes: list[int]) -> Tensor:
         """Return ``(classes, columns, *event)``: ancestral draws, an example first, then z."""
-        rows = []
-        for c in classes:
-            members = (labels == c).nonzero().squeeze(1)
-            rows.append(members[torch.randint(len(members), (self.columns,))])
+        rows = [
+            members[torch.randint(len(members), (self.columns,))]
+            for members in members_of(labels, classes)
+        ]
         chosen = torch.stack(rows)
         wanted, index = chosen.flatten().unique(return_inverse=True)
         place = index.to(subject.device)
         fields = {name: value[place] for name, value in picked(subject, wanted).items()}
         decoded = []
-        for rows in torch.arange(len(index)).to(subject.device).split(BATCH):
+        for rows in torch.arange(len(index)).to(subject.device).split(subject.block):
             trace = subject.model({name: value[rows] for name, value in fields.items()})
             px = the_x({variable.name: variable.px for variable in trace.observed})
             decoded.append(subject.model.standardized(px.mean[0]))
@@ -141,10 +146,28 @@ def class_means(
         Means ``(C, D)``; standard errors ``(C, D)``, not a number for a class of one; and the
         classes with their numbers of examples.
     """
-    classes, counts = labels.unique(return_counts=True)
-    groups = [values[labels == c] for c in classes]
-    means = torch.stack([group.mean(0) for group in groups])
-    deviations = torch.stack(
-        [g.std(0) if len(g) > 1 else torch.full_like(g[0], torch.nan) for g in groups]
-    )
+    classes, place, counts = labels.unique(return_inverse=True, return_counts=True)
+    zeros = values.new_zeros(len(classes), values.shape[1])
+    means = zeros.index_add(0, place, values) / counts[:, None]
+    squares = zeros.index_add(0, place, (values - means[place]).square())
+    deviations = (squares / (counts - 1)[:, None]).sqrt()  # 0/0 of a class of one
     return means, deviations / counts.sqrt()[:, None], (classes.tolist(), counts.tolist())
+
+
+def members_of(labels: Tensor, classes: list[int]) -> Iterator[Tensor]:
+    """Yield the places of the examples of each class, rising."""
+    order = labels.argsort(stable=True)
+    ordered = labels[order]
+    for c in classes:
+        first, last = (int(torch.searchsorted(ordered, c, right=end)) for end in (False, True))
+        yield order[first:last]
+
+
+def notes_of(num_classes: int) -> list[str]:
+    """Say of which classes there is no row and no picture."""
+    said = []
+    if num_classes > SHOWN:
+        said.append(f"The table has the first {SHOWN:,} of {num_classes:,} classes.")
+    if num_classes > DRAWN:
+        said.append(f"Drawn are the first {DRAWN} of {num_classes:,} classes.")
+    return said

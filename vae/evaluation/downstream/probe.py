@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vae.evaluation.downstream.classifiers import (
+    CHUNK,
     Score,
     fit_logistic,
     nearest_neighbors,
@@ -18,13 +19,20 @@ from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.section import Figure, NotApplicable, Section
 from vae.evaluation.subject import Codes, Subject
 
+LARGEST = 1 << 24  # logits that the linear probe may have, of all training codes: 128 MiB
+TOO_MANY = (
+    "The linear probe of {0} is left out: {1:,} classes of {2:,} training codes would take too "
+    "much memory and time. report.probe.num_train=… takes fewer codes."
+)
+
 
 class Probe(Evaluation):
     """Multinomial logistic regression and nearest neighbours on the posterior's centres.
 
     Both are fitted to codes of the training split and judged on the subject's. They predict the
     labels; where there are none, each ground-truth factor. Examples of a class that has no training
-    code cannot be told by any classifier: they are left out and counted.
+    code cannot be told by any classifier: they are left out and counted. Where classes times
+    codes exceed 2²⁴, the nearest neighbours stand alone.
 
     Args:
         num_train: Training codes, at least 2.
@@ -62,7 +70,7 @@ class Probe(Evaluation):
         z_train, z_test = standardized(train.z, test.z)
         k = min(self.neighbors, len(z_train))
         figures: dict[str, Figure] = {}
-        rows, unknown = [], {}
+        rows, unknown, notes = [], {}, []
         targets = list(targets_of(train, test, subject.spec.factor_names))
         for name, y, truth in subject.track(targets, "probes", len(targets)):
             shown, y = y.unique(return_inverse=True)
@@ -71,11 +79,13 @@ class Probe(Evaluation):
             if not known.any():
                 continue
             truth, z = torch.searchsorted(shown, truth[known]), z_test[known]
-            w, b = fit_logistic(z_train, y, len(shown), penalty=self.penalty)
-            predicted = {
-                "linear": (z @ w.T + b).argmax(1),
-                "knn": nearest_neighbors(z_train, y, z, len(shown), k=k),
-            }
+            predicted = {"knn": nearest_neighbors(z_train, y, z, k=k)}
+            if len(z_train) * len(shown) <= LARGEST:
+                w, b = fit_logistic(z_train, y, len(shown), penalty=self.penalty)
+                guess = torch.cat([(rows @ w.T + b).argmax(1) for rows in z.split(CHUNK)])
+                predicted = {"linear": guess, **predicted}
+            else:
+                notes.append(TOO_MANY.format(name, len(shown), len(z_train)))
             scores = {probe: score(guess, truth) for probe, guess in predicted.items()}
             chance = score(torch.full_like(truth, int(y.mode().values)), truth)
             figures |= figures_of(name, scores, chance)
@@ -90,7 +100,7 @@ class Probe(Evaluation):
             "neighbors": k,
             "penalty": self.penalty,
         }
-        notes = notes_of(unknown, len(z_test))
+        notes += notes_of(unknown, len(z_test))
         return Section("Probes of the latents", figures, protocol, {"accuracy": rows}, notes=notes)
 
 
