@@ -2,7 +2,8 @@
 
 __all__ = ["from_prior", "sampled"]
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,30 +11,29 @@ from torch import Tensor
 from vae.batch import Batch
 from vae.draws import At, Draws, FromPrior
 from vae.models.fields import columns, own, pieces, values_of
+from vae.models.rows import prior_rows
 
 DECODED = 500  # latents that are decoded at once
-Ran = Callable[[Batch, Draws], Draws]
 Temperature = float | Mapping[str, float]
 
 
-def from_prior(
-    ran: Ran, n: int, given: Batch, temperature: Temperature, at_once: int
-) -> dict[str, Tensor]:
-    """Return ``n`` latents of each variable that examples have of their own, ``(1, n, *latent)``.
+def from_prior(model: Any, n: int, given: Batch, temperature: Temperature) -> dict[str, Tensor]:
+    """Return ``n`` latents of each variable that examples have of their own, ``(n, *latent)``.
 
     Args:
-        ran: Runs the model.
+        model: Any.
         n: How many.
         given: What else it reads, ``(n, ...)``.
         temperature: See `Model.sample`.
-        at_once: How many are drawn at once.
     """
-    found = [own(draws.latents) for _, _, draws in prior_draws(ran, n, given, temperature, at_once)]
-    return {name: torch.cat([part[name].point for part in found], 1) for name in found[0]}
+    at_once, _ = prior_rows(model, given, n)
+    drawn = prior_draws(model, n, given, temperature, at_once)
+    found = [own(draws.latents) for _, _, draws in drawn]
+    return {name: torch.cat([part[name].point[0] for part in found]) for name in found[0]}
 
 
 def prior_draws(
-    ran: Ran, n: int, given: Batch, temperature: Temperature, at_once: int
+    model: Any, n: int, given: Batch, temperature: Temperature, at_once: int
 ) -> Iterator[tuple[Batch, int, Draws]]:
     """Yield some draws after others, with what is given of them and their number.
 
@@ -42,37 +42,32 @@ def prior_draws(
     for b in pieces(n, at_once):
         some = given if at_once >= n else {name: field[b] for name, field in given.items()}
         count = b.stop - b.start
-        drawn = ran(some, FromPrior(count, temperature, likelihoods=False))
+        drawn = model.ran(some, FromPrior(count, temperature, likelihoods=False))
         if count < n and any(latent.shared for latent in drawn.latents.values()):
-            yield given, n, ran(given, FromPrior(n, temperature, likelihoods=False))
+            yield given, n, model.ran(given, FromPrior(n, temperature, likelihoods=False))
             return
         yield some, count, drawn
 
 
 def sampled(
-    ran: Ran,
-    n: int,
-    given: Batch,
-    temperature: Temperature,
-    at_once: tuple[int, int],
-    *,
-    noise: bool,
+    model: Any, n: int, given: Batch, temperature: Temperature, *, noise: bool
 ) -> dict[str, Tensor]:
     """Return ``n`` values of each observed variable; see `Model.sample`.
 
     All latents are drawn first, or as many as may be. What the model went on with, having given its
     likelihood as it is, is known then; the other likelihoods are made of some latents at a time,
-    since the activations of ten thousand pictures leave every cache and the memory. The two
-    numbers are ``at_once``.
+    since the activations of ten thousand pictures leave every cache and the memory.
     """
+    at_once, decoded = prior_rows(model, given, n)
     parts = []
-    for some, count, drawn in prior_draws(ran, n, given, temperature, at_once[0]):
+    for some, count, drawn in prior_draws(model, n, given, temperature, at_once):
         known = values_of(drawn, count, noise=noise)
         if not drawn.pending:
             parts.append(known)
             continue
-        for b in pieces(count, min(DECODED, at_once[1])):
+        for b in pieces(count, min(DECODED, decoded)):
             latents = {name: columns(each.point, b) for name, each in drawn.latents.items()}
             fields = {name: field[b] for name, field in {**some, **known}.items()}
-            parts.append(values_of(ran(fields, At(latents)), b.stop - b.start, noise=noise))
+            values = values_of(model.ran(fields, At(latents)), b.stop - b.start, noise=noise)
+            parts.append(values)
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

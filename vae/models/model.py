@@ -20,7 +20,7 @@ from vae.models.fields import Fields, means_of, one_or_all, own
 from vae.models.generating import from_prior, sampled
 from vae.models.importance import log_weights
 from vae.models.imputing import Imputed, impute
-from vae.models.rows import drawn_rows, prior_rows, scored_rows
+from vae.models.rows import weight_rows
 from vae.models.standardize import Standardize
 from vae.parts import Parts
 from vae.spec import DataSpec
@@ -204,10 +204,7 @@ class Model(nn.Module, ABC):
         Raises:
             ValueError: If ``n`` is below 1 or a temperature is not positive.
         """
-        known = check_given(given, n, temperature)
-        at_once, _ = prior_rows(self, known, n)
-        found = from_prior(self.ran, n, known, temperature, at_once)
-        return one_or_all({name: z[0] for name, z in found.items()})
+        return one_or_all(from_prior(self, n, check_given(given, n, temperature), temperature))
 
     @torch.no_grad()
     def sample(
@@ -231,8 +228,7 @@ class Model(nn.Module, ABC):
             ValueError: If ``n`` or a temperature is too low, or a field missing or of wrong length.
         """
         known = check_given(given, n, temperature)
-        at_once = prior_rows(self, known, n)
-        return one_or_all(sampled(self.ran, n, known, temperature, at_once, noise=noise))
+        return one_or_all(sampled(self, n, known, temperature, noise=noise))
 
     @torch.no_grad()
     def reconstruct(self, batch: Batch | Tensor) -> Any:
@@ -254,8 +250,7 @@ class Model(nn.Module, ABC):
         Args:
             batch: Fields ``(B, ...)``, or x.
             num_samples: Number of samples K per example, at least 1.
-            max_rows: How many latents are decoded at once, or fewer where these would take more
-                than `vae.models.rows.BYTES`; the draws do not depend on it.
+            max_rows: How many latents are decoded at once, at most; draws do not depend on it.
             proposals: Other distributions than the model's own q to draw latents from, by name.
 
         Raises:
@@ -267,8 +262,7 @@ class Model(nn.Module, ABC):
         check_int("num_samples", num_samples)
         check_int("max_rows", max_rows)
         batch = self.check(batch, scored=True)
-        drawn = drawn_rows(self, batch, self.drawn_at_once)
-        at_once = drawn, scored_rows(self, batch, max_rows)
+        at_once = weight_rows(self, batch, self.drawn_at_once, max_rows)
         return log_weights(self.ran, batch, num_samples, at_once, proposals or {})
 
     def log_likelihood(

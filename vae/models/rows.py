@@ -1,6 +1,6 @@
 """How many rows a pass that is not training may take: one bound in bytes for all of them."""
 
-__all__ = ["BYTES", "drawn_rows", "prior_rows", "scored_rows", "whole_rows"]
+__all__ = ["BYTES", "drawn_rows", "prior_rows", "scored_rows", "weight_rows", "whole_rows"]
 
 import sys
 from collections.abc import Callable, Hashable, Iterator
@@ -32,6 +32,11 @@ def drawn_rows(model: Any, batch: Batch, most: int) -> int:
         return [latent.log_q for latent in latents if not latent.shared]
 
     return within(model, "drawn", batch, run, most)
+
+
+def weight_rows(model: Any, batch: Batch, drawn: int, scored: int) -> tuple[int, int]:
+    """Return both for importance weights, at most so many: `drawn_rows` and `scored_rows`."""
+    return drawn_rows(model, batch, drawn), scored_rows(model, batch, scored)
 
 
 def scored_rows(model: Any, batch: Batch, most: int) -> int:

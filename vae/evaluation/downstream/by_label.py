@@ -67,7 +67,6 @@ class ByLabel(Evaluation):
                 names, counts[1], means.tolist(), errors.tolist(), strict=True
             )
         ]
-        draws = self._draws(subject, labels, counts[0][:DRAWN])
         return Section(
             "Class by class",
             headlines(rows),
@@ -80,7 +79,7 @@ class ByLabel(Evaluation):
             notes=notes_of(len(rows)),
             pictures={
                 "class draws": picture_of(
-                    timelines(draws, subject.spec),
+                    timelines(self._draws(subject, labels, counts[0][:DRAWN]), subject.spec),
                     [shortened(name) for name in names[:DRAWN]],
                     span=subject.value_range,
                 )

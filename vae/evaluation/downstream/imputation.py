@@ -15,11 +15,11 @@ from vae.evaluation.drawing.render import picture_of
 from vae.evaluation.drawing.timelines import timelines
 from vae.evaluation.evaluation import Evaluation
 from vae.evaluation.measures.errors import root_mean_squared
+from vae.evaluation.measures.figures import blocks
 from vae.evaluation.measures.named import the_x
 from vae.evaluation.section import Figure, NotApplicable, Section, averaged
 from vae.evaluation.subject import BATCH, Subject
 from vae.models import Model
-from vae.models.fields import pieces
 from vae.models.imputing import Imputed, impute, samples_for
 
 COLUMNS = 10  # pictures per row
@@ -77,12 +77,9 @@ class Imputation(Evaluation):
         """Fill in the first examples of the subject's split."""
         model = subject.model
         refuse_sequences(model)
-        examples = list(subject.batches(self.num_examples))
-        whole = {name: torch.cat([part[name] for part in examples]) for name in examples[0]}
-        x, at_once = whole["x"], max(1, subject.rows(BATCH * self.chains) // self.chains)
-        batches = [
-            {name: value[b] for name, value in whole.items()} for b in pieces(len(x), at_once)
-        ]
+        at_once = max(1, subject.rows(BATCH * self.chains) // self.chains)
+        batches = list(blocks(subject.batches(self.num_examples), model.fields, at_once))
+        x = torch.cat([batch["x"] for batch in batches])
         mean = training_mean(subject, self.num_train)
         missing = hidden(self.mask, self.fraction, len(x), x.shape[1:]).to(x.device)
         if not missing.flatten(1).any():
