@@ -72,9 +72,9 @@ class AggregatePosterior:
             z, log_q, log_p = latent.z[0], latent.log_q[0], latent.log_p[0]
             if here is not None:
                 z, log_q, log_p = z[here], log_q[here], log_p[here]
-            kept = (part[:wanted].clone() for part in (z, log_q, log_p))  # not the whole batch
-            self.points.append(tuple(kept))
-            self.num_points += len(self.points[-1][0])
+            z, log_q, log_p = (part[:wanted].clone() for part in (z, log_q, log_p))
+            self.points.append((z, log_q, log_p))  # copies, which hold no whole batch
+            self.num_points += len(z)
         if self.factorised:
             self.waiting.append((latent.q, here))
         if self.num_points >= self.max_points:
