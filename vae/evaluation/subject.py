@@ -2,7 +2,7 @@
 
 __all__ = ["Codes", "Subject"]
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -183,9 +183,11 @@ class Subject:
         """Give the items back and show how far they are, under a short name."""
         return self.show_progress(items, what, total)
 
-    def examples(self, n: int, split: str | None = None) -> dict[str, Tensor]:
-        """Return all that is known of the examples that `batches` gives, on the model's device."""
-        known = self.data.examples(split or self.split, self._limited(n, split))
+    def examples(
+        self, n: int, split: str | None = None, fields: Sequence[str] | None = None
+    ) -> dict[str, Tensor]:
+        """Return of the examples that `batches` gives all or some fields, on the model's device."""
+        known = self.data.examples(split or self.split, self._limited(n, split), fields)
         return {name: column.to(self.device) for name, column in known.items()}
 
     @torch.no_grad()

@@ -1,8 +1,8 @@
 """Samples of a conditional model: a row for each class, or for each quantile of a number."""
 
-__all__ = ["Shelf", "samples_by_condition"]
+__all__ = ["Shelf", "conditions_of", "samples_by_condition"]
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,6 +22,11 @@ class Shelf(NamedTuple):
 
     rows: Tensor
     labels: list[str]
+
+
+def conditions_of(model: Model) -> Sequence[str]:
+    """Return the fields, besides x, that a model is given."""
+    return model.given if isinstance(model, VAE) else model.learns_from
 
 
 def samples_by_condition(
@@ -45,7 +50,7 @@ def samples_by_condition(
         known: Fields of more examples, of which quantiles are taken; by default of these.
     """
     found = {}
-    for name in model.given if isinstance(model, VAE) else model.learns_from:
+    for name in conditions_of(model):
         old, rows = batch.get(name, torch.zeros(len(batch["x"]), dtype=torch.int64)), []
         values = dict(shown(spec, name, old if known is None else known[name]))
         for value in values.values():

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from vae.at_once import suited_rows
 from vae.distributions.fixed import frozen
 from vae.distributions.mixture import at_once
 from vae.evaluation.measures.annealing import ACCEPTANCE, SCHEDULES, Stage, anneal
@@ -75,7 +76,8 @@ class LatentPath:
 
     def draw_q(self, count: int) -> Tensor:
         """Draw from q(z|x), ``(count, B, *event)``, the same whatever `max_rows` is."""
-        return torch.cat([self.model.encode(x).sample((count,)) for x in self.x.split(BATCH)], 1)
+        parts = self.x.split(suited_rows(BATCH, self.x.shape[1:]))
+        return torch.cat([self.model.encode(x).sample((count,)) for x in parts], 1)
 
     def __call__(self, z: Tensor) -> PathPoint:
         """Return the point at z, ``(C, B, *event)``."""

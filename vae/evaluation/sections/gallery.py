@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vae.checks import check_range
 from vae.distributions import NoTemperature
-from vae.evaluation.drawing.by_condition import samples_by_condition
+from vae.evaluation.drawing.by_condition import conditions_of, samples_by_condition
 from vae.evaluation.drawing.picture import Picture
 from vae.evaluation.drawing.reconstructions import reconstructions, samples
 from vae.evaluation.drawing.render import picture_of
@@ -64,7 +64,7 @@ class Gallery(Evaluation):
             "reconstructions": drawn(pair, ["original", "reconstruction"]),
             "samples": drawn(shown, ["data", *blocks]),
         }
-        known = subject.examples(FOR_QUANTILES)
+        known = subject.examples(FOR_QUANTILES, fields=conditions_of(model))
         shelves = samples_by_condition(model, subject.spec, batch, seed=seed, known=known)
         for name, (rows, labels) in shelves.items():
             pictures[f"samples by {name}"] = drawn(rows, labels)

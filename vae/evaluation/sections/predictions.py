@@ -171,7 +171,11 @@ class Predictions(Evaluation):
         name = self.other.spec.name
         check_same(subject.spec, self.other.spec, f"the other data set {name}")
         batches = self.other.batches(
-            "test", device=subject.device, n=self.num_other, batch_size=128, fields=("x",)
+            "test",
+            device=subject.device,
+            n=self.num_other,
+            batch_size=subject.block,
+            fields=("x",),
         )
         theirs = self._predicted(subject, model, batches, name)
         figures, pictures = {}, {}
