@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from vae.networks import ConvEncoder, ResNetEncoder
 from vae.networks.init import he_init
 from vae.networks.levels import plan_levels
 
@@ -31,3 +32,18 @@ def test_initial_weights_keep_the_scale_of_a_signal(shape):
         he_init(layer)
         x = torch.randn(64, *size)
         assert layer(x).std().item() == pytest.approx(2**0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("encoder", [ConvEncoder, ResNetEncoder])
+@pytest.mark.parametrize("size", [(28, 28), (64, 64), (65, 65), (90, 40), (512, 512), (20_000,)])
+def test_the_last_map_is_as_small_of_large_pictures(encoder, size):
+    """Up to 64×64 the net is the one that it was before it looked at the size."""
+    usual = {ConvEncoder: (16, 16, 32, 64), ResNetEncoder: (32, 64, 128, 128)}[encoder]
+    with torch.device("meta"):
+        net = encoder((3, *size), (9,))
+        small = encoder((3, 64, 64) if len(size) == 2 else (3, 4096), (9,))
+        before = encoder((3, *size), (9,), channels=usual)
+    weights = sum(parameter.numel() for parameter in net.parameters())
+    assert weights < 1.2 * sum(parameter.numel() for parameter in small.parameters())
+    if len(size) == 2 and size[0] * size[1] <= 64 * 64:
+        assert str(net) == str(before)

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from vae.networks.dense import dense
 from vae.networks.init import he_init
-from vae.networks.levels import Level, plan_levels
+from vae.networks.levels import Level, plan_levels, suited_channels
 from vae.networks.network import StagedNet, check_sizes, flat
+
+CHANNELS = (16, 16, 32, 64)  # for pictures of 64×64 or less
 
 
 class ConvNet(StagedNet):
@@ -24,7 +26,8 @@ class ConvNet(StagedNet):
     Args:
         in_shape: Shape of one input, without the leading dimensions.
         out_shape: Shape of one output, without the leading dimensions.
-        channels: Channels of each level, ≥ 1, from the data inwards.
+        channels: Channels of each level, ≥ 1, from the data inwards; ``None`` means 16, 16, 32, 64,
+            and more levels before them for large pictures (`suited_channels`).
         kernel_size: Side of the kernels in pixels, ≥ 2, for all levels or for each.
         hidden: Features of each dense layer, ≥ 1, from the data inwards.
         activation: Nonlinearity, stateless, one instance for all layers; SiLU by default.
@@ -40,7 +43,7 @@ class ConvNet(StagedNet):
         in_shape: Sequence[int],
         out_shape: Sequence[int],
         *,
-        channels: Sequence[int] = (16, 16, 32, 64),
+        channels: Sequence[int] | None = None,
         kernel_size: Sequence[int] | int = 4,
         hidden: Sequence[int] = (256,),
         activation: nn.Module | None = None,
@@ -48,7 +51,7 @@ class ConvNet(StagedNet):
         super().__init__(in_shape, out_shape)
         check_sizes(hidden=hidden)
         shape = self.out_shape if self.decodes else self.in_shape
-        levels = plan_levels(shape, channels, kernel_size)
+        levels = plan_levels(shape, suited_channels(channels, CHANNELS, shape), kernel_size)
         self.bottom = levels[-1].coarse if levels else shape
         self.lay(levels, hidden, nn.SiLU() if activation is None else activation)
         he_init(self)

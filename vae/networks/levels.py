@@ -1,15 +1,18 @@
 """The sequence of sizes that a picture or a signal passes on its way down, and back up."""
 
-__all__ = ["Level", "convolution", "plan_levels"]
+__all__ = ["Level", "convolution", "plan_levels", "suited_channels"]
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from torch import nn
 
 from vae.networks.network import check_sizes
 
 CONVOLUTIONS: dict[int, Callable[..., nn.Module]] = {2: nn.Conv1d, 3: nn.Conv2d}
+USUAL = 64 * 64  # pixels of the pictures that the usual levels are for
+WIDTH = 16  # channels of a level before these
 TRANSPOSED: dict[int, Callable[..., nn.Module]] = {2: nn.ConvTranspose1d, 3: nn.ConvTranspose2d}
 
 
@@ -70,6 +73,32 @@ class Level:
             padding=self.padding,
             output_padding=self.output_padding,
         )
+
+
+def suited_channels(
+    channels: Sequence[int] | None, usual: Sequence[int], shape: Sequence[int]
+) -> Sequence[int]:
+    """Return the channels that were chosen, or the usual ones after those of more levels.
+
+    There is one of 16 channels for each halving that leads to 64×64 pixels (4096 steps of a signal)
+    or fewer. The last map is then as small as that of a small picture, and with it the dense layer
+    behind it, which would grow with the number of pixels; and the largest maps are thin.
+
+    Args:
+        channels: Chosen ones; ``None`` if nobody chose.
+        usual: Those of the net, for small pictures.
+        shape: Of the data, ``(C, H, W)`` or ``(C, L)``.
+
+    Example:
+        >>> [suited_channels(None, (32, 64), (3, side, side)) for side in (64, 65, 512)]
+        [(32, 64), (16, 32, 64), (16, 16, 16, 32, 64)]
+    """
+    if channels is not None:
+        return channels
+    before, sides = 0, tuple(shape[1:])
+    while prod(sides) > USUAL:
+        before, sides = before + 1, tuple(-(-side // 2) for side in sides)
+    return (*[WIDTH] * before, *usual)
 
 
 def plan_levels(

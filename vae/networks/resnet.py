@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from vae.networks.attention import SelfAttention
 from vae.networks.blocks import ResidualBlock, conv3, group_norm
-from vae.networks.levels import Level, plan_levels
+from vae.networks.levels import Level, plan_levels, suited_channels
 from vae.networks.network import StagedNet, check_sizes, flat
+
+CHANNELS = (32, 64, 128, 128)  # for pictures of 64×64 or less
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class ResNet(StagedNet):
     Args:
         in_shape: Shape of one input, without the leading dimensions.
         out_shape: Shape of one output, without the leading dimensions.
-        channels: Channels of each level, best multiples of 8, from the data inwards.
+        channels: Channels of each level, best multiples of 8, from the data inwards; ``None`` means
+            32, 64, 128, 128, and more levels before them for large pictures (`suited_channels`).
         blocks: Residual blocks of each level, ≥ 1.
         attention: Whether self-attention stands at the last level, the furthest from the data.
         activation: Nonlinearity, stateless, one instance for all layers; SiLU by default.
@@ -84,13 +87,14 @@ class ResNet(StagedNet):
         in_shape: Sequence[int],
         out_shape: Sequence[int],
         *,
-        channels: Sequence[int] = (32, 64, 128, 128),
+        channels: Sequence[int] | None = None,
         blocks: int = 1,
         attention: bool = False,
         activation: nn.Module | None = None,
     ) -> None:
         super().__init__(in_shape, out_shape)
         shape = self.out_shape if self.decodes else self.in_shape
+        channels = suited_channels(channels, CHANNELS, shape)
         activation = nn.SiLU() if activation is None else activation
         self.attention = attention
         self.layers = nn.Sequential(*self.made(ResidualPlan(shape, channels, blocks, activation)))
