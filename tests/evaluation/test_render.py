@@ -54,6 +54,17 @@ def test_small_pictures_are_enlarged(side, least):
     assert height < least + side
 
 
+@pytest.mark.parametrize(("side", "drawn"), [(128, 128), (600, 170)])
+def test_large_pictures_are_made_smaller_where_there_are_many(side, drawn):
+    ramp = torch.linspace(0, 1, side).expand(6, 6, 1, side, side)
+    picture = render(ramp)
+    assert picture.shape == (3, 6 * (drawn + GAP), 6 * (drawn + GAP))
+    shown = cell(picture, 5, 2, drawn, drawn).float() / 255
+    assert torch.allclose(shown, torch.linspace(0, 1, drawn).expand_as(shown), atol=0.01)
+    alone = render(ramp[:1, :1])
+    assert alone.shape[1] == side + GAP
+
+
 @pytest.mark.parametrize("shape", [(5,), (1, 20), (2, 20), (1,)])
 def test_signals_and_vectors_become_curves(shape):
     rows = torch.randn(2, 3, *shape)

@@ -2,11 +2,17 @@
 
 import threading
 from errno import EFBIG
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from vae.evaluation.drawing.render import encode_png
 from vae.training import EventLog
+from vae.training.callbacks import Pictures, picture_log
 from vae.training.cutting import cut_events
 
 
@@ -21,6 +27,20 @@ def test_what_is_logged_is_in_the_file_at_once(tmp_path):
     log = EventLog(str(tmp_path))
     log.log_metrics({"elbo": 1.0}, step=3)
     assert steps(tmp_path, "elbo") == [3]
+
+
+def test_a_picture_is_encoded_once_for_file_and_log(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(picture_log, "encode_png", lambda x: calls.append(1) or encode_png(x))
+    log, picture = EventLog(str(tmp_path / "log")), torch.randint(256, (3, 5, 7)).byte()
+    trainer = SimpleNamespace(loggers=[log], global_step=3)
+    Pictures(folder=str(tmp_path)).write(trainer, "samples", picture)
+    read = EventAccumulator(str(tmp_path / "log"))
+    (event,) = read.Reload().Images("pictures/samples")
+    assert (event.step, event.height, event.width, len(calls)) == (3, 5, 7, 1)
+    assert event.encoded_image_string == (tmp_path / "samples.png").read_bytes()
+    with Image.open(tmp_path / "samples.png") as shown:
+        assert np.array_equal(np.asarray(shown), picture.permute(1, 2, 0))
 
 
 def test_a_full_disk_is_an_error_of_the_thread_that_logs(tmp_path, full_disk):

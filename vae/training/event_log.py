@@ -14,6 +14,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.writer import FileWriter
@@ -67,6 +68,22 @@ class EventLog(TensorBoardLogger):
 
 class EventWriter(SummaryWriter):
     """Torch's writer of summaries, to an `EventFile`."""
+
+    def add_png(self, name: str, encoded: bytes, size: tuple[int, int], step: int) -> None:
+        """Write a picture that is PNG already; `add_image` would encode it once more.
+
+        Args:
+            name: Of the picture.
+            encoded: What a file would hold.
+            size: Height and width.
+            step: Optimizer steps so far.
+        """
+        height, width = size
+        image = Summary.Image(
+            height=height, width=width, colorspace=3, encoded_image_string=encoded
+        )
+        value = Summary.Value(tag=name, image=image)
+        self._get_file_writer().add_summary(Summary(value=[value]), step)
 
     def close(self) -> None:
         """Nothing is open, and what comes later goes to the same file."""

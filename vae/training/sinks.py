@@ -8,17 +8,24 @@ from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, W
 from torch import Tensor
 
 
-def log_picture(logger: Logger, name: str, picture: Tensor, step: int) -> None:
+def log_picture(logger: Logger, name: str, picture: Tensor, encoded: bytes, step: int) -> None:
     """Send a picture to a logger that takes any.
 
     Args:
         logger: TensorBoard's, that of Weights & Biases or of MLflow; others are left alone.
         name: Of the picture.
         picture: uint8 ``(3, height, width)``.
+        encoded: The same as PNG, which `EventLog` takes as it is.
         step: Optimizer steps so far.
     """
     if isinstance(logger, TensorBoardLogger):
-        logger.experiment.add_image(name, picture, step)
+        from vae.training.event_log import EventWriter
+
+        writer = logger.experiment
+        if isinstance(writer, EventWriter):
+            writer.add_png(name, encoded, (picture.shape[1], picture.shape[2]), step)
+        else:
+            writer.add_image(name, picture, step)
         return
     pixels = picture.permute(1, 2, 0).numpy()
     if isinstance(logger, WandbLogger):

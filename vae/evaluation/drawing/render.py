@@ -4,15 +4,17 @@ Signals of many channels are a grid of maps instead.
 Sequences of pictures are strips of frames where the picture has to stand still, and move elsewhere.
 """
 
-__all__ = ["as_image", "picture_of", "render", "render_movie", "save_picture"]
+__all__ = ["as_image", "encode_png", "picture_of", "render", "render_movie", "save_picture"]
 
 from collections.abc import Sequence
+from io import BytesIO
+from math import isqrt
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
 
 from vae.evaluation.drawing.canvas import DPI, UNIT
 from vae.evaluation.drawing.curve_grid import CurveGrid
@@ -23,6 +25,8 @@ from vae.evaluation.measures.margin import labelled
 from vae.files import replace_durably
 
 GAP = 2  # pixels between two pictures, of which each row and column has its part
+MOST_PIXELS = 1 << 20  # of a grid whose pictures are made smaller for it
+SMALLEST = 128  # pixels of the longer side, below which none is made smaller
 GROUND = 128  # between them, neutral on a light and on a dark page
 
 
@@ -114,6 +118,7 @@ def mapped(frames: Tensor, span: tuple[float, float]) -> tuple[Tensor, tuple[flo
 
 def grids(frames: Tensor, span: tuple[float, float], scale: int | None = None) -> Tensor:
     """Draw pictures ``(T, rows, columns, C, H, W)`` as grids, uint8 ``(T, 3, height, width)``."""
+    frames = shrunk(frames) if scale is None else frames
     return torch.stack([picture_grid(rows, scale) for rows in stretched(frames, span)])
 
 
@@ -133,6 +138,20 @@ def picture_grid(rows: Tensor, scale: int | None) -> Tensor:
     return cells.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
 
 
+def shrunk(frames: Tensor) -> Tensor:
+    """Return pictures ``(T, rows, columns, C, H, W)`` so small that no grid of them is too large.
+
+    Otherwise the time that it takes to write a grid would grow with the pictures, beyond that of
+    a hundred steps of training.
+    """
+    lead, size = frames.shape[:3], frames.shape[-2:]
+    most, longer = max(SMALLEST, isqrt(MOST_PIXELS // lead[1:].numel())), max(size)
+    if longer <= most:
+        return frames
+    small = [max(1, side * most // longer) for side in size]
+    return interpolate(frames.flatten(0, 2), size=small, mode="area").unflatten(0, lead)
+
+
 def as_rgb(rows: Tensor) -> Tensor:
     """Return pictures of any number of channels, dim −3, with three."""
     channels = rows.shape[-3]
@@ -149,9 +168,17 @@ def as_image(picture: Tensor) -> Image.Image:
     return Image.fromarray(picture.permute(1, 2, 0).numpy())
 
 
-def save_picture(path: str | Path, picture: Tensor) -> Path:
-    """Write a uint8 picture ``(3, height, width)`` as PNG and return the path."""
+def encode_png(picture: Tensor) -> bytes:
+    """Return a uint8 picture ``(3, height, width)`` as what a PNG file holds."""
+    held = BytesIO()
+    as_image(picture).save(held, "PNG", compress_level=3)  # the fourth of the time of 6
+    return held.getvalue()
+
+
+def save_picture(path: str | Path, picture: Tensor | bytes) -> Path:
+    """Write a uint8 picture ``(3, height, width)``, or an encoded one, as PNG; return the path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_durably({path: lambda file: as_image(picture).save(file, "PNG")})
+    encoded = picture if isinstance(picture, bytes) else encode_png(picture)
+    replace_durably({path: lambda file: file.write(encoded)})
     return path

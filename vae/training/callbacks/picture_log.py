@@ -11,9 +11,11 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
 
+from vae.at_once import suited_rows
 from vae.batch import Batch
 from vae.evaluation import NotApplicable, reconstructions, render, samples, save_picture
 from vae.evaluation.drawing.by_condition import samples_by_condition
+from vae.evaluation.drawing.render import encode_png
 from vae.evaluation.drawing.timelines import timelines, with_gaps
 from vae.evaluation.drawing.value_range import value_range
 from vae.evaluation.measures.moving import most_used, moved, starts_of, values_of
@@ -25,6 +27,8 @@ from vae.training.parallel import unsharded
 from vae.training.sinks import log_picture
 
 STEPS = 9  # of a traversal
+ROWS = 6  # of samples
+MOST = 1536  # small pictures of a grid; of large ones fewer rows: a few cost a training step
 PAIR = ("original", "reconstruction")
 
 
@@ -96,10 +100,11 @@ class Pictures(Callback):
 
     def write(self, trainer: pl.Trainer, name: str, picture: Tensor) -> None:
         """Send one picture to the loggers and to its file."""
+        encoded = encode_png(picture)
         for logger in trainer.loggers:
-            log_picture(logger, f"pictures/{name}", picture, trainer.global_step)
+            log_picture(logger, f"pictures/{name}", picture, encoded, trainer.global_step)
         if self.folder is not None:
-            save_picture(Path(self.folder) / f"{name}.png", picture)
+            save_picture(Path(self.folder) / f"{name}.png", encoded)
 
 
 def movable(latents: Mapping[str, Variables]) -> bool:
@@ -126,14 +131,16 @@ def draw_all(
     dims = batch["x"].dim() - 1
     if not 1 <= dims <= 4:
         raise NotApplicable(f"x has {dims} dimensions, and those of one to four are drawn")
+    at_most = suited_rows(MOST, batch["x"].shape[1:])
     with torch.random.fork_rng():
         latents = study_all(model, [batch])
-        chosen = most_used(latents, max_dims) if movable(latents) else []
+        dims = min(max_dims, max(1, at_most // STEPS))
+        chosen = most_used(latents, dims) if movable(latents) else []
         values = values_of(latents, chosen, STEPS)
     place = torch.arange(columns) % len(batch["x"])
     above = {name: value[place.to(value.device)] for name, value in batch.items()}
     pair = with_gaps(reconstructions(model, batch), batch)
-    rows = samples(model, 6, columns, batch=above)
+    rows = samples(model, min(ROWS, max(1, at_most // columns)), columns, batch=above)
     pictures = {
         "reconstructions": render(
             timelines(pair, spec, batch.get("length")), span=span, labels=PAIR
