@@ -175,7 +175,7 @@ def test_what_lies_in_files_is_read_only_for_x(tmp_path, monkeypatch):
     data = DataModule(source, batch_size=4)
     data.fields = ("label", "index")
     data.setup()
-    monkeypatch.setattr("vae.data.formats.shard_examples.member_at", None)
+    monkeypatch.setattr("vae.data.formats.open_tars.OpenTars.member", None)
     for loader in (data.train_dataloader(), data.val_dataloader()):
         for batch in flat(loader):
             assert torch.equal(batch["label"], batch["index"])

@@ -1,6 +1,7 @@
 """Tar files: every example once an epoch, in an order that a resume finds again; and mistakes."""
 
 import io
+import os
 import subprocess
 import sys
 import tarfile
@@ -12,8 +13,8 @@ import torch
 import webdataset
 from PIL import Image
 
-from vae.data import DataModule, Shards, TrainBatches
-from vae.data.formats import members
+from vae.data import DataModule, Shards, TrainBatches, cores
+from vae.data.formats import members, open_tars
 from vae.data.randomness import windowed
 
 ROOT = Path(__file__).parents[2]
@@ -381,3 +382,36 @@ def test_a_stack_is_refused_or_its_first_page_taken(tmp_path):
     assert x.unique().tolist() == [10]
     with pytest.raises(ValueError, match=r"data\.pages must be one of refuse, first; got 'all'"):
         source(tmp_path, pages="all")
+
+
+def test_a_tar_is_opened_once_and_its_first_example_looked_for_once(tmp_path, monkeypatch):
+    folder = vectors(tmp_path / "v")
+    source(folder).load()  # where examples lie is known from here on
+    opened, headers = [], []
+    open_file, next_header = os.open, tarfile.TarFile.next
+    monkeypatch.setattr(os, "open", lambda path, *a: opened.append(path) or open_file(path, *a))
+    monkeypatch.setattr(tarfile.TarFile, "next", lambda tar: headers.append(1) or next_header(tar))
+    monkeypatch.setattr(open_tars, "MOST", 2)
+    shards = source(folder)
+    train = shards.load().train
+    for start in range(0, N, EACH):
+        for _ in range(3):
+            train.take(torch.arange(start, start + EACH))
+    assert len([path for path in opened if str(path).endswith(".tar")]) == TARS
+    assert len(headers) <= 4  # those of one example and the next
+    first = train.tars.opened(train.tars.paths[0])
+    handle = first.handle
+    for path in train.tars.paths[1:]:
+        train.tars.opened(path)
+    assert os.fstat(handle)  # still in use, though others were opened since
+    del first
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(handle)
+
+
+def test_threads_that_decode_leave_cores_to_those_that_train(tmp_path, monkeypatch):
+    monkeypatch.setattr(cores, "usable_cores", lambda: 6)
+    for gpu, threads in ((False, 3), (True, 6)):
+        monkeypatch.setattr(torch.accelerator, "is_available", lambda gpu=gpu: gpu)
+        pool = source(vectors(tmp_path / f"{gpu}")).load().train.pool
+        assert pool._max_workers == threads

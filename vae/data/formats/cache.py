@@ -15,7 +15,6 @@ __all__ = [
 ]
 
 import hashlib
-import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from PIL import Image
 from rich.progress import track
 from torch import Tensor
 
+from vae.data.cores import usable_cores
 from vae.data.formats.headers import DAMAGE
 from vae.data.formats.mapped import MappedFile, mapped_bytes
 from vae.data.sums import block_sums, is_whole
@@ -89,7 +89,7 @@ def cached_bytes(
 
 def decoded_files(files: Sequence[Path], decode: Callable[[Path], T]) -> Iterator[T]:
     """Yield what several threads make of files, in their order, and show how far they are."""
-    with bombs_are_errors(), ThreadPool(os.cpu_count()) as pool:
+    with bombs_are_errors(), ThreadPool(usable_cores()) as pool:
         pictures = pool.imap(decode, files, chunksize=16)
         yield from track(pictures, "Decoding pictures", len(files), transient=True)
 

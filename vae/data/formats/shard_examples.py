@@ -2,9 +2,7 @@
 
 __all__ = ["MOST", "ShardExamples"]
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -12,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vae.data.formats.members import ArrayMembers, PictureMembers
-from vae.data.formats.tars import member_at
+from vae.data.formats.open_tars import OpenTars
 from vae.data.source import Examples
 
 MOST = 255  # of a byte
@@ -23,9 +21,9 @@ class ShardExamples(Examples):
     """Examples that stay in tar files; a batch is read when it is needed.
 
     Args:
-        paths: The tar files.
+        tars: The tar files.
         reader: From a member's bytes to an array.
-        places: ``(N, 3)`` int64: which of the paths an example is in, where it begins there, and
+        places: ``(N, 3)`` int64: which of the files an example is in, where it begins there, and
             its length, in bytes.
         labels: ``(N,)`` int64, or ``None``.
         most: The largest byte that may occur: 1 for bits, else 255.
@@ -36,7 +34,7 @@ class ShardExamples(Examples):
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        tars: OpenTars,
         reader: ArrayMembers | PictureMembers,
         places: Tensor,
         labels: Tensor | None,
@@ -46,7 +44,7 @@ class ShardExamples(Examples):
         window: int,
         pool: ThreadPoolExecutor,
     ) -> None:
-        self.paths = paths
+        self.tars = tars
         self.most = most
         self.reader = reader
         self.places: Tensor = places
@@ -89,7 +87,7 @@ class ShardExamples(Examples):
         return torch.from_numpy(np.stack(list(read)))
 
     def _read(self, place: tuple[int, int, int]) -> np.ndarray:
-        name, content = member_at(self.paths, place)
+        name, content = self.tars.member(place)
         x, deepest = self.reader.read(name, content)
         if self.most < MOST and (highest := max(int(x.max()), deepest)) > self.most:
             raise ValueError(
@@ -101,7 +99,7 @@ class ShardExamples(Examples):
     def subset(self, indices: Tensor) -> "ShardExamples":
         """Return the examples at ``indices`` ``(M,)``."""
         return ShardExamples(
-            self.paths,
+            self.tars,
             self.reader,
             self.places[indices],
             None if self.labels is None else self.labels[indices],

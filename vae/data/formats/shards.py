@@ -2,32 +2,32 @@
 
 __all__ = ["Shards"]
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from tarfile import TarInfo
 from typing import final
 
 import numpy as np
 import torch
 
 from vae.checks import check_choice, check_int
+from vae.data.cores import threads_beside_training
 from vae.data.formats.array_shapes import CHANNELS
 from vae.data.formats.cache import CACHE
 from vae.data.formats.decoded import range_told
 from vae.data.formats.image_file import picture_reader
 from vae.data.formats.members import ArrayMembers, PictureMembers
+from vae.data.formats.open_tars import OpenTars
 from vae.data.formats.shard_examples import MOST, ShardExamples
 from vae.data.formats.shard_files import check_labels, part_folders, tar_files
 from vae.data.formats.tars import (
     ARRAYS,
     PICTURES,
     Index,
+    first_sample,
     index_of,
     matching,
-    member_at,
-    read_member,
-    samples,
     told,
 )
 from vae.data.source import Source, Splits
@@ -110,29 +110,42 @@ class Shards(Source):
         return tar_files(self.root)
 
     @cached_property
+    def tars(self) -> dict[str, OpenTars]:
+        """The same, open for reading."""
+        return {name: OpenTars(paths) for name, paths in self.parts.items()}
+
+    @cached_property
+    def first(self) -> tuple[str, dict[str, TarInfo]]:
+        """Key and members of the first example.
+
+        Raises:
+            ValueError: If its tar file is damaged.
+        """
+        return first_sample(self.parts["train"][0])
+
+    @cached_property
     def chosen(self) -> str:
         """What the names of arrays or pictures end in, or `PICTURES`.
 
         Raises:
             ValueError: If the first example has none, or several.
         """
-        first = self.parts["train"][0]
-        key, members = next(samples(first))
+        key, members = self.first
         known = [*matching(members, ARRAYS), *matching(members, PICTURES)]
         if self.member in members or (self.member is None and len(known) == 1):
             return self.member or (ARRAYS if known == [ARRAYS] else PICTURES)
         raise ValueError(
-            f"{first}: {key} has {', '.join(members)}: set data.member to its picture or .npy."
+            f"{self.parts['train'][0]}: {key} has {', '.join(members)}: set data.member to its "
+            "picture or .npy."
         )
 
     @cached_property
     def reader(self) -> ArrayMembers | PictureMembers:
         """What reads a member; the first one says how large all are."""
-        first = self.parts["train"][0]
-        key, members = next(samples(first))
+        first, (key, members) = self.parts["train"][0], self.first
         (name,) = matching(members, self.chosen)
         place = first / f"{Path(key).name}.{name}"
-        content = read_member(first, members[name].offset_data, members[name].size)
+        content = self.tars["train"].read(0, members[name].offset_data, members[name].size)
         if name.endswith(ARRAYS):
             return ArrayMembers.like(place, content, self.channels)
         return PictureMembers.like(place, content, self.pictures)
@@ -151,9 +164,9 @@ class Shards(Source):
     @cached_property
     def largest(self) -> tuple[int, int]:
         """The largest byte of some training examples, and of those of 16 bits the largest value."""
-        paths, places = self.parts["train"], self.indices["train"].places
+        tars, places = self.tars["train"], self.indices["train"].places
         rows = np.linspace(0, len(places) - 1, min(LOOKED_AT, len(places))).astype(int)
-        pages = (self.reader.read(*member_at(paths, place)) for place in places[rows].tolist())
+        pages = (self.reader.read(*tars.member(place)) for place in places[rows].tolist())
         highest, deepest = zip(*((int(p.pixels.max()), p.deepest) for p in pages), strict=True)
         return max(highest), max(deepest)
 
@@ -193,7 +206,7 @@ class Shards(Source):
         Raises:
             ValueError: Naming the file, if one is damaged.
         """
-        pool = ThreadPoolExecutor(os.cpu_count())
+        pool = ThreadPoolExecutor(threads_beside_training())
         parts = {name: self._examples(name, pool) for name in self.parts}
         facts = told(self.indices.values())
         if self.reader.dtype.kind == "u":
@@ -210,7 +223,7 @@ class Shards(Source):
     def _examples(self, name: str, pool: ThreadPoolExecutor) -> ShardExamples:
         index = self.indices[name]
         return ShardExamples(
-            self.parts[name],
+            self.tars[name],
             self.reader,
             torch.from_numpy(index.places),
             torch.from_numpy(index.labels) if len(index.labels) else None,

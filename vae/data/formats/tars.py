@@ -4,15 +4,12 @@ __all__ = [
     "ARRAYS",
     "PICTURES",
     "Index",
+    "first_sample",
     "index_of",
     "matching",
-    "member_at",
-    "read_member",
-    "samples",
     "told",
 ]
 
-import os
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +21,7 @@ import numpy as np
 
 from vae.data.formats.cache import cache_key, read_record
 from vae.data.formats.headers import DAMAGE
+from vae.data.formats.open_tars import BLOCK, OpenTars
 from vae.data.formats.opening import SUFFIXES
 from vae.files import remove_abandoned, replace_durably
 from vae.terminal import say
@@ -33,8 +31,9 @@ LABEL = "cls"
 ARRAYS = "npy"  # the members that are wanted, or
 PICTURES = "picture"  # any of a picture's suffixes
 HIDDEN = "hidden files"
-BLOCK = 512  # bytes of a tar's unit
 MOST_DIGITS = 18  # of a label
+DAMAGED = "{file} is damaged or no tar file ({error}): write it again."
+EMPTY = "{file} holds no files: write it again, or remove it."
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def scanned(file: Path, member: str, number: int) -> Index:
     Raises:
         ValueError: Naming the file.
     """
-    places, labels = [], []
+    places, labels, tar = [], [], OpenTars([file])
     everything, hidden = members_of(file)
     left_out = Counter({HIDDEN: hidden} if hidden else {})
     for key, members in grouped(file, everything):
@@ -144,7 +143,7 @@ def scanned(file: Path, member: str, number: int) -> Index:
         places.append((number, members[name].offset_data, members[name].size))
         if LABEL in members:
             found = members[LABEL]
-            labels.append(label(read_member(file, found.offset_data, found.size), file, key))
+            labels.append(label(tar.read(0, found.offset_data, found.size), file, key))
         left_out.update(f".{other}" for other in members if other not in (name, LABEL))
     if labels and len(labels) != len(places):
         raise ValueError(f"{file}: some examples have a .{LABEL}, others none: give all or none.")
@@ -172,13 +171,24 @@ def only(found: Sequence[str], names: Iterable[str], member: str, place: str) ->
     return found[0]
 
 
-def samples(file: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
-    """Yield key and members of each example: successive files of one name, by what follows its dot.
+def first_sample(file: Path) -> tuple[str, dict[str, tarfile.TarInfo]]:
+    """Return key and members of the first example; no headers behind it are read.
 
     Raises:
-        ValueError: Naming the file, if it is damaged or no tar file.
+        ValueError: Naming the file, if it is damaged there or no tar file.
     """
-    return grouped(file, members_of(file)[0])
+    found: list[tarfile.TarInfo] = []
+    try:
+        with tarfile.open(file, "r:") as archive:
+            for member in filter(is_read, archive):
+                if found and split(member.name)[0] != split(found[0].name)[0]:
+                    break
+                found.append(member)
+    except (tarfile.TarError, *DAMAGE) as error:
+        raise ValueError(DAMAGED.format(file=file, error=error)) from error
+    if not found:
+        raise ValueError(EMPTY.format(file=file))
+    return next(grouped(file, found))
 
 
 def grouped(
@@ -209,17 +219,22 @@ def members_of(file: Path) -> tuple[list[tarfile.TarInfo], int]:
         with tarfile.open(file, "r:") as archive:
             everything = archive.getmembers()
     except (tarfile.TarError, *DAMAGE) as error:
-        raise ValueError(f"{file} is damaged or no tar file ({error}): write it again.") from error
+        raise ValueError(DAMAGED.format(file=file, error=error)) from error
     files = [m for m in everything if m.isfile() and not m.issparse()]
-    members = [m for m in files if not is_hidden(m.name)]
+    members = [m for m in files if is_read(m)]
     if not members:
-        raise ValueError(f"{file} holds no files: write it again, or remove it.")
+        raise ValueError(EMPTY.format(file=file))
     # Python takes the end of the file for the end of the tar, which is a block of zeros.
     last = everything[-1]
     end = last.offset_data + -(-last.size // BLOCK) * BLOCK if last.isfile() else last.offset_data
-    if any(read_member(file, end, BLOCK)):
+    if any(OpenTars([file]).read(0, end, BLOCK)):
         raise ValueError(f"{file} is cut short: write it again, or remove it.")
     return members, len(files) - len(members)
+
+
+def is_read(member: tarfile.TarInfo) -> bool:
+    """Say whether a member is a file that belongs to an example."""
+    return member.isfile() and not member.issparse() and not is_hidden(member.name)
 
 
 def is_hidden(name: str) -> bool:
@@ -255,33 +270,3 @@ def label(content: bytes, file: Path, key: str) -> int:
             f"{MOST_DIGITS} digits."
         )
     return int(text)
-
-
-def member_at(paths: Sequence[Path], place: Sequence[int]) -> tuple[Path, bytes]:
-    """Return the name of a member of a tar file, as if that were a folder, and what is in it.
-
-    Args:
-        paths: The tar files.
-        place: Which of them, where the member begins there, and its length, in bytes; a block that
-            begins with its name stands before it.
-    """
-    file, offset, size = place
-    content = read_member(paths[file], offset - BLOCK, size + BLOCK)
-    name = content[:100].partition(b"\0")[0].decode(errors="replace")
-    return paths[file] / Path(name).name, content[BLOCK:]
-
-
-def read_member(file: Path, offset: int, size: int) -> bytes:
-    """Return a part of a file, in whatever order and from whatever thread.
-
-    Raises:
-        ValueError: Naming the file, if it ends before.
-    """
-    handle = os.open(file, os.O_RDONLY)
-    try:
-        content = os.pread(handle, size, offset)
-    finally:
-        os.close(handle)
-    if len(content) != size:
-        raise ValueError(f"{file} is cut short: write it again, or remove it.")
-    return content
