@@ -189,6 +189,23 @@ def test_the_cache_is_used_until_something_changes(folder, images, tmp_path, mon
     assert not torch.equal(images().load().train.take(torch.arange(1)), first)
 
 
+def test_a_start_lists_the_folder_once(folder, images, monkeypatch):
+    (folder / "cats").mkdir()
+    for i in range(10):
+        picture(seed=i).save(folder / "cats" / f"{i}.png")
+    listed, keyed = [], []
+    scandir, key = os.scandir, decoded.cache_key
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+    monkeypatch.setattr(decoded, "cache_key", lambda *a: keyed.append(1) or key(*a))
+    data = DataModule(images(image_size=8), val_size=2, test_size=2)
+    data.prepare_data()
+    data.setup()
+    assert data.describe()["files"] == "10 .png"
+    inside = [path for path in listed if str(path).startswith(str(folder))]
+    assert inside == [folder, folder / "cats"]
+    assert keyed == [1]
+
+
 def test_a_full_disk_is_met_before_decoding(folder, images, monkeypatch):
     picture().save(folder / "a.png")
     usage = namedtuple("usage", "total used free")
