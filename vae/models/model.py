@@ -34,8 +34,7 @@ class Model(nn.Module, ABC):
 
     What a model writes is `run`; everything else follows from it. A batch is a mapping of named
     fields, ``(B, ...)`` each; a tensor is one with the field ``x``. x is in the units of the data
-    wherever it is given or returned, and densities are of such x; what `standardized` returns is
-    for nets and for distances between examples.
+    wherever it is given or returned; what `standardized` returns is for nets and distances.
 
     Of a model with one latent or observed variable its value is returned as it is; of one with
     several, a dict by name, in which latents that all examples share are left out.
@@ -255,9 +254,8 @@ class Model(nn.Module, ABC):
 
         Raises:
             TypeError: If x is no tensor of floating point, or a wider one than the model.
-            ValueError: If ``num_samples`` or ``max_rows`` is below 1, a field is missing, the
-                shape of x is another, a value not finite or outside the support of the likelihood,
-                or examples share a latent variable.
+            ValueError: If ``num_samples`` or ``max_rows`` is below 1, a field is missing, the shape
+                of x is another, a value outside of its support, or examples share a latent.
         """
         check_int("num_samples", num_samples)
         check_int("max_rows", max_rows)
