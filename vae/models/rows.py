@@ -140,9 +140,9 @@ def bytes_per_row(run: Callable[[int], object], like: Tensor | None) -> float:
 def levels(run: Callable[[int], object], count: int, like: Tensor | None) -> list[int]:
     """Return the bytes that are held after each operation; the random state stays as it is."""
     devices = [like.device] if like is not None and like.device.type == "cuda" else []
-    with torch.random.fork_rng(devices), eagerly(), Held() as held:
-        with suppress(NotImplementedError):  # of a density that is not known what comes before it
-            run(count)
+    unknown = suppress(NotImplementedError)  # a density: what comes before it counts
+    with torch.random.fork_rng(devices), eagerly(), Held() as held, unknown:
+        run(count)
     return held.levels
 
 
