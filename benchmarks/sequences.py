@@ -159,8 +159,10 @@ def draw(results: dict[str, Any], path: Path) -> None:
             seconds = [1e3 * each[f"{who}_seconds"] for each in found.values()]
             axes.plot([int(length) for length in found], seconds, "o-", label=who.replace("_", " "))
         axes.set(title=name.replace("_", " "), xlabel="steps", xscale="log", yscale="log")
+        axes.set_xticks([*map(int, found)], labels=[*found], minor=False)
+        axes.set_xticks([], minor=True)
     figure.axes[0].set_ylabel("ms of a training step")
-    figure.axes[0].legend(frameon=False)
+    figure.axes[0].legend(frameon=False, loc="lower right", fontsize="small")
     figure.savefig(path, dpi=110)
 
 
