@@ -195,7 +195,8 @@ def test_every_optimizer_takes_a_step(name):
 
 @pytest.mark.parametrize("name", choices("model"))
 def test_every_model_of_the_config_builds(name):
-    spec = DataSpec("binary", (1, 64, 64), "boolean", 2, num_classes=10)
+    length = {"length": {"shape": (), "dtype": "int64"}}  # else sequences are taken for pictures
+    spec = DataSpec("binary", (1, 64, 64), "boolean", 2, num_classes=10, fields=length)
     model = build_model(settings_of(f"model={name}"), spec)
     if model.predicts is None:
         assert model.sample(2).shape == (2, 1, 64, 64)
