@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from vae.evaluation import render, render_movie, save_picture
-from vae.evaluation.drawing.render import GAP
+from vae.evaluation.drawing.render import GAP, shrunk
 
 
 def cell(picture, row, column, height, width):
@@ -63,6 +63,8 @@ def test_large_pictures_are_made_smaller_where_there_are_many(side, drawn):
     assert torch.allclose(shown, torch.linspace(0, 1, drawn).expand_as(shown), atol=0.01)
     alone = render(ramp[:1, :1])
     assert alone.shape[1] == side + GAP
+    none = torch.zeros(1, 0, 6, 1, side, side)  # the traversals of a model without latents
+    assert shrunk(none).shape == none.shape
 
 
 @pytest.mark.parametrize("shape", [(5,), (1, 20), (2, 20), (1,)])

@@ -145,7 +145,7 @@ def shrunk(frames: Tensor) -> Tensor:
     a hundred steps of training.
     """
     lead, size = frames.shape[:3], frames.shape[-2:]
-    most, longer = max(SMALLEST, isqrt(MOST_PIXELS // lead[1:].numel())), max(size)
+    most, longer = max(SMALLEST, isqrt(MOST_PIXELS // max(1, lead[1:].numel()))), max(size)
     if longer <= most:
         return frames
     small = [max(1, side * most // longer) for side in size]

@@ -21,7 +21,7 @@ def as_many(event: Sequence[int], most: int) -> int:
 
     They are held four times while they are sorted or taken in double precision.
     """
-    return max(1, min(most, BYTES // (16 * prod(event))))
+    return max(1, min(most, BYTES // (16 * max(1, prod(event)))))
 
 
 @torch.no_grad()
