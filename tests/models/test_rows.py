@@ -55,6 +55,16 @@ def test_memory_does_not_grow_with_the_number_of_rows(name, model, monkeypatch):
     assert many - few < 4500 * 100
 
 
+def test_draws_do_not_depend_on_the_bound(model, monkeypatch):
+    found = []
+    for most in (SMALL, 1 << 30):
+        monkeypatch.setattr(rows, "BYTES", most)
+        torch.manual_seed(1)
+        found.append((model.log_weights(X, num_samples=400), model.sample(400)))
+    assert torch.allclose(found[0][0], found[1][0], atol=1e-4)
+    assert torch.allclose(found[0][1], found[1][1], atol=1e-6)
+
+
 def test_counting_leaves_the_random_state_and_a_model_in_training_alone(model):
     state = torch.get_rng_state()
     whole = whole_rows(model, {"x": X}, 1 << 30)

@@ -131,7 +131,9 @@ def bytes_per_row(run: Callable[[int], object], like: Tensor | None) -> float:
 
     Not of two than of one, which is expanded without a copy here and there.
     """
-    two, three = (levels(run, count, like) for count in (2, 3))
+    three, two = (levels(run, count, like) for count in (3, 2))
+    if len(two) != len(three):  # a first run makes what is made once
+        three = levels(run, 3, like)
     if len(two) != len(three):  # not the same operations: what does not grow counts as well
         return max(three) / 3
     return max((b - a for a, b in zip(two, three, strict=True)), default=0)
