@@ -36,6 +36,10 @@ FOREIGN = ("plain", "pythae")  # they leave the allocator as they find it
 def main() -> None:
     workload, contestant, pictures, folder, threads, device, *overrides = sys.argv[1:]
     os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported: pythae's progress bar
+    if "vae.cli.train" in OWN[contestant]:
+        from vae.cli.light_metrics import lighten_torchmetrics
+
+        lighten_torchmetrics()
     for package in OWN[contestant]:
         import_module(package)
     imported = age()

@@ -28,6 +28,7 @@ from vae.cli.arguments import check_arguments, without_dashes
 from vae.cli.folders import Folders
 from vae.cli.help import shorten_help
 from vae.cli.launch import agree_on_folder
+from vae.cli.light_metrics import lighten_torchmetrics
 from vae.cli.messages import LONGEST, WRONG_PATH, explain, incomplete, is_lost_process, place
 from vae.cli.overrides import hydra_quoted, parsed, recorded_overrides
 from vae.cli.own_configs import check_own_configs
@@ -62,6 +63,7 @@ def train() -> None:
     """Train a model, evaluate it and say where everything is."""
 
     def task(config: DictConfig) -> float:
+        lighten_torchmetrics()
         from vae.cli.train import run
 
         with shared_job():
@@ -84,6 +86,7 @@ def evaluate() -> None:
     """Evaluate a checkpoint."""
 
     def task(config: DictConfig) -> float:
+        lighten_torchmetrics()
         from vae.cli.evaluate import run
 
         return run(config)

@@ -4,8 +4,6 @@ __all__ = ["frechet_distance", "kernel_distance", "precision_recall"]
 
 import torch
 from torch import Tensor, nn
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.kid import poly_mmd
 
 BLOCK = 1000  # rows whose distances to all others are held at once
 
@@ -33,6 +31,8 @@ def frechet_distance(real: Tensor, fake: Tensor) -> float:
         GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium (Heusel,
         Ramsauer, Unterthiner, Nessler, Hochreiter, 2017), 1706.08500.
     """
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
     metric = FrechetInceptionDistance(Given(real.shape[1]))
     # The library sums the products of uncentred features; a common shift changes no distance.
     center = real.mean(0)
@@ -60,6 +60,8 @@ def kernel_distance(
     References:
         Demystifying MMD GANs (Bińkowski, Sutherland, Arbel, Gretton, 2018), 1801.01401.
     """
+    from torchmetrics.image.kid import poly_mmd
+
     size = min(subset_size, len(real), len(fake))
     count = min(len(real), len(fake)) // size
     used = torch.randperm(count * size, generator=torch.Generator().manual_seed(seed))

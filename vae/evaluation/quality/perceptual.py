@@ -6,9 +6,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-# The public class fetches a backbone when it is made; the net behind it takes one from us.
-from torchmetrics.functional.image.lpips import _LPIPS
-
 from vae.evaluation.drawing.render import as_rgb
 
 # By the shape of the first weight.
@@ -31,6 +28,9 @@ class LPIPS(nn.Module):
     """
 
     def __init__(self, weights: dict[str, Any]) -> None:
+        # The public class fetches a backbone when it is made; the net behind it takes one from us.
+        from torchmetrics.functional.image.lpips import _LPIPS
+
         super().__init__()
         first = weights.get("features.0.weight")
         shape = tuple(first.shape) if isinstance(first, Tensor) else None
