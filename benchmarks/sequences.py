@@ -8,7 +8,8 @@
 of the framework, beside loops written by hand for the same nets, in turns; batches of 20 sequences
 of 88 bits. ``--picture`` draws the cost against the length. ``jsb``: epochs of the DMM beside the
 same model in Pyro 1.9, with the same nets, batches and optimizer, in turns; ``--alone`` leaves Pyro
-out. It ends with nats per time step of the test part: the ELBO's, and importance-weighted. Seconds
+out. It ends with nats per time step of the test part, of what each has trained, both read by our
+model: the ELBO's, and importance-weighted. Seconds
 are the processor's, which other processes disturb least.
 """
 
@@ -27,7 +28,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.sequence_steps import Batch, Step, in_pyro, loop, ours
+from benchmarks.sequence_steps import Batch, in_pyro, loop, ours
 from benchmarks.throughput.report import describe, write
 from vae.build import build_model
 from vae.cli.compose import compose_settings
@@ -123,9 +124,10 @@ def jsb(args: argparse.Namespace) -> dict[str, Any]:
     """Train the deep Markov model on chorales."""
     parts = songs(args.data)
     model = made("dmm", int(parts["test"]["length"].max()))
-    contestants: dict[str, Step] = {"ours": ours(model)}
+    models, contestants = {"ours": model}, {"ours": ours(model)}
     if not args.alone:
-        contestants["pyro"] = in_pyro(copy.deepcopy(model))
+        models["pyro"] = copy.deepcopy(model)
+        contestants["pyro"] = in_pyro(models["pyro"])
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for epoch in range(args.epochs):
         order = torch.randperm(len(parts["train"]["x"]))
@@ -135,7 +137,8 @@ def jsb(args: argparse.Namespace) -> dict[str, Any]:
             seconds[name].append(time.process_time() - start)
             nats = sum(losses) / int(parts["train"]["length"].sum())
             print(f"epoch {epoch + 1}  {name}  {seconds[name][-1]:.1f} s  {nats:.3f}", flush=True)
-    return {"epoch": told(seconds), "test": nats_per_step(model.eval(), parts["test"])}
+    test = {name: nats_per_step(model.eval(), parts["test"]) for name, model in models.items()}
+    return {"epoch": told(seconds), "test": test}
 
 
 @torch.no_grad()
