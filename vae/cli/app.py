@@ -44,6 +44,7 @@ from vae.cli.search_path import (
     searching,
 )
 from vae.cli.seeds import one_for_each_seed
+from vae.cli.spinning import spin_briefly
 from vae.cli.sweeps import (
     best_is_greatest,
     compare_one_figure,
@@ -63,7 +64,7 @@ def train() -> None:
     """Train a model, evaluate it and say where everything is."""
 
     def task(config: DictConfig) -> float:
-        lighten_torchmetrics()
+        before_torch()
         from vae.cli.train import run
 
         with shared_job():
@@ -86,7 +87,7 @@ def evaluate() -> None:
     """Evaluate a checkpoint."""
 
     def task(config: DictConfig) -> float:
-        lighten_torchmetrics()
+        before_torch()
         from vae.cli.evaluate import run
 
         return run(config)
@@ -94,6 +95,12 @@ def evaluate() -> None:
     with one_message("eval"), configs_of(sys.argv):
         check_own_configs("eval", sys.argv[1:], sys.argv[1:])
         command("eval", task)
+
+
+def before_torch() -> None:
+    """Settle what torch and Lightning read when they are loaded."""
+    spin_briefly()
+    lighten_torchmetrics()
 
 
 def resume_arguments(arguments: list[str]) -> None:
