@@ -14,6 +14,7 @@ from vae.evaluation.section import NotApplicable, Section
 from vae.evaluation.subject import Subject
 from vae.history import Point
 from vae.models import Model
+from vae.networks.layout import pixels_together
 
 NO_PREDICTION = "the model is one of x: it predicts nothing"
 NO_SEQUENCES = "the model is none of sequences"
@@ -86,7 +87,7 @@ def measure(subject: Subject, evaluations: Mapping[str, Evaluation]) -> Report:
         )
     sections, left_out = {}, {}
     for name, evaluation in evaluations.items():
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), pixels_together(subject.model):
             torch.manual_seed(stream_seed(subject.seed))
             try:
                 refuse_others(evaluation, subject.model)
