@@ -37,7 +37,12 @@ DIGITS = {
     "two levels": ["model=hvae"],
     "ladder": ["model=ladder", "model.lower_dims=[50]", "model.latent_dim=50"],
 }
-OF_DIGITS = ["data=mnist"]
+OF_DIGITS = [  # as experiment=burda_vae has it
+    *("data=mnist", "data.batch_size=512", "data.val_size=1000", "estimator=stl", "optimizer=soap"),
+    *("optimizer.lr=4e-3", "model.decoder.start_at_mean=true", "trainer.max_epochs=-1"),
+    "test=false",
+]
+RATE = ["scheduler=cosine", "scheduler.warmup=0.02", "trainer.check_val_every_n_epoch=20"]
 TRIAL = 40  # seconds of training that tell how many steps a net takes in a time
 PICTURES = {
     "maps": ["model=vdvae", "model.channels=[32,48,64]", "model.blocks=[1,2,4]"],
@@ -93,14 +98,13 @@ def negative_log_likelihood(folder: Path, x: Tensor, args: argparse.Namespace) -
 def digits(args: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield what each net reaches in equal time."""
     x = bits_of_test(args)
-    common = [*OF_DIGITS, f"data.root={args.root}", "test=false", f"objective={args.objective}"]
-    common.append("trainer.max_epochs=-1")
+    common = [*OF_DIGITS, f"data.root={args.root}", f"objective={args.objective}"]
     for name, own in DIGITS.items():
         folder = args.folder / name.replace(" ", "_")
         trial = [*own, *common, f"trainer.max_time='00:00:00:{TRIAL}'", "scheduler=constant"]
         pace = trained(folder.with_name(f"{folder.name}_pace"), trial, args)["steps"] / TRIAL
         length = f"trainer.max_steps={round(60 * args.minutes * pace)}"
-        run = trained(folder, [*own, *common, length], args)
+        run = trained(folder, [*own, *common, *RATE, length], args)
         yield name, run | negative_log_likelihood(folder, x, args)
 
 
