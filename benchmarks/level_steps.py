@@ -67,13 +67,12 @@ def draw(results: dict[str, Any], path: Path) -> None:
     """Draw the milliseconds of a step against the number of levels."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 3.4), layout="constrained")
-    axes = figure.subplots()
-    for name, found in results.items():
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    for axes, (name, found) in zip(figure.subplots(1, len(results)), results.items(), strict=True):
         levels = [int(n) for n in found]
-        axes.plot(levels, [1e3 * each["seconds"] for each in found.values()], "o-", label=name)
-    axes.set(xlabel="levels", ylabel="ms of a training step", xlim=(0, None), ylim=(0, None))
-    axes.legend(frameon=False)
+        axes.plot(levels, [1e3 * each["seconds"] for each in found.values()], "o-")
+        axes.set(title=name, xlabel="levels", xlim=(0, None), ylim=(0, None))
+    figure.axes[0].set_ylabel("ms of a training step")
     figure.savefig(path, dpi=110)
 
 
