@@ -5,6 +5,7 @@ __all__ = ["explicitness"]
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vae.evaluation.disentanglement.logistic import areas_under_curves, decisions
 from vae.evaluation.disentanglement.points import Array, checked, split, standardised
 
 
@@ -35,13 +36,8 @@ def explicitness(
     return float(np.mean([2 * np.mean(area) - 1 for area in areas]))
 
 
-def areas_of(z: Array, factor: Array, test_z: Array, test_factor: Array) -> list[float]:
+def areas_of(z: Array, factor: Array, test_z: Array, test_factor: Array) -> Array:
     """Return the area under the curve for each value that occurs in both parts."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-
-    areas = []
-    for value in np.intersect1d(factor, test_factor):
-        classifier = LogisticRegression(solver="newton-cholesky").fit(z, factor == value)
-        areas.append(roc_auc_score(test_factor == value, classifier.decision_function(test_z)))
-    return areas
+    values = np.intersect1d(factor, test_factor)
+    found = decisions(z, factor[:, None] == values, test_z)
+    return areas_under_curves(found, test_factor[:, None] == values)
