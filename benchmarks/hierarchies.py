@@ -45,10 +45,10 @@ OF_DIGITS = [  # as experiment=burda_vae has it
 RATE = ["scheduler=cosine", "scheduler.warmup=0.02", "trainer.check_val_every_n_epoch=20"]
 TRIAL = 40  # seconds of training that tell how many steps a net takes in a time
 PICTURES = {
-    "maps": ["model=vdvae", "model.channels=[32,48,64]", "model.blocks=[1,2,4]"],
+    "maps": ["model=vdvae", "model.channels=[16,32,64]", "model.blocks=[0,1,3]"],
     "one latent": [
-        *("model=conv", "model.encoder.channels=[32,64,96,128]", "model.encoder.hidden=[192]"),
-        "model.latent_dim=128",
+        *("model=conv", "model.encoder.channels=[32,64,64,96]", "model.encoder.hidden=[160]"),
+        "model.latent_dim=96",
     ],
 }
 OF_PICTURES = [
