@@ -85,27 +85,37 @@ def bits_of_test(args: argparse.Namespace) -> Tensor:
     return torch.bernoulli(x, generator=torch.Generator().manual_seed(0))
 
 
-def negative_log_likelihood(folder: Path, x: Tensor, args: argparse.Namespace) -> dict[str, Any]:
-    """Return −log p(x) of digits in nats, with its standard error."""
+def negative_log_likelihood(folder: Path, x: Tensor, args: argparse.Namespace) -> Tensor:
+    """Return −log p(x) of each digit in nats."""
     torch.manual_seed(0)
     model = vae.load(folder)
     log_p = [model.log_likelihood(part, num_samples=args.samples) for part in x.split(50)]
-    nll = -torch.cat(log_p).double()
-    error = nll.std().item() / len(nll) ** 0.5
-    return {"nll": nll.mean().item(), "standard_error": error, "examples": len(nll)}
+    return -torch.cat(log_p).double()
+
+
+def compared(nll: Tensor, first: Tensor) -> dict[str, Any]:
+    """Return the mean −log p(x), and by how much it is above another of the same digits."""
+    found: dict[str, Any] = {"examples": len(nll)}
+    for name, values in {"nll": nll, "above_first": nll - first}.items():
+        error = values.std().item() / len(nll) ** 0.5
+        found |= {name: values.mean().item(), f"{name}_standard_error": error}
+    return found
 
 
 def digits(args: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield what each net reaches in equal time."""
     x = bits_of_test(args)
     common = [*OF_DIGITS, f"data.root={args.root}", f"objective={args.objective}"]
+    first = None
     for name, own in DIGITS.items():
         folder = args.folder / name.replace(" ", "_")
         trial = [*own, *common, f"trainer.max_time='00:00:00:{TRIAL}'", "scheduler=constant"]
         pace = trained(folder.with_name(f"{folder.name}_pace"), trial, args)["steps"] / TRIAL
         length = f"trainer.max_steps={round(60 * args.minutes * pace)}"
         run = trained(folder, [*own, *common, *RATE, length], args)
-        yield name, run | negative_log_likelihood(folder, x, args)
+        nll = negative_log_likelihood(folder, x, args)
+        first = nll if first is None else first
+        yield name, run | compared(nll, first)
 
 
 def unpacked(args: argparse.Namespace) -> Path:
