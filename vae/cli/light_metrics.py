@@ -36,9 +36,9 @@ def lighten_torchmetrics() -> None:
     """Let ``import torchmetrics`` load no metric before one is asked for.
 
     torchmetrics 1.9.0 loads every metric that it has, and with them scipy.signal, torchvision's
-    models and more: a quarter of the time in which a command of this project starts. Modules of its
-    own work as ever, and any other name runs the whole ``__init__.py``. A version for which this
-    does not do is imported in the ordinary way.
+    models and more, which ``python -X importtime`` shows. Modules of its own work as ever, and any
+    other name runs the whole ``__init__.py``. A version for which this does not do is imported in
+    the ordinary way.
     """
     spec = find_spec(NAME) if NAME not in sys.modules else None
     if spec is None:
