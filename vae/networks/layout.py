@@ -17,9 +17,8 @@ CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 def pixels_together(model: nn.Module) -> Iterator[None]:
     """Keep the weights of convolutions on a CPU with channels last, where passes are quicker.
 
-    Without gradients those of the nets of ``model=conv`` take about half the time. Large ones on
-    maps of a few pixels are matrix products meanwhile. Results are equal up to rounding; afterwards
-    every weight is the tensor that it was. Weights must not change in between.
+    Large ones on maps of a few pixels are matrix products meanwhile. Results are equal up to
+    rounding; afterwards every weight is the tensor that it was. Weights must not change in between.
     """
     layers = [m for m in model.modules() if isinstance(m, CONVOLUTIONS)]
     classes = [type(layer) for layer in layers]

@@ -9,6 +9,7 @@ from vae.evaluation.disentanglement.points import Array
 MOST_STEPS, MOST_HALVINGS = 100, 30
 SMALLEST_GRADIENT = 1e-6  # of a regression, per point
 ENOUGH = 1e-4  # of what the slope promises, that a step has to gain
+ROUNDING = 1e-12  # of a sum over points
 AT_ONCE = 2**22  # numbers of an array of points and targets
 
 
@@ -65,7 +66,7 @@ def coefficients(x: Array, target: Array) -> Array:
         slope, size = (gradient * step).sum(1), np.ones(len(w))
         for _ in range(MOST_HALVINGS):
             tried, margin = objective(w - size[:, None] * step)
-            short = tried > value - ENOUGH * size * slope
+            short = tried > value * (1 + ROUNDING) - ENOUGH * size * slope
             if not short.any():
                 break
             size = np.where(short, size / 2, size)
