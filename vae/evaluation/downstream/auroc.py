@@ -1,6 +1,6 @@
 """The area under the ROC curve of a score, with its standard error."""
 
-__all__ = ["auroc"]
+__all__ = ["auroc", "share_below"]
 
 import torch
 from torch import Tensor
