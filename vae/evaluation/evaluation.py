@@ -86,14 +86,15 @@ def measure(subject: Subject, evaluations: Mapping[str, Evaluation]) -> Report:
             f"got {type(evaluations).__name__}"
         )
     sections, left_out = {}, {}
-    for name, evaluation in evaluations.items():
-        with torch.random.fork_rng(), pixels_together(subject.model):
-            torch.manual_seed(stream_seed(subject.seed))
-            try:
-                refuse_others(evaluation, subject.model)
-                sections[name] = evaluation(subject)
-            except NotApplicable as reason:
-                left_out[name] = str(reason)
+    with pixels_together(subject.model):
+        for name, evaluation in evaluations.items():
+            with torch.random.fork_rng():
+                torch.manual_seed(stream_seed(subject.seed))
+                try:
+                    refuse_others(evaluation, subject.model)
+                    sections[name] = evaluation(subject)
+                except NotApplicable as reason:
+                    left_out[name] = str(reason)
     if sections:
         left_out = {name: reason for name, reason in left_out.items() if reason not in UNSAID}
     return Report(subject.protocol, sections, left_out)
