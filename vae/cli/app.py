@@ -64,7 +64,6 @@ def train() -> None:
     """Train a model, evaluate it and say where everything is."""
 
     def task(config: DictConfig) -> float:
-        before_torch()
         from vae.cli.train import run
 
         with shared_job():
@@ -87,7 +86,6 @@ def evaluate() -> None:
     """Evaluate a checkpoint."""
 
     def task(config: DictConfig) -> float:
-        before_torch()
         from vae.cli.evaluate import run
 
         return run(config)
@@ -160,6 +158,7 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
                 folder = Path(HydraConfig.get().runtime.output_dir)
                 check_links(folder)
                 check_free(folder, None)
+            before_torch()
             return job_of_sweep(config_name, task, config) if is_sweep() else task(config)
 
     shorten_help(sys.argv[1:])
