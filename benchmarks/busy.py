@@ -11,7 +11,6 @@ beside so many processes that compute without end. 300,000 is the library's own 
 import argparse
 import json
 import os
-import shlex
 import statistics
 import subprocess
 import sys
@@ -108,11 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = measured(args)
     print(json.dumps(found, indent=2, ensure_ascii=False))
     if args.out is not None:
-        from benchmarks.throughput.report import describe, write
+        from benchmarks.throughput.report import keep
 
-        words = sys.argv[1:] if arguments is None else arguments
-        command = shlex.join(["python", "-m", "benchmarks.busy", *words])
-        write({"command": command, "machine": describe(), "steps": found}, args.out)
+        keep({"steps": found}, args.out, "benchmarks.busy", arguments)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from torch import Tensor
 import vae
 from benchmarks.throughput.report import describe, write
 from vae.data import MNIST, DataModule
+from vae.evaluation.section import standard_error
 from vae.saved import read_checkpoint
 
 DIGITS = {
@@ -97,8 +98,7 @@ def compared(nll: Tensor, first: Tensor) -> dict[str, Any]:
     """Return the mean −log p(x), and by how much it is above another of the same digits."""
     found: dict[str, Any] = {"examples": len(nll)}
     for name, values in {"nll": nll, "above_first": nll - first}.items():
-        error = values.std().item() / len(nll) ** 0.5
-        found |= {name: values.mean().item(), f"{name}_standard_error": error}
+        found |= {name: values.mean().item(), f"{name}_standard_error": standard_error(values)}
     return found
 
 

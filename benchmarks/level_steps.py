@@ -11,8 +11,6 @@ what a cost in proportion would be; ``to_line`` says how far the others are from
 
 import argparse
 import json
-import shlex
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,7 +21,7 @@ import torch
 
 from benchmarks.sequence_steps import Batch, Step, ours
 from benchmarks.sequences import in_turns
-from benchmarks.throughput.report import describe, write
+from benchmarks.throughput.report import keep
 from vae.build import build_model
 from vae.cli.compose import compose_settings
 from vae.spec import DataSpec
@@ -95,9 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.picture is not None:
         draw(results, args.picture)
     if args.out is not None:
-        words = sys.argv[1:] if arguments is None else arguments
-        command = shlex.join(["python", "-m", "benchmarks.level_steps", *words])
-        write({"command": command, "machine": describe(), "models": results}, args.out)
+        keep({"models": results}, args.out, "benchmarks.level_steps", arguments)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,7 @@ which other processes disturb least.
 import argparse
 import copy
 import json
-import shlex
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -29,7 +27,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.sequence_steps import Batch, in_pyro, loop, ours
-from benchmarks.throughput.report import describe, write
+from benchmarks.throughput.report import keep
 from vae.build import build_model
 from vae.cli.compose import compose_settings
 from vae.models import Model
@@ -190,9 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.picture is not None and args.what == "steps":
         draw(found, args.picture)
     if args.out is not None:
-        words = sys.argv[1:] if arguments is None else arguments
-        command = shlex.join(["python", "-m", "benchmarks.sequences", *words])
-        write({"command": command, "machine": describe(), **found}, args.out)
+        keep(found, args.out, "benchmarks.sequences", arguments)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,13 @@ on sequences that neither has seen.
 """
 
 import argparse
-import shlex
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.throughput.report import describe, write
+from benchmarks.throughput.report import keep
 from vae.build import build_model, build_objective
 from vae.cli.compose import compose_settings
 from vae.data import DataModule, MovingSprites
@@ -80,8 +78,7 @@ def main() -> None:
         found[name] = {**judged(model, data, "test"), "seconds": seconds}
         print(name, found[name]["figures"], flush=True)
     if args.out is not None:
-        command = shlex.join(["python", "-m", "benchmarks.worlds", *sys.argv[1:]])
-        write({"command": command, "machine": describe(), "runs": found}, args.out)
+        keep({"runs": found}, args.out, "benchmarks.worlds")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """The figures as a table, as a file and as a picture."""
 
-__all__ = ["describe", "plot", "show", "write"]
+__all__ = ["describe", "keep", "plot", "show", "write"]
 
 import json
+import shlex
+import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +40,15 @@ def write(results: dict[str, Any], path: Path) -> None:
     """Write figures as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+
+
+def keep(
+    found: dict[str, Any], path: Path, module: str, arguments: Sequence[str] | None = None
+) -> None:
+    """Write figures with the command of the benchmark that found them, and its machine."""
+    words = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(["python", "-m", module, *words])
+    write({"command": command, "machine": describe(), **found}, path)
 
 
 def show(console: Console, name: str, result: dict[str, Any]) -> None:
