@@ -1,6 +1,6 @@
 """What a run was made with: versions, machine, git revision; and the settings of the process."""
 
-__all__ = ["describe_environment", "keep_memory", "prepare_process"]
+__all__ = ["cpu_name", "describe_environment", "free_memory", "keep_memory", "prepare_process"]
 
 import ctypes
 import logging
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import warnings
 from importlib.metadata import version
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ def cpu_name() -> str:
         return platform.processor()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
+
+
+def free_memory() -> float:
+    """Return the bytes that are free, infinite where the system does not say so."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:  # not Linux
+        return inf
+    free = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return 1024 * float(next(free, inf))
 
 
 def git(*arguments: str) -> str | None:

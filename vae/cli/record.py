@@ -14,6 +14,7 @@ from vae.cli.environment import describe_environment
 from vae.cli.length import OPEN
 from vae.files import replace_durably
 from vae.nested import lookup
+from vae.training.execution import OPTIONS
 
 
 class Record(pl.Callback):
@@ -36,7 +37,7 @@ class Record(pl.Callback):
 
     def settle(self, settings: dict[str, Any]) -> None:
         """Put the numbers that were settled with the data into the config."""
-        for name in OPEN:
+        for name in (*OPEN, *OPTIONS):
             OmegaConf.update(self.config, name, lookup(settings, name))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

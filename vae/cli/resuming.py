@@ -34,7 +34,7 @@ LATER = "standardize."  # what checkpoints of older versions get from the data
 # leaves the best figure comparable. Anything else is in weights, moments, order or noise by now.
 FREE = {
     *("logger", "report", "trainer", "resume", "name", "monitor", "debug", "plugins"),
-    *("lr_find", "checkpoint"),
+    *("lr_find", "checkpoint", "fast"),
     *("test", "test_samples", "threads", "deterministic", "compile", "cuda_graph"),
     *("channels_last", "matmul_precision", "group_size", "gradient_clip", "skip_limit"),
     *("data.download", "data.source.download"),  # which only bring the same files

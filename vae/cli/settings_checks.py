@@ -25,6 +25,7 @@ from vae.instantiate import describe, fits
 from vae.models import Model
 from vae.nested import leaves, lookup
 from vae.parts import check_part
+from vae.training.execution import OPTIONS
 
 PARTS = ("model", "objective", "estimator", "optimizer")  # which every run has
 ASKED_FOR = ("posterior", "prior", "likelihood")  # parts that a model may do without
@@ -61,13 +62,15 @@ NUMBERS = {  # setting: (type, least value, greatest value); -1 in Lightning's o
 NEEDS = {"WandbLogger": "wandb", "MLFlowLogger": "mlflow"}  # what a logger is a part of
 UNLIMITED = ("trainer.max_epochs", "trainer.max_steps")
 SWITCHES = (
-    *("deterministic", "compile", "cuda_graph", "channels_last", "test", "debug"),
+    *("deterministic", "test", "debug"),
     *("trainer.enable_progress_bar", "trainer.enable_model_summary"),
     *("trainer.detect_anomaly", "trainer.inference_mode"),
 )
 TEXTS = {
+    **dict.fromkeys(OPTIONS, bool | None),
     "name": str,
     "plugins": list[str],
+    "fast": str | bool,  # off is false in a file of YAML
     "matmul_precision": str,
     "monitor": str | None,
     "init": str | None,
@@ -77,6 +80,7 @@ TEXTS = {
 }
 CHOICES = {
     "stage": (None, "prior"),
+    "fast": ("auto", "off", False),
     "matmul_precision": ("highest", "high", "medium"),
     "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),  # others ask for other batches
@@ -239,9 +243,9 @@ def check_loggers(loggers: Mapping[str, Any]) -> None:
             raise ValueError(f"logger={name} needs a package: pip install {package}")
 
 
-def shown(choice: str | None) -> str:
+def shown(choice: str | bool | None) -> str:
     """Return a choice as it is typed."""
-    return "null" if choice is None else choice
+    return choice if isinstance(choice, str) else {None: "null", False: "false"}[choice]
 
 
 def check_type(name: str, value: Any, kind: Any) -> None:

@@ -23,6 +23,7 @@ from vae.cli.display import show_run
 from vae.cli.ending import further, kept
 from vae.cli.environment import prepare_process
 from vae.cli.evaluations import build_evaluations
+from vae.cli.fast import settle_execution
 from vae.cli.finishing import finish
 from vae.cli.first_stage import load_m1, with_m1
 from vae.cli.folders import taken
@@ -47,12 +48,12 @@ from vae.instantiate import MODEL, NAMES, resolve
 from vae.interruption import Interrupted
 from vae.models import Model
 from vae.nested import lookup
-from vae.networks.products import use_products
 from vae.older import completed
 from vae.plugins import allowed, check_named, plugins_of
 from vae.saved import read_saved
 from vae.starting import start_at_data
 from vae.training import VAEModule
+from vae.training.execution import OPTIONS, execute
 from vae.training.rates import rate_factor
 from vae.training.sinks import end_loggers
 
@@ -134,9 +135,11 @@ def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     open_ended = settings["trainer"]["max_epochs"] is None and resumed is None
     recorded = {} if resumed is None else resumed.config
     settings = sized(settings, recorded, module, data, trainer)
-    record.settle(settings)
     told = {"training": describe_length(settings, data, trainer.world_size, open_ended)}
     told |= grouping | fit_rate(module, settings, trainer.world_size)
+    settings, execution = settle_execution(settings, recorded, module, data, trainer.world_size)
+    told |= execution
+    record.settle(settings)
     if trainer.is_global_zero:
         show_run(console, module.model, data, folder, told)
     prepare_model(module, data, settings)
@@ -241,11 +244,7 @@ def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any])
     """Start data-dependent parameters at examples and set how the nets are executed."""
     if settings["init"] is None and settings["stage"] is None:
         start_at_data(module.model, data)
-    if settings["channels_last"]:
-        module.model.to(memory_format=torch.channels_last)
-        use_products(module.model)
+    execute(module, [name for name in OPTIONS if settings[name]])
     torch.set_float32_matmul_precision(settings["matmul_precision"])
     torch.backends.cudnn.allow_tf32 = settings["matmul_precision"] != "highest"
-    module.compiled = settings["compile"]
-    module.cuda_graph = settings["cuda_graph"]
     bound_validation(module, data)
