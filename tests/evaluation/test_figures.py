@@ -7,10 +7,11 @@ import torch
 
 from tests.evaluation.subjects import subject_of
 from tests.linear_gaussian import LinearGaussian
+from tests.models.state_space import data, state_space
 from vae.data import DataSpec
 from vae.distributions import Bernoulli, Conditional
 from vae.evaluation import Bound, evaluate, measure
-from vae.evaluation.measures.figures import bits_per_dim
+from vae.evaluation.measures.figures import bits_per_dim, steps_of
 from vae.evaluation.sections.bound import notes
 from vae.models import VAE
 
@@ -209,3 +210,17 @@ class PriorPosterior(torch.nn.Module):
         p = self.prior().base_dist
         normal = torch.distributions.Normal(p.loc.expand(len(x), -1), p.scale.expand(len(x), -1))
         return torch.distributions.Independent(normal, 1)
+
+
+def test_nats_per_time_step_weigh_each_sequence_by_its_length():
+    """At the exact posterior of a linear-Gaussian chain: log p of all by the steps of all."""
+    batch, exact = data()
+    length = batch["length"].double()
+    spec = DataSpec("chains", (6, 3), "real")
+    figures = evaluate(state_space(6), [batch], spec, num_samples=3)
+    mean = exact.sum() / length.sum()
+    assert figures["elbo_per_step"] == pytest.approx(mean.item(), abs=1e-8)
+    assert figures["nll_per_step"] == pytest.approx(-mean.item(), abs=1e-8)
+    error = (exact - mean * length).std() / 4**0.5 / length.mean()
+    assert figures["nll_per_step_standard_error"] == pytest.approx(error.item())
+    assert steps_of({"x": batch["x"]}).tolist() == [6.0] * 4

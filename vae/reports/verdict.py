@@ -104,8 +104,10 @@ def fit(report: Report) -> Iterator[Remark]:
     told = f"On the {report.protocol.get('split')} data the ELBO is {elbo} per example"
     if nll is not None:
         told += f", −log p(x) about {nll}"
-    bits = found(report, "bound", "bits_per_dim")
-    yield Remark("Fit", f"{told}{f' ({bits} per dimension)' if bits else ''}.")
+    units = {"bits_per_dim": "dimension", "nll_per_step": "time step"}
+    scaled = ((found(report, "bound", key), unit) for key, unit in units.items())
+    told += "".join(f" ({figure} per {unit})" for figure, unit in scaled if figure)
+    yield Remark("Fit", f"{told}.")
 
 
 def training(report: Report) -> Iterator[Remark]:

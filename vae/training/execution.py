@@ -5,6 +5,7 @@ __all__ = ["OPTIONS", "execute", "time_batches"]
 import time
 from collections.abc import Collection
 from copy import deepcopy
+from functools import partial
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
@@ -85,6 +86,8 @@ def time_batches(
     """
     watch, copied = Watch(), deepcopy(module)
     copied.scheduler = None
+    if not torch.cuda.is_available():  # where it would stand beside the original: no moments
+        copied.make_optimizer = partial(torch.optim.SGD, lr=0.0)
     size, data.group_size = data.group_size, 1
     try:
         with isolate_rng():

@@ -65,7 +65,8 @@ def evaluate(
         the importance-weighted −log p(x); further ``nll_by_num_samples`` (a row for each K),
         ``effective_sample_size`` (mean over examples, with ``_decile`` and ``_minimum``), from 25
         samples on ``pareto_k`` (median) and ``pareto_k_share`` (of examples above 0.7),
-        ``bits_per_dim`` where it is defined, ``active_units``, ``kl_per_dim``, the parts of the KL
+        ``bits_per_dim`` where it is defined, ``elbo_per_step`` and ``nll_per_step`` of sequences
+        (see `per_step`), ``active_units``, ``kl_per_dim``, the parts of the KL
         by the aggregate posterior of these examples (see `AggregatePosterior`) and the protocol.
         Means and shares have a ``_standard_error`` over examples beside them. Of several latent
         variables ``kl_per_dim`` is by name, and the parts of the KL are in ``latents``, a row for
@@ -82,6 +83,8 @@ def evaluate(
             if not shared:
                 log_w = model.log_weights(batch, num_samples=counts[-1], max_rows=max_rows)
                 column |= weighed(log_w, counts)
+            if model.is_sequential:
+                column["steps"] = steps_of(batch)
             columns.append(column)
             latents.update(trace)
             mass = is_mass(model, trace) if mass is None else mass
@@ -168,12 +171,38 @@ def summarise(columns: Mapping[str, Tensor], counts: Sequence[int]) -> dict[str,
             means["pareto_k_share"] = (shapes > UNTRUSTED).double()
             median = shapes.median().item()  # −∞ where most examples' weights are all the same
             more["pareto_k"] = median if median > -torch.inf else None
+    if "steps" in columns:
+        for name in means.keys() & {"elbo", "nll"}:
+            more |= per_step(name, means[name], columns["steps"])
     return {
         **{name: values.mean().item() for name, values in means.items()},
         **{f"{name}_standard_error": standard_error(values) for name, values in means.items()},
         **more,
         "num_examples": len(log_px),
     }
+
+
+def steps_of(batch: Batch) -> Tensor:
+    """Return how many time steps each sequence has, ``(B,)`` in double precision."""
+    x = batch["x"]
+    given = batch.get("length")
+    return x.new_full(x.shape[:1], x.shape[1]).double() if given is None else given.double()
+
+
+def per_step(name: str, nats: Tensor, steps: Tensor) -> dict[str, float]:
+    r"""Return nats of a time step, :math:`\sum_n \text{nats}_n / \sum_n T_n`, and their error.
+
+    A long sequence counts for more, as in the literature of music and speech; the standard error
+    is that of a ratio of two means over sequences.
+
+    Args:
+        name: Of the figure.
+        nats: Of each sequence, ``(N,)``.
+        steps: Of each, ``(N,)``.
+    """
+    mean = (nats.sum() / steps.sum()).item()
+    error = standard_error((nats - mean * steps) / steps.mean())
+    return {f"{name}_per_step": mean, f"{name}_per_step_standard_error": error}
 
 
 def by_num_samples(log_p: Tensor, num_samples: int) -> dict[str, Any]:

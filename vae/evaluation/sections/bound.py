@@ -19,6 +19,8 @@ NAMES = {  # key: (name, unit)
     "kl": ("KL(q ‖ p)", "nats"),
     "nll": ("−log p(x), importance-weighted", "nats"),
     "bits_per_dim": ("bits per dimension", "bits"),
+    "elbo_per_step": ("ELBO per time step", "nats"),
+    "nll_per_step": ("−log p(x) per time step", "nats"),
     "effective_sample_size": ("effective sample size", "samples"),
     "effective_sample_size_decile": ("effective sample size, 10 % quantile", "samples"),
     "effective_sample_size_minimum": ("effective sample size, minimum", "samples"),
