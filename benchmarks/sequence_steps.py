@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils import clip_grad_norm_
 
+from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, soft_bound
 from vae.models import DMM, Model
 from vae.objectives import ELBO, Progress
 from vae.training.step import terms_and_figures
@@ -59,9 +60,9 @@ def loop(model: Model, *, batched: bool) -> Step:
 
 
 def halves(params: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and log-deviation, kept from overflow."""
+    """Return mean and log-deviation, in the bounds that ours has."""
     loc, log_scale = params.chunk(2, -1)
-    return loc, log_scale.clamp(-7, 5)
+    return loc, soft_bound(log_scale, *LOG_SCALE_BOUNDS)
 
 
 def divergence(q: tuple[Tensor, Tensor], p: tuple[Tensor, Tensor]) -> Tensor:

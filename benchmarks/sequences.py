@@ -7,8 +7,8 @@
 ``steps``: DMM and VRNN, each in the size of its paper's code and in a small one where all is cost
 of the framework, beside loops written by hand for the same nets, in turns; batches of 20 sequences
 of 88 bits. ``--picture`` draws the cost against the length. ``jsb``: epochs of the DMM beside the
-same model in Pyro 1.9, with the same nets, batches, optimizer and KLs in closed form, in turns;
-``--alone`` leaves Pyro out. It ends with nats per time step of the test part, of what each has
+same model in Pyro 1.9, with the same nets, batches, noise and optimizer, KLs in closed form, in
+turns; ``--alone`` leaves Pyro out. It ends with nats per time step of the test part, of what each has
 trained, both read by our model: the ELBO's, and importance-weighted. Seconds are the processor's,
 which other processes disturb least.
 """
@@ -130,6 +130,7 @@ def jsb(args: argparse.Namespace) -> dict[str, Any]:
     for epoch in range(args.epochs):
         order = torch.randperm(len(parts["train"]["x"]))
         for name, step in contestants.items():
+            torch.manual_seed(epoch)  # the same noise for all
             start = time.process_time()
             losses = [step(batch) * len(batch["x"]) for batch in batches(parts["train"], order)]
             seconds[name].append(time.process_time() - start)
@@ -142,6 +143,7 @@ def jsb(args: argparse.Namespace) -> dict[str, Any]:
 @torch.no_grad()
 def nats_per_step(model: Model, part: Batch) -> dict[str, float]:
     """Return nats of each time step of a part: of the ELBO, and of 20 importance samples."""
+    torch.manual_seed(0)
     elbo, log_p = 0.0, 0.0
     for batch in batches(part, torch.arange(len(part["x"]))):
         elbo += model(batch, num_samples=10).elbo.mean(0).sum().item()
