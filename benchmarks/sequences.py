@@ -8,9 +8,9 @@
 of the framework, beside loops written by hand for the same nets, in turns; batches of 20 sequences
 of 88 bits. ``--picture`` draws the cost against the length. ``jsb``: epochs of the DMM beside the
 same model in Pyro 1.9, with the same nets, batches, noise and optimizer, KLs in closed form, in
-turns; ``--alone`` leaves Pyro out. It ends with nats per time step of the test part, of what each has
-trained, both read by our model: the ELBO's, and importance-weighted. Seconds are the processor's,
-which other processes disturb least.
+turns; ``--alone`` leaves Pyro out. It ends with nats per time step of the test part, of what each
+has trained, both read by our model: the ELBO's, and importance-weighted. Seconds are the
+processor's, which other processes disturb least.
 """
 
 import argparse
