@@ -79,7 +79,8 @@ def settle_execution(
         if possible and length.batches >= FEWEST:
             times, way = tried(settings, module, data, given, possible, length)
             chosen = {name: name in way for name in still_open}
-            told = {"execution": described(given, way, times, length)}
+            if len(times) > 1:  # something was compared
+                told = {"execution": described(given, way, times, length)}
     module.hparams["config"] = {**module.hparams["config"], **chosen}
     return {**settings, **chosen}, told
 
@@ -201,8 +202,11 @@ def described(given: Way, way: Way, times: Times, length: Length) -> str:
     plain, chosen = times[name_of(given)][1], times[name_of(way)][1]
     if way == given:
         others = {k: v[1] for k, v in times.items() if k != name_of(given)}
-        told = ", ".join(f"{name} {1e3 * other:.3g}" for name, other in others.items())
-        return f"{name_of(way)}, {1e3 * plain:.3g} ms a batch" + f" ({told})" * bool(told)
+        told = ", ".join(
+            f"{name} {1e3 * other:.3g}" if other < inf else f"{name} not possible"
+            for name, other in others.items()
+        )
+        return f"{name_of(way)}, {1e3 * plain:.3g} ms a batch ({told})"
     saved = length.saved(plain, chosen)
     gain = f", {saved:.0f} s of this run" if saved < inf else ""
     options = " ".join(f"{name}=true" for name in way if name not in given)
