@@ -13,6 +13,7 @@ precision, with the same number of threads:
   access, ``DataLoader``, Adam as it comes, a sigmoid before the cross entropy, ``loss.item()``.
 - ``pythae``: its `TrainingPipeline` on a tensor in memory, with its defaults; no evaluation data,
   no checkpoints, no progress bar, which is generous to it.
+- ``jax``, of nets without normalisation, where it is installed: a jitted loop, twenty steps a call.
 - ``ours``: what ``train.py`` builds: Lightning's Trainer, TensorBoard, callbacks, checkpoints, and
   the progress bar as a terminal gets it.
 - ``fast``, with ``--fast``: ``ours`` with channels-last, `torch.compile` and, where the processor

@@ -26,11 +26,12 @@ OWN = {  # what the script of each contestant would import
     "floor": ["torch"],
     "plain": ["torch", "torchvision.transforms.functional"],
     "pythae": ["pythae.models", "pythae.pipelines", "pythae.samplers"],
+    "jax": ["jax"],
     "ours": ["vae.cli.train"],
     "graph": ["vae.cli.train"],
     "fast": ["vae.cli.train"],
 }
-FOREIGN = ("plain", "pythae")  # they leave the allocator as they find it
+FOREIGN = ("plain", "pythae", "jax")  # they leave the allocator as they find it
 
 
 def main() -> None:
@@ -40,6 +41,8 @@ def main() -> None:
         from vae.cli.light_metrics import lighten_torchmetrics
 
         lighten_torchmetrics()
+    if contestant == "jax":  # has as many threads as cores that it may use
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(threads)])
     for package in OWN[contestant]:
         import_module(package)
     imported = age()

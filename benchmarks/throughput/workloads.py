@@ -38,6 +38,7 @@ MODULES = {  # in each, a function for each task; ours have their turns next to 
     "floor": "benchmarks.throughput.floor",
     "ours": "benchmarks.throughput.ours",
     "pythae": "benchmarks.throughput.peers",
+    "jax": "benchmarks.throughput.in_jax",
     "fast": "benchmarks.throughput.ours",
     "captured": "benchmarks.throughput.captured",
     "graph": "benchmarks.throughput.ours",
@@ -77,6 +78,7 @@ class Workload:
         pictures: How many training pictures there are.
         binary: Whether these are black and white, else grey.
         put_nets: Changes the nets of a model that the settings built, or ``None``.
+        in_jax: Whether a loop in JAX takes part, which knows few layers.
     """
 
     overrides: Sequence[str]
@@ -88,6 +90,7 @@ class Workload:
     pictures: int = 60_000
     binary: bool = False
     put_nets: Callable[[Any], None] | None = None
+    in_jax: bool = False
 
 
 # Where a step takes seconds, groups of 4 steps are handed to Lightning: to the disadvantage of
@@ -95,9 +98,11 @@ class Workload:
 HEAVY: Mapping[str, Any] = {"group": 4, "share": 0.04}
 WORKLOADS = {
     # Of half a second, so that what is shown twice in a second is not shown twice in a turn.
-    "mlp 784-400-20": Workload(["model=mlp", *BYTES], group=120),
+    "mlp 784-400-20": Workload(["model=mlp", *BYTES], group=120, in_jax=True),
     "conv 28×28": Workload(["model=mlp", *BYTES, "group_size=4"], put_nets=put_mnist_nets, **HEAVY),
-    "conv 64×64": Workload(["model=burgess"], (1, 64, 64), share=0.2, pictures=20_000, binary=True),
+    "conv 64×64": Workload(
+        ["model=burgess"], (1, 64, 64), share=0.2, pictures=20_000, binary=True, in_jax=True
+    ),
     "resnet 32×32 RGB": Workload(
         ["model=resnet", "group_size=4"], (3, 32, 32), pictures=20_000, binary=True, **HEAVY
     ),
@@ -105,6 +110,7 @@ WORKLOADS = {
         ["model=mlp", *BYTES, "objective=iwae", "objective.num_samples=50", "group_size=4"],
         group=4,
         share=0.1,
+        in_jax=True,
     ),
     "likelihood, 1,000 samples": Workload(
         ["model=mlp", *BYTES], task="likelihood", examples=64, group=1, share=0.025
@@ -191,6 +197,7 @@ class Case:
 def contestants(workload: Workload, *, fast: bool, device: str = "cpu") -> list[str]:
     """Return who takes part."""
     absent = {"pythae"} if find_spec("pythae") is None else set()
+    absent |= set() if workload.in_jax and find_spec("jax") else {"jax"}
     absent |= set() if fast and workload.task == "train" else {"fast"}
     absent |= set() if device == "cuda" and workload.task == "train" else set(ON_GPU)
     return [name for name in MODULES if name not in absent]

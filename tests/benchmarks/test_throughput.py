@@ -87,9 +87,12 @@ def test_what_is_left_out_is_not_timed():
     assert turn.seconds == pytest.approx(6, abs=0.5)
 
 
-@pytest.mark.parametrize("name", ["floor", "plain", "ours"])
+@pytest.mark.parametrize("name", ["floor", "plain", "ours", "jax"])
 def test_a_contestant_learns(name, pictures, tmp_path):
-    notes = take(name, Case(SMALL, pictures, tmp_path, ["group_size=1"]), turns=101)
+    if name == "jax":
+        pytest.importorskip("jax")
+    each = dataclasses.replace(SMALL, group=1)
+    notes = take(name, Case(each, pictures, tmp_path, ["group_size=1"]), turns=101)
     # Ours tells the means since the last logging step, every 50 steps.
     losses = [one.get("loss", -one.get("train/elbo", float("nan"))) for one in notes]
     first, last = (losses[49], losses[99]) if name == "ours" else (losses[0], losses[-1])
@@ -164,6 +167,30 @@ def test_the_floor_computes_the_loss_of_the_model(
         torch.testing.assert_close(a, b, msg=name)
 
 
+@pytest.mark.parametrize("num_samples", [1, 5])
+@pytest.mark.parametrize("workload", [SMALL, WORKLOADS["conv 64×64"]], ids=["mlp", "conv"])
+def test_jax_computes_the_loss_of_the_floor(workload, num_samples, tmp_path):
+    jax = pytest.importorskip("jax")
+    from benchmarks.throughput import in_jax
+
+    few = dataclasses.replace(workload, pictures=600)
+    model = Case(few, write_pictures(few, tmp_path / "pictures.npy"), tmp_path).model()
+    nets = model.encoder.net, model.decoder.net
+    x = (torch.rand(6, *workload.shape) < 0.3).float()
+    torch.manual_seed(3)
+    expected = floor.negative_bound(*nets, x, num_samples)
+    torch.manual_seed(3)
+    noise = torch.randn(num_samples, 6, *model.decoder.net.in_shape)
+    weights, functions = zip(*map(in_jax.net_of, nets), strict=True)
+    loss = lambda w: in_jax.negative_bound(*functions, w, x.numpy(), noise.numpy())  # noqa: E731
+    found, gradient = jax.value_and_grad(loss)(weights)
+    assert float(found) == pytest.approx(expected.item(), rel=1e-5)
+    expected.backward()
+    ours = [p.grad for net in nets for p in net.parameters()]
+    for a, b in zip(jax.tree.leaves(gradient), ours, strict=True):
+        torch.testing.assert_close(torch.tensor(a.tolist()), b, rtol=1e-3, atol=2e-3)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_all_estimate_the_same_likelihood(pictures, tmp_path):
     workload = dataclasses.replace(SMALL, task="likelihood", examples=32)
@@ -181,9 +208,9 @@ def test_the_plain_script_reads_the_pictures_that_were_drawn(pictures, tmp_path)
 
 
 def test_who_takes_part():
-    names = set(workloads.contestants(SMALL, fast=False)) - {"pythae"}
+    names = set(workloads.contestants(SMALL, fast=False)) - {"pythae", "jax"}
     assert names == {"plain", "floor", "ours"}
-    names = set(workloads.contestants(SMALL, fast=True, device="cuda")) - {"pythae"}
+    names = set(workloads.contestants(SMALL, fast=True, device="cuda")) - {"pythae", "jax"}
     assert names == {"plain", "floor", "ours", "fast", "captured", "graph"}
     given = workloads.settings_of("fast", "cuda")
     assert {"compile=true", "cuda_graph=true", "trainer.precision=bf16-mixed"} <= set(given)
