@@ -15,7 +15,7 @@ from benchmarks.throughput.turns import Run, Turn
 from benchmarks.throughput.workloads import Case
 from vae.cli.monitor import settle_monitor
 from vae.cli.preparing import build_trainer
-from vae.cli.train import prepare_model
+from vae.cli.train import prepare_model, set_precision
 from vae.evaluation import evaluate
 from vae.training import VAEModule
 from vae.training.callbacks import ProgressLine
@@ -75,6 +75,7 @@ def train(case: Case) -> Run:
                 if isinstance(callback, ProgressLine):
                     callback.console = Console(file=nowhere, force_terminal=True, width=120)
             trainer.callbacks.append(HandOver(turn, case))  # type: ignore[attr-defined]
+            set_precision(case.settings["matmul_precision"])
             prepare_model(module, case.data, case.settings)
             trainer.fit(module, datamodule=case.data)
 

@@ -9,7 +9,7 @@ import torch
 from tests.cli.command import TINY, array, call
 from tests.compose import settings_of
 from vae.build import build_data
-from vae.cli.train import prepare_model
+from vae.cli.train import prepare_model, set_precision
 from vae.distributions.log_scale_normal import LOG_SCALE_BOUNDS, soft_bound
 from vae.saved import read_saved
 from vae.training import VAEModule
@@ -59,11 +59,11 @@ def test_a_scale_starts_at_that_of_the_training_data_unless_it_was_chosen():
 @pytest.mark.parametrize(("precision", "tf32"), [("highest", False), ("high", True)])
 def test_products_are_as_precise_as_asked(precision, tf32):
     try:
-        prepared(f"matmul_precision={precision}")
+        set_precision(precision)
         assert torch.get_float32_matmul_precision() == precision
         assert torch.backends.cudnn.allow_tf32 == tf32
     finally:
-        torch.set_float32_matmul_precision("highest")
+        set_precision("highest")
 
 
 def test_the_step_is_compiled_only_if_asked():

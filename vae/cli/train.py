@@ -71,6 +71,7 @@ def run(config: DictConfig) -> float:
     with allowed(settings["plugins"]):
         check_settings(settings)
         prepare_process(settings["threads"])
+        set_precision(settings["matmul_precision"])
         folder = Path(HydraConfig.get().runtime.output_dir)
         overrides = with_places(typed, places)
         record = Record(config, overrides, folder)
@@ -240,11 +241,15 @@ def fit_rate(module: VAEModule, settings: dict[str, Any], world_size: int) -> di
     return told
 
 
+def set_precision(precision: str) -> None:
+    """Set how precise products in single precision are, convolutions on a GPU included."""
+    torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.allow_tf32 = precision != "highest"
+
+
 def prepare_model(module: VAEModule, data: DataModule, settings: dict[str, Any]) -> None:
     """Start data-dependent parameters at examples and set how the nets are executed."""
     if settings["init"] is None and settings["stage"] is None:
         start_at_data(module.model, data)
     execute(module, [name for name in OPTIONS if settings[name]])
-    torch.set_float32_matmul_precision(settings["matmul_precision"])
-    torch.backends.cudnn.allow_tf32 = settings["matmul_precision"] != "highest"
     bound_validation(module, data)
