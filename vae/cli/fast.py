@@ -22,6 +22,7 @@ from vae.data import DataModule
 from vae.data.formats.cache import CACHE
 from vae.files import replace_durably
 from vae.instantiate import LOSS, MODEL
+from vae.terminal import say
 from vae.training import VAEModule
 from vae.training.execution import OPTIONS, time_batches
 
@@ -186,6 +187,8 @@ def quickest(
 
 def measured(way: Way, measure: Callable[[Way], Sequence[float]]) -> Sequence[float]:
     """Return the seconds of a way, infinite if these parts cannot be executed so."""
+    if "compile" in way:
+        say("Compiling a step to see whether that pays, for some minutes; fast=off does without.")
     try:
         return measure(way)
     except (ValueError, torch.OutOfMemoryError):
