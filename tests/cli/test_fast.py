@@ -82,7 +82,7 @@ def test_a_choice_is_told_kept_and_gone_on_with(chosen, tmp_path):
     _, _, typed, _ = chosen("typed", "channels_last=true", "fast=off")
     assert same(weights, typed)
     for file in (tmp_path / "kept").iterdir():
-        file.write_text("{")  # damaged: measured again
+        file.write_text('{"plain": 3}')  # damaged: measured again
     on = [f"resume='{tmp_path / 'first'}'", "trainer.max_epochs=3"]
     asked, line, _, config = chosen("first", *on)
     assert (asked, line, config["channels_last"]) == ([], [], True)

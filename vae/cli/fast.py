@@ -127,17 +127,24 @@ def tried(
     """Time what was not timed yet, and return all times, which are kept, and the quickest way."""
     trainer = {name: settings["trainer"][name] for name in TAKEN_OVER}
     path = place(settings, module)
-    times: Times = {}
-    with suppress(OSError, ValueError):  # none is kept, or it is damaged
-        times = json.loads(path.read_text())
+    times = kept_times(path)
     before = dict(times)
     measure = lambda way: time_batches(module, data, way, **trainer)  # noqa: E731
     way = quickest(given, possible, length, times, measure)
     if times != before:
-        with suppress(OSError):  # nobody needs it
+        with suppress(OSError, RuntimeError):  # nobody needs it
+            path = path.expanduser()
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_durably({path: lambda file: file.write(json.dumps(times).encode())})
     return times, way
+
+
+def kept_times(path: Path) -> Times:
+    """Return the times of a file: none if it is damaged or not there, or no home is known."""
+    with suppress(OSError, RuntimeError, ValueError, AttributeError, TypeError):
+        kept = json.loads(path.expanduser().read_text())
+        return {name: (float(first), float(other)) for name, (first, other) in kept.items()}
+    return {}
 
 
 def place(settings: Mapping[str, Any], module: VAEModule) -> Path:
@@ -148,7 +155,7 @@ def place(settings: Mapping[str, Any], module: VAEModule) -> Path:
     what = [torch.__version__, *machine, *(settings.get(name) for name in read)]
     what += [settings["trainer"]["precision"], settings["data"]["batch_size"]]
     key = json.dumps([*what, module.hparams["spec"]], default=str).encode()
-    return Path(CACHE).expanduser() / f"steps-{hashlib.sha256(key).hexdigest()[:20]}.json"
+    return Path(CACHE) / f"steps-{hashlib.sha256(key).hexdigest()[:20]}.json"
 
 
 def quickest(
