@@ -29,7 +29,7 @@ HEADLINES = {  # figures in the cards, by section, with names that fit there
     ("bound", "elbo"): "ELBO",
     ("bound", "nll"): "−log p(x)",
     ("bound", "bits_per_dim"): "bits per dimension",
-    ("bound", "nll_per_step"): "−log p(x) per step",
+    ("bound", "nll_per_step"): "−log p(x) a time step",
     ("bound", "kl"): "KL(q ‖ p)",
     ("bound", "active_units"): "active dimensions",
 }
