@@ -223,4 +223,4 @@ def test_nats_per_time_step_weigh_each_sequence_by_its_length():
     assert figures["nll_per_step"] == pytest.approx(-mean.item(), abs=1e-8)
     error = (exact - mean * length).std() / 4**0.5 / length.mean()
     assert figures["nll_per_step_standard_error"] == pytest.approx(error.item())
-    assert steps_of({"x": batch["x"]}).tolist() == [6.0] * 4
+    assert steps_of(state_space(6), {"x": batch["x"]})["steps"].tolist() == [6.0] * 4

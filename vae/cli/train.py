@@ -129,10 +129,8 @@ def train(settings: dict[str, Any], folder: Path, record: Record) -> float:
     trainer.callbacks.append(record)  # type: ignore[attr-defined]  # after those that may refuse
     if resumed is not None:
         check_fit(resumed, module, trainer.world_size)
-    elif settings["stage"] is not None:
-        start_from_held(module.model, settings, data)
-    elif settings["init"] is not None:
-        start_from(module.model, settings, data)
+    else:
+        give_weights(module.model, settings, data)
     open_ended = settings["trainer"]["max_epochs"] is None and resumed is None
     recorded = {} if resumed is None else resumed.config
     settings = sized(settings, recorded, module, data, trainer)
@@ -202,6 +200,14 @@ def fit(
             f"the run has ended already, at step {trainer.global_step}: to go on, give {longer}"
         )
     return time.perf_counter() - started
+
+
+def give_weights(model: Model, settings: dict[str, Any], data: DataModule) -> None:
+    """Give a model that begins the weights of another, if the settings name one."""
+    if settings["stage"] is not None:
+        start_from_held(model, settings, data)
+    elif settings["init"] is not None:
+        start_from(model, settings, data)
 
 
 def start_from(model: Model, settings: dict[str, Any], data: DataModule) -> None:

@@ -45,7 +45,7 @@ class Timing(NamedTuple):
     least: float
 
 
-class Watch(Callback):
+class Stopwatch(Callback):
     """Notes when each batch begins and ends, and ends the training when enough are timed."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ def time_batches(
     Raises:
         ValueError: If these parts cannot be executed so.
     """
-    watch, copied = Watch(), deepcopy(module)
+    watch, copied = Stopwatch(), deepcopy(module)
     copied.scheduler = None
     if not torch.cuda.is_available():  # where it would stand beside the original: no moments
         copied.make_optimizer = partial(torch.optim.SGD, lr=0.0)

@@ -78,13 +78,11 @@ def evaluate(
         for index, batch in enumerate(blocks(batches, model.fields, size_for(model))):
             torch.manual_seed(stream_seed(seed, index))
             trace = model(batch, num_examples=num_examples)
-            column = terms_of(trace)
+            column = terms_of(trace) | steps_of(model, batch)
             shared = [latent.name for latent in trace.latents if latent.shared]
             if not shared:
                 log_w = model.log_weights(batch, num_samples=counts[-1], max_rows=max_rows)
                 column |= weighed(log_w, counts)
-            if model.is_sequential:
-                column["steps"] = steps_of(batch)
             columns.append(column)
             latents.update(trace)
             mass = is_mass(model, trace) if mass is None else mass
@@ -182,11 +180,13 @@ def summarise(columns: Mapping[str, Tensor], counts: Sequence[int]) -> dict[str,
     }
 
 
-def steps_of(batch: Batch) -> Tensor:
-    """Return how many time steps each sequence has, ``(B,)`` in double precision."""
-    x = batch["x"]
-    given = batch.get("length")
-    return x.new_full(x.shape[:1], x.shape[1]).double() if given is None else given.double()
+def steps_of(model: Model, batch: Batch) -> dict[str, Tensor]:
+    """Return ``steps``, how many each sequence has, ``(B,)``; nothing of other models."""
+    if not model.is_sequential:
+        return {}
+    x, given = batch["x"], batch.get("length")
+    steps = x.new_full(x.shape[:1], x.shape[1]) if given is None else given
+    return {"steps": steps.double()}
 
 
 def per_step(name: str, nats: Tensor, steps: Tensor) -> dict[str, float]:
