@@ -16,8 +16,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from vae.data import DataModule
 from vae.networks.products import use_products
 from vae.training.module import VAEModule
-from vae.training.profiler import NoProfiler
-from vae.training.range_test import OPEN
+from vae.training.trial import train_copy
 
 OPTIONS = ("channels_last", "cuda_graph", "compile")
 FEWEST, MOST = 2, 12  # timed batches, of which the quickest counts
@@ -88,19 +87,11 @@ def time_batches(
     copied.scheduler = None
     if not torch.cuda.is_available():  # where it would stand beside the original: no moments
         copied.make_optimizer = partial(torch.optim.SGD, lr=0.0)
-    size, data.group_size = data.group_size, 1
     try:
         with isolate_rng():
             execute(copied, options)
-            pl.Trainer(
-                **{"devices": 1, "logger": False, "profiler": NoProfiler(), **OPEN, **trainer},
-                callbacks=[watch],
-                max_epochs=-1,
-                limit_val_batches=0,
-                use_distributed_sampler=False,
-            ).fit(copied, datamodule=data)
+            train_copy(copied, data, watch, **trainer)
     finally:
-        data.group_size = size
         if "compile" in options:
             torch.compiler.reset()
     return Timing(watch.seconds[0], min(watch.seconds[1:]))

@@ -16,13 +16,12 @@ from vae.data import DataModule
 from vae.training.guard import Guard
 from vae.training.meter import with_totals
 from vae.training.module import VAEModule
-from vae.training.profiler import NoProfiler
+from vae.training.trial import train_copy
 
 LOW, HIGH = 1e-7, 1.0
 FEWEST = 20  # steps from which a slope can be told
 SHARE = 10  # the curve is smoothed over a tenth of it
 LOST = 2.0  # the test ends when so many times what was won is lost
-OPEN = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
 
 
 @dataclass
@@ -148,16 +147,5 @@ def find_rate(
     test, copied = RangeTest(), deepcopy(module)
     copied.scheduler, copied.guard = None, Guard(None)
     copied.compiled = copied.cuda_graph = False
-    size, data.group_size = data.group_size, 1
-    try:
-        pl.Trainer(
-            **{"devices": 1, "logger": False, "profiler": NoProfiler(), **OPEN, **trainer},
-            callbacks=[Rising(test, low, high, num_steps)],
-            max_epochs=-1,
-            max_steps=num_steps,
-            limit_val_batches=0,
-            use_distributed_sampler=False,
-        ).fit(copied, datamodule=data)
-    finally:
-        data.group_size = size
+    train_copy(copied, data, Rising(test, low, high, num_steps), max_steps=num_steps, **trainer)
     return test
