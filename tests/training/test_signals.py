@@ -147,7 +147,7 @@ SMALL = [
     "model=mlp", "model.encoder.hidden=[8]", "data.size=4000", "data.batch_size=10",
     "trainer.log_every_n_steps=5", "callbacks.progress.interval=0", "test=false", "group_size=5",
     "threads=1", "trainer.max_epochs=10000", "scheduler=constant",
-    "callbacks.checkpoint.minutes=null", "callbacks=[default]",
+    "callbacks.checkpoint.minutes=null", "callbacks=[default]", "fast=off",
 ]  # fmt: skip
 
 
