@@ -124,27 +124,36 @@ def tried(
     possible: Sequence[str],
     length: Length,
 ) -> tuple[Times, Way]:
-    """Time what was not timed yet, and return all times, which are kept, and the quickest way."""
+    """Return all times, which are kept, and the way of this run, for which more may be timed."""
     trainer = {name: settings["trainer"][name] for name in TAKEN_OVER}
-    path = place(settings, module)
-    times = kept_times(path)
-    before = dict(times)
-    measure = lambda way: time_batches(module, data, way, **trainer)  # noqa: E731
-    way = quickest(given, possible, length, times, measure)
-    if times != before:
+    path, run = place(settings, module), " ".join(map(str, (*given, "and", *possible, *length)))
+    times, ways = kept(path)
+    if run not in ways:
+        measure = lambda way: time_batches(module, data, way, **trainer)  # noqa: E731
+        ways[run] = quickest(given, possible, length, times, measure)
         with suppress(OSError, RuntimeError):  # nobody needs it
             path = path.expanduser()
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_durably({path: lambda file: file.write(json.dumps(times).encode())})
-    return times, way
+            text = json.dumps({"seconds": times, "ways": ways}).encode()
+            replace_durably({path: lambda file: file.write(text)})
+    return times, ways[run]
 
 
-def kept_times(path: Path) -> Times:
-    """Return the times of a file: none if it is damaged or not there, or no home is known."""
-    with suppress(OSError, RuntimeError, ValueError, AttributeError, TypeError):
-        kept = json.loads(path.expanduser().read_text())
-        return {name: (float(first), float(other)) for name, (first, other) in kept.items()}
-    return {}
+def kept(path: Path) -> tuple[Times, dict[str, Way]]:
+    """Return a file's times, and the ways of the runs that were chosen by them.
+
+    A run is given its way again, though longer ones have timed more since: to the bit the same.
+    Nothing is kept if the file is damaged or not there, or no home is known.
+    """
+    with suppress(OSError, RuntimeError, ValueError, AttributeError, TypeError, KeyError):
+        read = json.loads(path.expanduser().read_text())
+        times: Times = {
+            name: (float(first), float(other)) for name, (first, other) in read["seconds"].items()
+        }
+        ways = {run: tuple(way) for run, way in read["ways"].items()}
+        if all(name_of(way) in times and {*way} <= {*OPTIONS} for way in ways.values()):
+            return times, ways
+    return {}, {}
 
 
 def place(settings: Mapping[str, Any], module: VAEModule) -> Path:
