@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.throughput.floor import SAMPLES
 from benchmarks.throughput.turns import Run, Turn
-from benchmarks.throughput.workloads import BATCH_SIZE, Case
+from benchmarks.throughput.workloads import Case
 
 
 class Encoder(BaseEncoder):
@@ -79,8 +79,8 @@ def train(case: Case) -> Run:
         config = BaseTrainerConfig(
             output_dir=str(case.folder),
             num_epochs=100_000,
-            per_device_train_batch_size=BATCH_SIZE,
-            learning_rate=1e-3,
+            per_device_train_batch_size=case.settings["data"]["batch_size"],
+            learning_rate=case.settings["optimizer"]["lr"],
             steps_saving=None,
             no_cuda=case.device.type == "cpu",
         )

@@ -30,7 +30,7 @@ class Turn:
         loss: The loss of pictures ``(B, *shape)`` in nats per picture, as the loop computes it.
     """
 
-    loss: Callable[[Tensor], Tensor]
+    loss: Callable[[Tensor], Any]
 
     def __init__(self, hand_over: Callable[["Turn"], int], due: int) -> None:
         self.hand_over = hand_over

@@ -27,15 +27,16 @@ DATA = list(zip(SHAPES, LATENTS, strict=True))
 smooth = {"activation": nn.SiLU()}
 wide = {"channels": (4, 8, 8), "hidden": (16,), **smooth}
 mixed = {"channels": (8, 4, 4), "kernel_size": (5, 2, 3), "hidden": (), **smooth}
+patched = {"channels": (6,), "hidden": (), "patch_size": 2, **smooth}
 residual = {"channels": (8, 16, 8)}
 attending = {"channels": (6, 4), "blocks": 2, "attention": True, "activation": nn.Tanh()}
 DENSE = [Linear, partial(MLP, hidden=(16, 8), **smooth), partial(GatedMLP, hidden=(16, 8))]
 ENCODERS = [
-    *[partial(ConvEncoder, **options) for options in (wide, mixed)],
+    *[partial(ConvEncoder, **options) for options in (wide, mixed, patched)],
     *[partial(ResNetEncoder, **options) for options in (residual, attending)],
 ]
 DECODERS = [
-    *[partial(ConvDecoder, **options) for options in (wide, mixed)],
+    *[partial(ConvDecoder, **options) for options in (wide, mixed, patched)],
     *[partial(ResNetDecoder, **options) for options in (residual, attending)],
 ]
 CASES = [
@@ -139,13 +140,14 @@ def test_vectors_are_refused_by_convolutions(make, shape):
         partial(GatedMLP, hidden=(8, -1)),
         partial(ConvEncoder, hidden=(0,)),
         partial(ConvDecoder, channels=(8, 0)),
+        partial(ConvDecoder, patch_size=0),
         partial(ResNetEncoder, channels=(0,)),
         partial(ResNetDecoder, blocks=0),
     ],
     ids=identify,
 )
 def test_sizes_below_one_are_refused(make):
-    with pytest.raises(ValueError, match=r"(hidden|channels|blocks) must be at least 1; got"):
+    with pytest.raises(ValueError, match=r"(hidden|channels|patch_size|blocks) must be at least 1"):
         make((1, 8, 8), (1, 8, 8))
 
 

@@ -7,18 +7,21 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import ClassVar, final
 
+import torch
 from torch import Tensor, nn
 
 from vae.networks.dense import dense
 from vae.networks.init import he_init
-from vae.networks.levels import Level, plan_levels, suited_channels
+from vae.networks.levels import Level, plan_levels, suited_channels, suited_patch
 from vae.networks.network import StagedNet, check_sizes, flat
+from vae.networks.patches import Patches, Pixels
 
 CHANNELS = (16, 16, 32, 64)  # for pictures of 64×64 or less
+BEHIND_PATCHES = (32, 64)
 
 
 class ConvNet(StagedNet):
-    """A stack of levels between data and dense layers.
+    """A stack of levels between data, or patches of them, and dense layers.
 
     Attributes:
         decodes: Whether it runs towards the data, which are its output then.
@@ -27,10 +30,14 @@ class ConvNet(StagedNet):
         in_shape: Shape of one input, without the leading dimensions.
         out_shape: Shape of one output, without the leading dimensions.
         channels: Channels of each level, ≥ 1, from the data inwards; ``None`` means 16, 16, 32, 64,
-            and more levels before them for large pictures (`suited_channels`).
+            behind patches 32, 64, and more levels before them for large pictures
+            (`suited_channels`).
         kernel_size: Side of the kernels in pixels, ≥ 2, for all levels or for each.
         hidden: Features of each dense layer, ≥ 1, from the data inwards.
         activation: Nonlinearity, stateless, one instance for all layers; SiLU by default.
+        patch_size: Side in pixels, ≥ 1, of the squares that are laid into channels before the
+            levels (`Patches`); ``None`` means, where `channels` is ``None`` as well, what suits the
+            size (`suited_patch`), else 1. The largest maps, which cost most, are spared by it.
 
     Raises:
         ValueError: If the shape of the data is a vector's, or a size is out of range.
@@ -47,11 +54,18 @@ class ConvNet(StagedNet):
         kernel_size: Sequence[int] | int = 4,
         hidden: Sequence[int] = (256,),
         activation: nn.Module | None = None,
+        patch_size: int | None = 1,
     ) -> None:
         super().__init__(in_shape, out_shape)
         check_sizes(hidden=hidden)
         shape = self.out_shape if self.decodes else self.in_shape
-        levels = plan_levels(shape, suited_channels(channels, CHANNELS, shape), kernel_size)
+        side = suited_patch(channels, shape) if patch_size is None else patch_size
+        check_sizes(patch_size=side)
+        self.patches = Patches(shape, side) if side > 1 else None
+        usual = CHANNELS if self.patches is None else BEHIND_PATCHES
+        channels = suited_channels(channels, usual, shape)
+        shape = shape if self.patches is None else self.patches.coarse
+        levels = plan_levels(shape, channels, kernel_size)
         self.bottom = levels[-1].coarse if levels else shape
         self.lay(levels, hidden, nn.SiLU() if activation is None else activation)
         he_init(self)
@@ -94,7 +108,8 @@ class ConvEncoder(ConvNet):
 
     def stages(self) -> Sequence[Callable[[Tensor], Tensor]]:
         """Return the levels, then the dense layers."""
-        return [*self.down, flat, *self.dense]
+        first = [] if self.patches is None else [self.patches]
+        return [*first, *self.down, flat, *self.dense]
 
 
 @final
@@ -127,7 +142,18 @@ class ConvDecoder(ConvNet):
         """Make the dense layers, then the levels upwards."""
         self.dense = dense((self.in_features, *reversed(hidden), prod(self.bottom)), activation)
         self.up = nn.Sequential(*(m for level in levels[::-1] for m in (activation, level.up())))
+        self.last = [] if self.patches is None else [Pixels(self.patches)]
 
     def stages(self) -> Sequence[Callable[[Tensor], Tensor]]:
         """Return the dense layers, then the levels."""
-        return [flat, *self.dense, lambda h: h.unflatten(1, self.bottom), *self.up]
+        return [flat, *self.dense, lambda h: h.unflatten(1, self.bottom), *self.up, *self.last]
+
+    def start_at(self, output: Tensor) -> None:
+        """Let the bias of the last layer be this output, or in each channel of it its mean."""
+        if self.patches is not None:
+            total, count = (
+                self.patches(x[None])[0].flatten(1).sum(1)
+                for x in (output, torch.ones_like(output))
+            )
+            output = total / count.clamp(min=1)  # without what fills up a last patch
+        super().start_at(output)

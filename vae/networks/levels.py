@@ -1,6 +1,6 @@
 """The sequence of sizes that a picture or a signal passes on its way down, and back up."""
 
-__all__ = ["Level", "convolution", "plan_levels", "suited_channels"]
+__all__ = ["Level", "convolution", "plan_levels", "suited_channels", "suited_patch"]
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -99,6 +99,21 @@ def suited_channels(
     while prod(sides) > USUAL:
         before, sides = before + 1, tuple(-(-side // 2) for side in sides)
     return (*[WIDTH] * before, *usual)
+
+
+def suited_patch(channels: Sequence[int] | None, shape: Sequence[int]) -> int:
+    """Return the side of the patches of a net whose channels nobody chose: of a signal, 1.
+
+    By `benchmarks.choices`: with 4 a step on 64×64 pixels takes a third of the time that it takes
+    without, and the ELBO of sprites after five epochs is better; pictures below 48×48 have 2.
+
+    Args:
+        channels: Chosen ones; ``None`` if nobody chose.
+        shape: Of the data, ``(C, H, W)`` or ``(C, L)``.
+    """
+    if channels is not None or len(shape) != 3 or min(shape[1:]) < 8:
+        return 1
+    return 4 if min(shape[1:]) >= 48 else 2
 
 
 def plan_levels(
