@@ -1,10 +1,12 @@
 import gc
 import os
+import pickle
 import resource
 import signal
 
 import pytest
 import torch
+import yaml
 from torch.distributions import Distribution
 
 import vae.flows  # noqa: F401  (before a test imports zuko, which switches checks off)
@@ -14,6 +16,23 @@ def pytest_configure():
     """One thread: as many tests run at a time as there are cores, and OpenMP waits busily."""
     os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
     torch.set_num_threads(1)
+    parse_configs_once()
+
+
+def parse_configs_once():
+    """Keep what was parsed of each config: a command line reads thirty, of the same few files."""
+    parse, known = yaml.load, {}
+
+    def load(stream, Loader):
+        if Loader.__name__ != "OmegaConfLoader" or not hasattr(stream, "seek"):
+            return parse(stream, Loader)
+        text = stream.read()
+        if text not in known:
+            stream.seek(0)
+            known[text] = pickle.dumps(parse(stream, Loader))
+        return pickle.loads(known[text])
+
+    yaml.load = load
 
 
 def pytest_collection_finish():
