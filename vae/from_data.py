@@ -55,10 +55,11 @@ class StartsAtOutput(ABC):
     """A net that can start as one that gives the same output whatever it is given.
 
     Attributes:
-        start_at_mean: Whether, as a decoder, it is to start at the mean of the training data.
+        start_at_mean: Whether, as a decoder, it is to start at the mean of the training data;
+            ``None``: if the likelihood has such a start.
     """
 
-    start_at_mean: bool = False
+    start_at_mean: bool | None = False
 
     @abstractmethod
     def start_at(self, output: Tensor) -> None:

@@ -26,18 +26,21 @@ def prepared(*overrides):
     return module, data
 
 
-def test_a_decoder_starts_at_the_mean_of_the_training_data_if_asked():
-    module, data = prepared("model.decoder.start_at_mean=true")
+@pytest.mark.parametrize("asked", ["true", "null"])
+def test_a_decoder_starts_at_the_mean_of_the_training_data_if_asked(asked):
+    module, data = prepared(f"model.decoder.start_at_mean={asked}")
     mean = data.examples("train")["x"].mean(0)
     last = module.model.decoder.net.layers[-1]
     assert torch.allclose(last.bias.sigmoid().view_as(mean), mean.clamp(1e-3, 1 - 1e-3), atol=1e-6)
-    other, _ = prepared()
+    other, _ = prepared("model.decoder.start_at_mean=false")
     assert other.model.decoder.net.layers[-1].bias.abs().max() < 0.1
 
 
 def test_a_likelihood_without_such_a_start_refuses():
     with pytest.raises(ValueError, match="start_at_mean is not defined for Normal: use likelihood"):
         prepared("model.decoder.start_at_mean=true", "likelihood=normal", "data=sprites_gray")
+    module, _ = prepared("model.decoder.start_at_mean=null", "likelihood=normal")
+    assert module.model.decoder.net.layers[-1].bias.abs().max() < 0.1
 
 
 GREY = ["data=sprites_gray", "data.binarization=none", "likelihood=normal_learned"]

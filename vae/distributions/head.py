@@ -4,6 +4,7 @@ __all__ = ["Conditional", "Head", "Likelihood", "check_latent_dim"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from math import prod
 
 import torch
@@ -118,15 +119,17 @@ class Conditional(nn.Module, StartsFromData):
             examples: Of the training data, by their number.
 
         Raises:
-            ValueError: If the net is to start at the mean, and the likelihood has no such start.
+            ValueError: If the net is to start at the mean, come what may, and the likelihood has no
+                such start.
         """
         net, head = self.net, self.head
         if not (isinstance(head, Likelihood) and isinstance(net, StartsAtOutput)):
             return
         if examples(1).shape[1:] != head.event_shape:  # a likelihood of something else than x
             return
-        if net.start_at_mean:
-            net.start_at(head.params_of_mean(examples(MEAN_OF).mean(0)))
+        if net.start_at_mean is not False:
+            with nullcontext() if net.start_at_mean else suppress(ValueError):
+                net.start_at(head.params_of_mean(examples(MEAN_OF).mean(0)))
         if head.starts_at_examples:
             few = min(MEAN_OF, max(2, SCALE_OF // prod(head.event_shape)))
             raw = head.start_at(examples(few).double())

@@ -38,6 +38,8 @@ class ConvNet(StagedNet):
         patch_size: Side in pixels, ≥ 1, of the squares that are laid into channels before the
             levels (`Patches`); ``None`` means, where `channels` is ``None`` as well, what suits the
             size (`suited_patch`), else 1. The largest maps, which cost most, are spared by it.
+        start_at_mean: Whether, as a decoder, it is to `start_at` the mean of the training data;
+            ``None``: if the likelihood has such a start.
 
     Raises:
         ValueError: If the shape of the data is a vector's, or a size is out of range.
@@ -55,8 +57,10 @@ class ConvNet(StagedNet):
         hidden: Sequence[int] = (256,),
         activation: nn.Module | None = None,
         patch_size: int | None = 1,
+        start_at_mean: bool | None = False,
     ) -> None:
         super().__init__(in_shape, out_shape)
+        self.start_at_mean = start_at_mean
         check_sizes(hidden=hidden)
         shape = self.out_shape if self.decodes else self.in_shape
         side = suited_patch(channels, shape) if patch_size is None else patch_size

@@ -142,7 +142,8 @@ class MLP(StagedNet):
         out_shape: Shape of one output, of any number of dimensions.
         hidden: Features of each hidden layer, ≥ 1, from input to output.
         activation: The nonlinearity a, stateless, one instance for all layers; ReLU by default.
-        start_at_mean: Whether, as a decoder, it is to `start_at` the mean of the training data.
+        start_at_mean: Whether, as a decoder, it is to `start_at` the mean of the training data;
+            ``None``: if the likelihood has such a start.
 
     Raises:
         ValueError: If a size is below 1.
@@ -163,7 +164,7 @@ class MLP(StagedNet):
         *,
         hidden: Sequence[int] = (400,),
         activation: nn.Module | None = None,
-        start_at_mean: bool = False,
+        start_at_mean: bool | None = False,
     ) -> None:
         super().__init__(in_shape, out_shape)
         check_sizes(hidden=hidden)

@@ -56,7 +56,7 @@ class PointDecoder(nn.Module, StartsAtOutput):
         self.size = (-1,) if size is None else tuple(size)
 
     @property
-    def start_at_mean(self) -> bool:  # type: ignore[override]
+    def start_at_mean(self) -> bool | None:  # type: ignore[override]
         """Whether the net is to start at the mean of the training data."""
         return isinstance(self.net, StartsAtOutput) and self.net.start_at_mean
 
