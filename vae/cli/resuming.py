@@ -2,6 +2,7 @@
 
 __all__ = [
     "Resumed",
+    "as_trained",
     "check_fit",
     "check_resume",
     "check_start",
@@ -107,6 +108,24 @@ def read_resumed(path: Path) -> Resumed:
         )
     shapes = shapes_of(checkpoint["state_dict"])
     return Resumed(path, config, checkpoint["global_step"], processes_of(checkpoint), shapes)
+
+
+def as_trained(ours: Any, theirs: Any) -> Any:
+    """Return settings of a model without what is null and was no setting when the run began.
+
+    A part then does without, as it did: null may let a new one choose.
+
+    Args:
+        ours: Settings, or a value in them.
+        theirs: What the run began with in the same place.
+    """
+    if not (isinstance(ours, Mapping) and isinstance(theirs, Mapping)):
+        return ours
+    return {
+        name: as_trained(value, theirs.get(name))
+        for name, value in ours.items()
+        if value is not None or name in theirs
+    }
 
 
 def check_resume(settings: Mapping[str, Any], resumed: Resumed) -> None:

@@ -41,7 +41,14 @@ from vae.cli.prior_stage import (
 from vae.cli.processes import ended_together
 from vae.cli.rate_search import RATES, search_rate
 from vae.cli.record import Record
-from vae.cli.resuming import Resumed, check_fit, check_resume, check_start, find_resumed
+from vae.cli.resuming import (
+    Resumed,
+    as_trained,
+    check_fit,
+    check_resume,
+    check_start,
+    find_resumed,
+)
 from vae.cli.settings_checks import check_read, check_settings
 from vae.data import DataModule
 from vae.instantiate import MODEL, NAMES, resolve
@@ -163,6 +170,7 @@ def resumed_settings(settings: dict[str, Any], resumed: Resumed) -> dict[str, An
     given = any(o.lstrip("+~").startswith("likelihood") for o in HydraConfig.get().overrides.task)
     if not given and "likelihood" in resumed.config:  # not that of today
         settings = {**settings, "likelihood": resumed.config["likelihood"]}
+    settings = {**settings, "model": as_trained(settings["model"], resumed.config["model"])}
     check_resume(settings, resumed)
     return settings
 
