@@ -30,6 +30,7 @@ from vae.cli.help import shorten_help
 from vae.cli.launch import agree_on_folder
 from vae.cli.light_metrics import lighten_torchmetrics
 from vae.cli.messages import LONGEST, WRONG_PATH, explain, incomplete, is_lost_process, place
+from vae.cli.one_composition import composing_once
 from vae.cli.overrides import hydra_quoted, parsed, recorded_overrides
 from vae.cli.own_configs import check_own_configs
 from vae.cli.places import CHECKPOINTS, check_free, check_places
@@ -166,7 +167,8 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
         sys.argv[1:] = [at_home(word) for word in ordered(sys.argv[1:], config_name)]
         main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
         try:
-            main(guarded)()
+            with composing_once():
+                main(guarded)()
         except WRONG_PATH as error:
             if is_debugged():
                 raise
