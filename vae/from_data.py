@@ -4,6 +4,7 @@ __all__ = ["Examples", "StartsAtOutput", "StartsFromCodes", "StartsFromData", "S
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -57,9 +58,11 @@ class StartsAtOutput(ABC):
     Attributes:
         start_at_mean: Whether, as a decoder, it is to start at the mean of the training data;
             ``None``: if the likelihood has such a start.
+        only_start: Its settings that say where training starts, and nothing afterwards.
     """
 
     start_at_mean: bool | None = False
+    only_start: ClassVar[tuple[str, ...]] = ("start_at_mean",)
 
     @abstractmethod
     def start_at(self, output: Tensor) -> None:

@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+import torch
 
 from tests.cli.command import TINY, array, call, prepare
 from vae.cli import app
@@ -74,7 +75,7 @@ def test_a_run_that_its_steps_end_in_mid_epoch(monkeypatch, capsys, tmp_path):
     arguments = [*TINY, array(tmp_path), "group_size=2", "trainer.max_steps=3", "test=false"]
     status, told, message = call(monkeypatch, capsys, tmp_path, *arguments)
     assert status == 0, message
-    assert "trained 3 steps" in told
+    assert "going on from" in told
     assert {path.name for path in (tmp_path / CHECKPOINTS).iterdir()} == {"best.ckpt", "last.ckpt"}
     resume = [f"resume='{tmp_path / 'run'}'", "test=false"]
     status, _, message = call(monkeypatch, capsys, tmp_path, *resume)
@@ -142,3 +143,24 @@ def test_an_evaluation_on_data_of_another_shape_is_refused(monkeypatch, capsys, 
     assert f"are added in an evaluation: {other}" in told_of_plus[2]
     assert "(6,)" in told[2]
     assert "(7,)" in told[2]
+
+
+def test_a_run_from_before_a_setting_keeps_the_net_it_has(monkeypatch, capsys, tmp_path):
+    """Though null, which nobody gave, would choose another today."""
+    new = ["model=conv", "data.size=80", "trainer=cpu", "trainer.max_epochs=1", "test=false"]
+    status, _, message = call(monkeypatch, capsys, tmp_path, *new, "model.encoder.patch_size=1")
+    assert status == 0, message
+    for path in (tmp_path / CHECKPOINTS).iterdir():
+        checkpoint = torch.load(path, weights_only=True)
+        model = checkpoint["hyper_parameters"]["config"]["model"]
+        for part in ("encoder", "decoder"):
+            del model[part]["patch_size"]
+        model["decoder"]["start_at_mean"] = False  # the default of then
+        torch.save(checkpoint, path)
+    overrides = tmp_path / "run/.hydra/overrides.yaml"
+    overrides.write_text(overrides.read_text().replace("- model.encoder.patch_size=1\n", ""))
+    status, told, message = go_on(monkeypatch, capsys, tmp_path)
+    assert status == 0, message
+    assert "going on from" in told
+    status, _, message = go_on(monkeypatch, capsys, tmp_path, "model.encoder.patch_size=2")
+    assert (status, "this run has model.encoder.patch_size=2" in message) == (2, True)
