@@ -91,6 +91,14 @@ def quality() -> dict[str, list[float]]:
     }
 
 
+def choices() -> dict[str, list[float]]:
+    return {
+        name: [one["elbo"], one["processor_seconds"]]
+        for part in raw("choices.json").values()
+        for name, one in part["runs"].items()
+    }
+
+
 def objectives(title: str) -> dict[str, list[float]]:
     found = raw("objectives.json")[title]
     return {name: [one["milliseconds"], one["ratio"]] for name, one in found.items()}
@@ -138,6 +146,7 @@ TABLES = {  # document, the beginning of the table's head: what stands in its ro
     ("performance.md", "16 samples"): lambda: objectives("16 samples"),
     ("performance.md", "run | −log p(x)"): recipes,
     ("performance.md", "contestant | steps"): quality,
+    ("performance.md", "settings beside"): choices,
     ("performance.md", "way | seconds"): likelihood,
     ("disentanglement.md", "objective | ELBO"): disentanglement,
     ("own_data.md", "likelihood | ELBO"): own_pictures,

@@ -102,10 +102,11 @@ def suited_channels(
 
 
 def suited_patch(channels: Sequence[int] | None, shape: Sequence[int]) -> int:
-    """Return the side of the patches of a net whose channels nobody chose: of a signal, 1.
+    """Return the side of the patches of a net whose channels nobody chose.
 
-    By `benchmarks.choices`: with 4 a step on 64×64 pixels takes a third of the time that it takes
-    without, and the ELBO of sprites after five epochs is better; pictures below 48×48 have 2.
+    It is 4, of pictures below 48×48 pixels 2, and of signals and below 8×8 pixels 1: chosen by the
+    time to a given ELBO (`benchmarks.choices`). On 64×64 pixels a step takes a third of the time
+    that it takes without patches, and an epoch is worth a little less.
 
     Args:
         channels: Chosen ones; ``None`` if nobody chose.
