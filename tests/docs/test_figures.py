@@ -39,6 +39,18 @@ def throughput() -> dict[str, list[float]]:
     return rows
 
 
+def beside_jax() -> dict[str, list[float]]:
+    names = ["plain", "floor", "ours", "pythae", "jax"]
+    return {
+        name: [
+            *(result["images_per_second"][who]["median"] for who in names),
+            *with_range(result["ratios"]["ours"]["jax"]),
+            result["ratios"]["ours"]["pythae"]["median"],
+        ]
+        for name, result in raw("jax.json")["workloads"].items()
+    }
+
+
 def starts() -> dict[str, list[float]]:
     rows = {}
     for name, result in raw("performance.json")["workloads"].items():
@@ -139,6 +151,7 @@ def variances(problem: str, keys: tuple[str, str]) -> dict[str, list[float]]:
 TABLES = {  # document, the beginning of the table's head: what stands in its rows
     ("performance.md", "workload | floor"): throughput,
     ("performance.md", " | floor | plain"): starts,
+    ("performance.md", "contest | plain"): beside_jax,
     ("performance.md", "channels, kernel"): products,
     ("performance.md", "workload | captured"): gpu,
     ("performance.md", "ratio, median"): gpu_ratios,
