@@ -64,6 +64,13 @@ class StartsAtOutput(ABC):
     start_at_mean: bool | None = False
     only_start: ClassVar[tuple[str, ...]] = ("start_at_mean",)
 
+    def pooled(self, mean: Tensor) -> Tensor:
+        """Return a mean of the data as the net can start at it: averaged where one bias serves all.
+
+        The log-odds of an average are not the average of log-odds.
+        """
+        return mean
+
     @abstractmethod
     def start_at(self, output: Tensor) -> None:
         """Let the output, ``out_shape``, be this one, about which the net varies."""

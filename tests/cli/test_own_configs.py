@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from hydra._internal.hydra import Hydra
 
 from tests.cli.command import TINY, array, call
 from vae.cli import app
@@ -10,6 +11,7 @@ from vae.cli.arguments import check_arguments
 from vae.cli.compose import choices, compose_settings
 from vae.cli.evaluations import further_data
 from vae.cli.messages import explain
+from vae.cli.one_composition import composing_once
 from vae.cli.search_path import MARKER, take_config_dir
 from vae.cli.suggestions import choice_meant
 
@@ -164,3 +166,15 @@ def test_an_evaluation_knows_reports_of_ones_own(here, monkeypatch, capsys):
     status, out, told = call(monkeypatch, capsys, here, *words, command=app.evaluate)
     assert status == 0, told
     assert "ELBO" in out
+
+
+def test_hydra_composes_to_learn_the_mode_only_where_something_may_set_it(monkeypatch):
+    monkeypatch.setattr(Hydra, "get_mode", lambda self, name, overrides: "composed")
+    for own, words, told in (
+        (False, ["seed=1"], None),
+        (False, ["seed=1", "hydra.mode=MULTIRUN"], "composed"),
+        (True, ["seed=1"], "composed"),
+    ):
+        with composing_once(own=own):
+            assert Hydra.get_mode(None, "train", words) == told
+    assert Hydra.get_mode(None, "train", []) == "composed"

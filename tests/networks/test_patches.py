@@ -43,9 +43,31 @@ def test_null_suits_the_size_unless_channels_are_given(shape, side, channels):
     assert given.patches is None
 
 
-def test_a_decoder_can_start_at_a_picture_that_is_the_same_in_each_patch():
-    decoder = ConvDecoder((5,), (3, 9, 13), channels=(4,), hidden=(), patch_size=4)
+@pytest.mark.parametrize("channels", [(4,), ()])
+def test_a_decoder_can_start_at_a_picture_that_is_the_same_in_each_patch(channels):
+    decoder = ConvDecoder((5,), (3, 9, 13), channels=channels, hidden=(), patch_size=4)
     picture = torch.randn(3, 4, 4).repeat(1, 3, 4)[:, :9, :13]
     torch.nn.init.zeros_(decoder.output_layer.weight)
     decoder.start_at(picture)
     torch.testing.assert_close(decoder(torch.zeros(1, 5))[0], picture)
+    torch.testing.assert_close(decoder.pooled(picture), picture)
+
+
+@pytest.mark.parametrize(
+    ("channels", "patch_size"), [((4,), 1), ((4,), 4), ((), 1), ((), 4), ((4,), 13)]
+)
+def test_a_bias_starts_at_the_log_odds_of_the_mean_of_its_places(channels, patch_size):
+    """Of whatever shares it: the mean of what the net then gives is that of the data."""
+    shape = (2, 9, 13)
+    decoder = ConvDecoder((5,), shape, channels=channels, hidden=(), patch_size=patch_size)
+    mean = torch.rand(shape) ** 4
+    torch.nn.init.zeros_(decoder.output_layer.weight)
+    decoder.start_at(decoder.pooled(mean).logit())
+    given = decoder(torch.zeros(1, 5))[0].sigmoid()
+    torch.testing.assert_close(given, decoder.pooled(mean))
+    torch.testing.assert_close(given.mean((1, 2)), mean.mean((1, 2)))
+
+
+def test_a_patch_is_no_longer_than_the_data():
+    with pytest.raises(ValueError, match="patch_size must be at most 13, the longer side; got 14"):
+        ConvEncoder((1, 9, 13), (5,), patch_size=14)

@@ -167,7 +167,7 @@ def command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
         sys.argv[1:] = [at_home(word) for word in ordered(sys.argv[1:], config_name)]
         main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
         try:
-            with composing_once():
+            with composing_once(own=bool(folders[1])):
                 main(guarded)()
         except WRONG_PATH as error:
             if is_debugged():

@@ -10,16 +10,18 @@ from hydra._internal.hydra import Hydra
 
 
 @contextmanager
-def composing_once() -> Iterator[None]:
-    """Let Hydra 1.3 compose the settings to learn ``hydra.mode`` only if a command line names it.
+def composing_once(*, own: bool) -> Iterator[None]:
+    """Let Hydra 1.3 compose the settings to learn ``hydra.mode`` only where something may set it.
 
-    That takes as long as the composition itself, a third of a second. No config of ours sets the
-    mode, and one of the user's may not.
+    That takes as long as the composition itself, a third of a second. No config of ours sets it.
+
+    Args:
+        own: Whether configs of the user's own are read.
     """
     composed = Hydra.get_mode
 
     def get_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> Any:
-        named = any("hydra" in word and "mode" in word for word in overrides)
+        named = own or any("hydra" in word and "mode" in word for word in overrides)
         return composed(self, config_name, overrides) if named else None
 
     Hydra.get_mode = get_mode  # type: ignore[method-assign]

@@ -231,6 +231,12 @@ def check_start(saved: Saved, model: nn.Module, settings: Mapping[str, Any]) -> 
         if name.partition(".")[0] in ARCHITECTURE:
             told = f"was trained with {name}={theirs}, this run has {name}={ours}, and {told}"
             break
+    else:
+        trained = dict(leaves(saved.config))
+        for name, value in leaves(settings):
+            if value is None and name not in trained and name.partition(".")[0] in ARCHITECTURE:
+                told = f"was trained without the setting {name}, null chooses for it, and {told}"
+                break
     raise ValueError(f"init: {saved.path} {told}: start from a run of the same architecture")
 
 

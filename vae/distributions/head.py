@@ -129,7 +129,7 @@ class Conditional(nn.Module, StartsFromData):
             return
         if net.start_at_mean is not False:
             with nullcontext() if net.start_at_mean else suppress(ValueError):
-                net.start_at(head.params_of_mean(examples(MEAN_OF).mean(0)))
+                net.start_at(head.params_of_mean(net.pooled(examples(MEAN_OF).mean(0))))
         if head.starts_at_examples:
             few = min(MEAN_OF, max(2, SCALE_OF // prod(head.event_shape)))
             raw = head.start_at(examples(few).double())

@@ -94,6 +94,10 @@ class Conditioned(nn.Module, StartsAtOutput):
         features = features.expand(*x.shape[: x.dim() - self.dims], -1, *inner)
         return self.net(torch.cat([x, features], -self.dims))
 
+    def pooled(self, mean: Tensor) -> Tensor:
+        """Return what the net says of a mean of the data, if it can start at one."""
+        return self.net.pooled(mean) if isinstance(self.net, StartsAtOutput) else mean
+
     def start_at(self, output: Tensor) -> None:
         """Let the output of the net be this one, about which it varies, if the net can do that."""
         if isinstance(self.net, StartsAtOutput):

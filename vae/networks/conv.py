@@ -65,6 +65,10 @@ class ConvNet(StagedNet):
         shape = self.out_shape if self.decodes else self.in_shape
         side = suited_patch(channels, shape) if patch_size is None else patch_size
         check_sizes(patch_size=side)
+        if side > max(shape[1:], default=side):
+            raise ValueError(
+                f"patch_size must be at most {max(shape[1:])}, the longer side; got {side}"
+            )
         self.patches = Patches(shape, side) if side > 1 else None
         usual = CHANNELS if self.patches is None else BEHIND_PATCHES
         channels = suited_channels(channels, usual, shape)
@@ -152,12 +156,26 @@ class ConvDecoder(ConvNet):
         """Return the dense layers, then the levels."""
         return [flat, *self.dense, lambda h: h.unflatten(1, self.bottom), *self.up, *self.last]
 
+    def pooled(self, mean: Tensor) -> Tensor:
+        """Return a mean of the data, ``out_shape``, averaged over the places that share a bias."""
+        if self.patches is None or mean.shape != self.out_shape:
+            return super().pooled(mean)
+        if not len(self.up):  # each place has its own
+            return mean
+        laid = self.patches(mean[None])
+        rows = self.by_channel(mean).view(-1, *[1] * (mean.dim() - 1))
+        return Pixels(self.patches)(rows.expand_as(laid))[0]
+
     def start_at(self, output: Tensor) -> None:
         """Let the bias of the last layer be this output, or in each channel of it its mean."""
         if self.patches is not None:
-            total, count = (
-                self.patches(x[None])[0].flatten(1).sum(1)
-                for x in (output, torch.ones_like(output))
-            )
-            output = total / count.clamp(min=1)  # without what fills up a last patch
+            output = self.by_channel(output) if len(self.up) else self.patches(output[None])[0]
         super().start_at(output)
+
+    def by_channel(self, x: Tensor) -> Tensor:
+        """Return the mean of each channel of the patches, without what fills up a last one."""
+        assert self.patches is not None
+        total, count = (
+            self.patches(part[None])[0].flatten(1).sum(1) for part in (x, torch.ones_like(x))
+        )
+        return total / count.clamp(min=1)

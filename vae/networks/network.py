@@ -73,6 +73,14 @@ class Network(nn.Module, StartsAtOutput):
         """The affine map or convolution that makes the output."""
         return [layer for layer in self.modules() if isinstance(layer, AFFINE)][-1]
 
+    def pooled(self, mean: Tensor) -> Tensor:
+        """Return a mean of the data, ``out_shape``, averaged over the places that share a bias."""
+        bias = self.output_layer.bias
+        if not isinstance(bias, Tensor) or mean.shape != self.out_shape:
+            return mean
+        rows = mean.reshape(len(bias), -1)
+        return rows.mean(1, keepdim=True).expand_as(rows).reshape(mean.shape)
+
     @torch.no_grad()
     def start_at(self, output: Tensor) -> None:
         """Let the bias of the last layer be this output, ``out_shape``, about which the net varies.
