@@ -35,7 +35,13 @@ WORKLOAD = "mlp 784-400-20"
 FIRST, TURN = 20, 200  # steps of a turn
 AXES = ("steps", "seconds")
 DRAWN = ["data.binarization=none"]
-RECIPE = ["scheduler=one_cycle", "optimizer.lr=8e-3", "trainer.max_epochs=5"]
+EPOCHS = 12  # of the recipe
+RECIPE = [
+    "scheduler=one_cycle",
+    "optimizer.lr=4e-3",
+    "model.decoder.start_at_mean=true",
+    f"trainer.max_epochs={EPOCHS}",
+]
 CONTESTANTS = {
     "plain": ("plain", []),
     "pythae": ("pythae", []),
