@@ -39,11 +39,18 @@ DECODERS = [
     *[partial(ConvDecoder, **options) for options in (wide, mixed, patched)],
     *[partial(ResNetDecoder, **options) for options in (residual, attending)],
 ]
+
+
+def fits(net: partial, shape: tuple[int, ...]) -> bool:
+    """Say whether a patch of the net is no longer than the data."""
+    return net.keywords.get("patch_size", 1) <= max(shape[1:])
+
+
 CASES = [
     *[(net, shape, latent) for net in DENSE for shape, latent in DATA],
     *[(net, latent, shape) for net in DENSE for shape, latent in DATA],
-    *[(net, shape, latent) for net in ENCODERS for shape, latent in DATA[:-1]],
-    *[(net, latent, shape) for net in DECODERS for shape, latent in DATA[:-1]],
+    *[(net, shape, latent) for net in ENCODERS for shape, latent in DATA[:-1] if fits(net, shape)],
+    *[(net, latent, shape) for net in DECODERS for shape, latent in DATA[:-1] if fits(net, shape)],
 ]
 
 
