@@ -21,7 +21,8 @@ def start_at_data(model: Model, data: DataModule) -> None:
     A model that standardises its data takes their mean and width first. Each part that is a
     `StartsFromData` then starts at examples as the nets see them: pseudo-inputs of a prior, and
     learned scales of a likelihood with the decoder's output beside them. A `StartsFromField` is
-    given what it is to predict, for its units.
+    given what it is to predict, for its units. A part whose parameters are all fixed, such as M1
+    in M1+M2, has learned them elsewhere and stays as it is.
 
     Args:
         model: Changed in place; `load_state_dict` afterwards overrides all of it.
@@ -35,6 +36,9 @@ def start_at_data(model: Model, data: DataModule) -> None:
 
     examples = examples_of(model, data)
     for part in model.modules():
+        learned = [parameter.requires_grad for parameter in part.parameters()]
+        if learned and not any(learned):
+            continue
         if isinstance(part, StartsFromData):
             part.initialize(examples)
         elif isinstance(part, StartsFromField):
