@@ -7,8 +7,8 @@ The mlp 784-400-20 on MNIST, whose pictures are drawn black and white once, so t
 same; batch 128, Adam. With equal settings, a rate of 1e-3 throughout, ``plain``, ``pythae`` and
 ``ours`` differ by their speed alone, and so does a jitted loop in ``jax`` that takes twenty steps a
 call. ``pythae's defaults`` are its own batch of 64 and rate of 1e-4. ``recipe`` is ours with a rate
-that rises and falls over a few epochs and an output that starts at the mean picture; ``fast recipe``
-compiles it besides, in bf16 where the processor multiplies that.
+that rises and falls over a few epochs and an output that starts at the mean picture; ``fast
+recipe`` compiles it besides, in bf16 where the processor multiplies that.
 
 They take turns, each in a process of its own (`benchmarks.throughput`). After each turn all 10,000
 test pictures are judged, off the clock; seconds count from the start of the process, imports and
