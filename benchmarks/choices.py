@@ -11,17 +11,14 @@ user waits for is in them, the report as well.
 
 import argparse
 import json
-import os
 import shlex
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
+from benchmarks.commands import HERE, figures_of, timed
 from benchmarks.throughput.report import keep
 
 GRID = ["optimizer.lr=2e-3,4e-3,8e-3", "trainer.max_epochs=2,3,5"]
@@ -38,14 +35,8 @@ def measured(run: Sequence[str], threads: int) -> dict[str, float]:
     """Train once, and return the seconds and the ELBO of the test part."""
     with tempfile.TemporaryDirectory() as folder:
         words = [*run, f"threads={threads}", f"hydra.run.dir={folder}/run"]
-        before, start = os.times(), time.perf_counter()
-        subprocess.run([sys.executable, "train.py", *words], check=True, stdout=subprocess.DEVNULL)
-        wall, after = time.perf_counter() - start, os.times()
-        report = json.loads(Path(folder, "run", "metrics.json").read_text())
-    spent = after.children_user + after.children_system
-    spent -= before.children_user + before.children_system
-    elbo = report["bound"]["figures"]["elbo"]
-    return {"processor_seconds": spent, "seconds": wall, "elbo": elbo}
+        took = timed(HERE, "train.py", *words)
+        return took | {"elbo": figures_of(Path(folder, "run", "metrics.json"))["elbo"]}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
