@@ -3,7 +3,7 @@
 __all__ = ["start_at_data", "start_prior"]
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vae.batch import Batch, known_values
 from vae.data import DataModule
@@ -36,14 +36,19 @@ def start_at_data(model: Model, data: DataModule) -> None:
 
     examples = examples_of(model, data)
     for part in model.modules():
-        learned = [parameter.requires_grad for parameter in part.parameters()]
-        if learned and not any(learned):
+        if not isinstance(part, StartsFromData | StartsFromField) or is_fixed(part):
             continue
         if isinstance(part, StartsFromData):
             part.initialize(examples)
-        elif isinstance(part, StartsFromField):
+        else:
             found = data.examples("train")
             part.start_from(found[part.field], found.get("mask"))
+
+
+def is_fixed(part: nn.Module) -> bool:
+    """Say whether a part has parameters, and learns none of them."""
+    learned = [parameter.requires_grad for parameter in part.parameters()]
+    return bool(learned) and not any(learned)
 
 
 def start_prior(model: Model, data: DataModule) -> None:

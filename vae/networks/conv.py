@@ -164,7 +164,7 @@ class ConvDecoder(ConvNet):
             return mean
         laid = self.patches(mean[None])
         rows = self.by_channel(mean).view(-1, *[1] * (mean.dim() - 1))
-        return Pixels(self.patches)(rows.expand_as(laid))[0]
+        return self.last[0](rows.expand_as(laid))[0]
 
     def start_at(self, output: Tensor) -> None:
         """Let the bias of the last layer be this output, or in each channel of it its mean."""
