@@ -81,7 +81,9 @@ def test_a_choice_is_told_kept_and_gone_on_with(chosen, tmp_path):
     assert same(weights, again)
     for file in (tmp_path / "kept").iterdir():  # a longer run has timed more
         file.write_text(file.read_text().replace("1.0", "0.1"))
-    assert same(weights, chosen("third")[2])
+    _, _, third, config = chosen("third")
+    assert same(weights, third)
+    assert config["channels_last"] is True
     _, _, typed, _ = chosen("typed", "channels_last=true", "fast=off")
     assert same(weights, typed)
     for file in (tmp_path / "kept").iterdir():

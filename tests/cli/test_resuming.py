@@ -164,3 +164,8 @@ def test_a_run_from_before_a_setting_keeps_the_net_it_has(monkeypatch, capsys, t
     assert "going on from" in told
     status, _, message = go_on(monkeypatch, capsys, tmp_path, "model.encoder.patch_size=2")
     assert (status, "this run has model.encoder.patch_size=2" in message) == (2, True)
+    start = f"init='{tmp_path / 'run'}'"
+    place = f"hydra.run.dir='{tmp_path / 'other'}'"
+    status, _, message = call(monkeypatch, capsys, tmp_path, *new, start, place)
+    assert (status, message.count("\n")) == (2, 1)
+    assert "was trained without the setting model.encoder.patch_size, null chooses" in message
