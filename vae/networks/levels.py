@@ -105,8 +105,8 @@ def suited_patch(channels: Sequence[int] | None, shape: Sequence[int]) -> int:
     """Return the side of the patches of a net whose channels nobody chose.
 
     It is 4, of pictures below 48×48 pixels 2, and of signals and below 8×8 pixels 1: chosen by the
-    time to a given ELBO (`benchmarks.choices`). On 64×64 pixels a step takes a third of the time
-    that it takes without patches, and an epoch is worth a little less.
+    time to a given ELBO (`benchmarks.choices`). On 64×64 pixels a run of five epochs takes two
+    fifths of the time that it takes without patches, and an epoch is worth less.
 
     Args:
         channels: Chosen ones; ``None`` if nobody chose.
